@@ -1,0 +1,353 @@
+"""The only place that opens files: atomic writes, JSON, JSON lines, CSV, Parquet, safetensors.
+
+No pickle in, none out. Readers raise `DataError` with file, line and column, and return
+everything or nothing. Writers go through a temporary file in the same folder and `os.replace`,
+so a reader never sees half a file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precocial.errors import ConfigError, DataError, need
+
+MAX_TABLE_BYTES = 256 * 2**20
+"""A table larger than this is refused: a run table has thousands of rows, not millions."""
+MAX_TEXT_BYTES = 4 * 2**30
+MAX_FIELD_CHARS = 100_000
+
+Row = dict[str, Any]
+PathLike = str | os.PathLike[str]
+
+
+# ---------------------------------------------------------------- paths
+
+
+def safe_join(root: PathLike, *parts: str) -> Path:
+    """`root / parts`, refused if the result, links resolved, lies outside `root`.
+
+    Raises:
+        ConfigError: absolute parts, "..", NUL bytes, or a link that leads out.
+    """
+    base = Path(root).resolve()
+    if any("\0" in part for part in parts):
+        raise ConfigError(f"a path may not hold a NUL byte; got {parts!r}")
+    path = base.joinpath(*parts).resolve()
+    if not path.is_relative_to(base):
+        raise ConfigError(f"{'/'.join(parts)!r} leads outside {base}; name a path inside it")
+    return path
+
+
+def _open_bytes(path: PathLike, limit: int) -> bytes:
+    try:
+        file = Path(path)
+        if file.is_dir():
+            raise DataError("is a folder; name a file", path=path)
+        if not file.exists():
+            raise DataError("no such file", path=path)
+        if not file.is_file():
+            raise DataError("is not a regular file", path=path)
+        size = file.stat().st_size
+        if size > limit:
+            raise DataError(f"has {size} bytes; at most {limit} are read", path=path)
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot be read ({error})", path=repr(path)) from error
+
+
+def read_bytes(path: PathLike, *, limit: int = MAX_TEXT_BYTES) -> bytes:
+    """The bytes of a regular file of at most `limit` bytes."""
+    return _open_bytes(path, limit)
+
+
+def read_text(path: PathLike, *, limit: int = MAX_TABLE_BYTES) -> str:
+    """A UTF-8 file as text; a byte-order mark is dropped.
+
+    Raises:
+        DataError: missing, too large, or not UTF-8.
+    """
+    try:
+        return _open_bytes(path, limit).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"is not UTF-8 text (byte {error.start})", path=path) from error
+
+
+def write_bytes(path: PathLike, data: bytes) -> None:
+    """Write a file atomically and durably: temporary file, fsync, replace, fsync of the folder."""
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _fsync_folder(target.parent)
+    except OSError as error:
+        raise DataError(f"cannot be written ({error.strerror or error})", path=path) from error
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _finite(value: Any) -> Any:
+    """NaN and infinities become null: JSON has no word for them."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """JSON with sorted keys; NumPy values and paths allowed; NaN and infinities become null."""
+    return json.dumps(
+        _finite(value), sort_keys=True, indent=indent, allow_nan=False, default=_plain
+    )
+
+
+def loads(text: str, *, path: object = None, line: int | None = None) -> Any:
+    """Strict JSON: NaN, infinities and duplicate keys are refused."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise DataError(f"the key {twice!r} stands twice", path=path, line=line)
+        return dict(pairs)
+
+    def constant(word: str) -> Any:
+        raise DataError(f"{word} is not allowed; use null", path=path, line=line)
+
+    try:
+        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"is not JSON ({error.msg})", path=path, line=line or error.lineno
+        ) from error
+    except (RecursionError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"is not JSON that can be read ({error})", path=path, line=line) from error
+
+
+def read_json(path: PathLike) -> Any:
+    """One JSON document."""
+    return loads(read_text(path), path=path)
+
+
+def write_json(path: PathLike, value: Any) -> None:
+    """One JSON document, atomically, two spaces of indent and a final newline."""
+    write_text(path, dumps(value, indent=2) + "\n")
+
+
+def read_jsonl(path: PathLike, *, torn_tail: bool = False) -> list[Row]:
+    """JSON lines, each an object.
+
+    With `torn_tail`, a last line without its newline (a writer was killed) is left out.
+    """
+    text = read_text(path)
+    lines = text.split("\n")
+    tail = lines.pop()
+    if tail and not torn_tail:
+        lines.append(tail)
+    rows: list[Row] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        row = loads(line, path=path, line=number)
+        if not isinstance(row, dict):
+            raise DataError("each line must be a JSON object", path=path, line=number)
+        rows.append(row)
+    return rows
+
+
+def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
+    """JSON lines, atomically."""
+    write_text(path, "".join(dumps(row) + "\n" for row in rows))
+
+
+# ---------------------------------------------------------------- tables
+
+
+def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[Row]:
+    """CSV text with a header; values stay strings; ragged rows and duplicate columns are refused."""
+    rows: list[Row] = []
+    if "\0" in text:
+        raise DataError("holds a NUL byte", path=path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise DataError("is empty; a header line is needed", path=path)
+        names = [name.strip() for name in header]
+        for name in names:
+            if names.count(name) > 1:
+                raise DataError("the column stands twice", path=path, line=1, column=name)
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(names):
+                raise DataError(
+                    f"has {len(cells)} cells; the header has {len(names)}",
+                    path=path,
+                    line=reader.line_num,
+                )
+            if any(len(cell) > MAX_FIELD_CHARS for cell in cells):
+                raise DataError(
+                    f"a cell has more than {MAX_FIELD_CHARS} characters",
+                    path=path,
+                    line=reader.line_num,
+                )
+            rows.append(dict(zip(names, cells, strict=True)))
+    except csv.Error as error:
+        raise DataError(f"is not CSV ({error})", path=path, line=reader.line_num) from error
+    return rows
+
+
+def read_csv(path: PathLike) -> list[Row]:
+    """A CSV (or, by its ending, TSV) file with a header; values stay strings."""
+    delimiter = "\t" if str(path).endswith((".tsv", ".tab")) else ","
+    return parse_csv(read_text(path), path=path, delimiter=delimiter)
+
+
+def _cell(value: Any) -> Any:
+    """A spreadsheet runs a text cell that begins like a formula: a quote mark stops it."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return "" if value is None else value
+
+
+def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV text; the columns are the keys in order of first appearance."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([_cell(name) for name in names])
+    writer.writerows([[_cell(row.get(name)) for name in names] for row in rows])
+    return out.getvalue()
+
+
+def write_csv(path: PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as CSV, atomically; text that a spreadsheet would run as a formula is quoted."""
+    write_text(path, format_csv(rows))
+
+
+def read_parquet(path: PathLike) -> list[Row]:
+    """A Parquet file as rows. Needs the extra [tables]."""
+    parquet = need("pyarrow.parquet", "tables")
+    data = _open_bytes(path, MAX_TABLE_BYTES)
+    try:
+        rows: list[Row] = parquet.read_table(io.BytesIO(data)).to_pylist()
+    except Exception as error:  # pyarrow raises its own family on damaged files
+        raise DataError(f"is not a Parquet table ({error})", path=path) from error
+    return rows
+
+
+def write_parquet(path: PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as Parquet, atomically. Needs the extra [tables]."""
+    need("pyarrow.parquet", "tables")
+    arrow, parquet = need("pyarrow", "tables"), need("pyarrow.parquet", "tables")
+    out = io.BytesIO()
+    parquet.write_table(arrow.Table.from_pylist([dict(row) for row in rows]), out)
+    write_bytes(path, out.getvalue())
+
+
+def read_table(path: PathLike) -> list[Row]:
+    """Rows of a .csv, .tsv, .jsonl or .parquet file, by its ending."""
+    suffix = Path(path).suffix.lower()
+    readers = {
+        ".csv": read_csv,
+        ".tsv": read_csv,
+        ".tab": read_csv,
+        ".jsonl": read_jsonl,
+        ".parquet": read_parquet,
+    }
+    if suffix not in readers:
+        raise DataError(
+            f"the ending {suffix!r} is not known; use {', '.join(readers)}", path=path
+        )
+    return readers[suffix](path)
+
+
+# ---------------------------------------------------------------- arrays
+
+
+def write_arrays(
+    path: PathLike, arrays: Mapping[str, NDArray[Any]], *, meta: Mapping[str, Any] | None = None
+) -> None:
+    """Named arrays as one safetensors file, atomically; `meta` is kept as JSON in its header.
+
+    Needs safetensors (extra [torch]).
+    """
+    safetensors = need("safetensors.numpy", "torch")
+    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_bytes(path, safetensors.save(plain, metadata={"precocial": dumps(meta or {})}))
+
+
+def read_arrays(path: PathLike) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and `meta` of a safetensors file."""
+    safetensors = need("safetensors.numpy", "torch")
+    data = _open_bytes(path, MAX_TEXT_BYTES)
+    try:
+        arrays: dict[str, NDArray[Any]] = safetensors.load(data)
+        length = int.from_bytes(data[:8], "little")
+        header = loads(data[8 : 8 + length].decode("utf-8"), path=path)
+        meta = loads(header.get("__metadata__", {}).get("precocial", "{}"), path=path)
+    except DataError:
+        raise
+    except Exception as error:  # the library raises its own family on damaged files
+        raise DataError(f"is not a safetensors file ({error})", path=path) from error
+    return arrays, meta
