@@ -1,0 +1,182 @@
+"""What every command shares: three flags, one way to show a result, one way to show progress.
+
+Results go to stdout, once. Progress and notes go to stderr, so that stdout can be piped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, Protocol
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from precocial import io
+
+PIPE_WIDTH = 120
+"""Columns of a table when stdout is not a terminal; rich would fall back to 80 and cut numbers."""
+QUIET_SECONDS = 2.0
+"""Work that ends sooner than this shows no progress lines."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Common:
+    """Flags that every command takes."""
+
+    json: bool = False
+    """print the result as one JSON document, and nothing else, on stdout"""
+    quiet: bool = False
+    """show no progress and no notes"""
+    seed: int = 0
+    """seed of every random stream; the same seed gives the same result"""
+
+
+COMMON = Common()
+
+
+class Advance(Protocol):
+    """Call it after each step: `advance()`, `advance(3)`, `advance(note="loss 2.31")`."""
+
+    def __call__(self, steps: int = 1, *, note: str = "") -> None: ...
+
+
+def show(document: Any, view: Callable[[], Iterable[RenderableType]], common: Common) -> None:
+    """Print the result of a command, once, on stdout.
+
+    `document` is what `--json` prints: dataclasses, enums, NumPy values and paths are allowed; NaN
+    and infinities become null. `view` returns what a person sees, top to bottom: tables
+    (see `table`), or lines of text. It is not called with `--json`.
+    """
+    if common.json:
+        sys.stdout.write(io.dumps(as_document(document), indent=2) + "\n")
+        return
+    console = _console(sys.stdout)
+    for part in view():
+        console.print(Text(printable(part)) if isinstance(part, str) else part)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
+) -> Table:
+    """A table of any values. Numbers get four digits and stand right; None is an empty cell."""
+    grid = Table(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    cells = [[_cell(value) for value in row] for row in rows]
+    for index, name in enumerate(columns):
+        right = bool(cells) and all(row[index].justify == "right" for row in cells)
+        grid.add_column(Text(printable(name)), justify="right" if right else "left")
+    for row in cells:
+        grid.add_row(*row)
+    return grid
+
+
+def number(value: float) -> str:
+    """Four significant digits; integers below ten million in full."""
+    if isinstance(value, int) and abs(value) < 10_000_000:
+        return f"{value:,}"
+    return f"{value:.4g}"
+
+
+def note(text: str, common: Common) -> None:
+    """One line on stderr, unless `--quiet`."""
+    if not common.quiet:
+        _console(sys.stderr).print(Text(printable(text)))
+
+
+@contextmanager
+def progress(title: str, total: int, common: Common) -> Iterator[Advance]:
+    """A bar with the time left on a terminal, plain lines otherwise, nothing with `--quiet`."""
+    console = _console(sys.stderr)
+    if common.quiet:
+        yield lambda steps=1, *, note="": None
+    elif console.is_terminal:
+        with _bar(console) as bar:
+            task = bar.add_task(printable(title), total=total, note="")
+
+            def advance(steps: int = 1, *, note: str = "") -> None:
+                bar.update(task, advance=steps, note=printable(note))
+
+            yield advance
+    else:
+        yield _Lines(console, title, total)
+
+
+class _Lines:
+    """Progress without a terminal: one line a tenth of the way."""
+
+    def __init__(self, console: Console, title: str, total: int) -> None:
+        self.console, self.title, self.total = console, title, max(total, 1)
+        self.done, self.tenth, self.start = 0, 0, time.monotonic()
+
+    def __call__(self, steps: int = 1, *, note: str = "") -> None:
+        self.done += steps
+        elapsed = time.monotonic() - self.start
+        tenth = 10 * self.done // self.total
+        if elapsed < QUIET_SECONDS or tenth == self.tenth:
+            return
+        self.tenth = tenth
+        left = elapsed * (self.total - self.done) / max(self.done, 1)
+        line = f"{self.title}: {self.done} of {self.total}, {left:.0f} s left"
+        self.console.print(Text(printable(f"{line}, {note}" if note else line)))
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+        console=console,
+        transient=True,
+    )
+
+
+def _console(stream: Any) -> Console:
+    width = None if stream.isatty() else PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def _cell(value: Any) -> Text:
+    if value is None:
+        return Text("")
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Text(number(value), justify="right")
+    return Text(printable(str(value)))
+
+
+def printable(text: str) -> str:
+    """Text without control characters: a file may not send escape codes to a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
+
+
+def as_document(value: Any) -> Any:
+    """Dataclasses become objects and enums their values; the rest is left to `io.dumps`."""
+    if isinstance(value, Enum):
+        return value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: as_document(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(as_document(key)): as_document(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_document(item) for item in value]
+    return value
