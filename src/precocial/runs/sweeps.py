@@ -1,0 +1,134 @@
+"""Many runs: serially, on processes, or on a Ray cluster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from precocial import io
+from precocial.errors import ConfigError, need, one_of
+from precocial.io import PathLike
+from precocial.runs.configs import run_id
+from precocial.runs.folder import Experiment, run, this_command
+from precocial.runs.records import RESULT, RunRecord, read_run
+
+ConfigT = TypeVar("ConfigT")
+OnDone = Callable[[RunRecord, int, int, float | None], None]
+"""(record, done, total, seconds_left) -> None; seconds_left is None while nothing was timed."""
+BACKENDS = ("processes", "serial", "ray")
+
+
+def sweep(
+    experiment: Experiment[ConfigT],
+    configs: Sequence[ConfigT],
+    root: PathLike,
+    *,
+    workers: int = 1,
+    backend: str = "processes",
+    cost: Callable[[ConfigT], float] | None = None,
+    on_done: OnDone | None = None,
+    command: str | None = None,
+) -> list[RunRecord]:
+    """Run every config, each in its own folder under `root`; the records, in the order of configs.
+
+    Complete runs are read, not run again; those that were cut short resume. Equal configs are run
+    once. Each run uses one thread. The first failure stops the sweep: what is complete stays, and
+    the same call goes on from there. All backends give the same bytes.
+
+    Args:
+        workers: how many runs at a time.
+        backend: "processes" (joblib), "serial" (this process), or "ray" (a cluster that shares
+            `root`; needs the extra [ray]).
+        cost: what a config costs to run, in any unit. The dearest are run first, which keeps the
+            workers busy to the end, and the time left is then told by cost, not by count.
+        on_done: called here, in the parent, after each run that is found or becomes complete.
+
+    Raises:
+        ConfigError: no such backend, or less than one worker.
+        PrecocialError: whatever a run raises.
+    """
+    one_of("backend", backend, BACKENDS)
+    if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
+        raise ConfigError(f"workers must be an integer, at least 1; got {workers!r}")
+    command = this_command() if command is None else command
+    ids = [run_id(experiment, config) for config in configs]
+    unique = {name: index for index, name in reversed(list(enumerate(ids)))}
+    prices = {name: float(cost(configs[at])) if cost else 1.0 for name, at in unique.items()}
+    found = {name: (io.safe_join(root, name) / RESULT).exists() for name in unique}
+    todo = sorted((name for name in unique if not found[name]), key=lambda name: -prices[name])
+
+    records: dict[str, RunRecord] = {}
+    began, spent, left = time.perf_counter(), 0.0, sum(prices[name] for name in todo)
+
+    def done(name: str, record: RunRecord, seconds_left: float | None) -> None:
+        records[name] = record
+        if on_done:
+            on_done(record, len(records), len(unique), seconds_left)
+
+    for name in sorted(unique, key=unique.__getitem__):
+        if found[name]:
+            done(name, run(experiment, configs[unique[name]], root), None if todo else 0.0)
+    jobs = [configs[unique[name]] for name in todo]
+    for record in _finished(experiment, jobs, root, workers, backend, command):
+        spent, left = spent + prices[record.id], left - prices[record.id]
+        elapsed = time.perf_counter() - began
+        done(record.id, record, elapsed * left / spent if spent > 0 else None)
+    return [records[name] for name in ids]
+
+
+def _finished(
+    experiment: Experiment[ConfigT],
+    configs: list[ConfigT],
+    root: PathLike,
+    workers: int,
+    backend: str,
+    command: str,
+) -> Iterator[RunRecord]:
+    """The records as the runs end, in whatever order that is."""
+    workers = min(workers, len(configs))
+    if backend == "ray" and configs:
+        yield from _on_ray(experiment, configs, root, workers, command)
+    elif workers <= 1 or backend == "serial":
+        for config in configs:
+            yield run(experiment, config, root, command=command)
+    else:
+        joblib = need("joblib", "")
+        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+            pool = joblib.Parallel(
+                n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+            )
+            yield from pool(
+                joblib.delayed(run)(experiment, config, root, command=command) for config in configs
+            )
+
+
+def _on_ray(
+    experiment: Experiment[ConfigT],
+    configs: list[ConfigT],
+    root: PathLike,
+    workers: int,
+    command: str,
+) -> Iterator[RunRecord]:
+    ray = need("ray", "ray")
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    remote = ray.remote(num_cpus=1, max_retries=0)(run)
+    waiting: list[Any] = []
+    queue = list(configs)
+    while queue or waiting:
+        while queue and len(waiting) < workers:
+            waiting.append(remote.remote(experiment, queue.pop(0), root, command=command))
+        ended, waiting = ray.wait(waiting, num_returns=1)
+        yield ray.get(ended[0])
+
+
+def read_runs(root: PathLike) -> list[RunRecord]:
+    """Every run folder directly under `root`, complete or not, by name.
+
+    Raises:
+        RunError: one of them is damaged.
+    """
+    folders = sorted(path.parent for path in Path(root).glob("*/run.json"))
+    return [read_run(folder) for folder in folders]
