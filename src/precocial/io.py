@@ -12,7 +12,7 @@ import io
 import json
 import math
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,11 @@ from precocial.errors import ConfigError, DataError, need
 
 MAX_TABLE_BYTES = 256 * 2**20
 """A table larger than this is refused: a run table has thousands of rows, not millions."""
+MAX_TABLE_CELLS = 20_000_000
+"""A few kilobytes of Parquet can stand for billions of equal cells: count before reading."""
 MAX_TEXT_BYTES = 4 * 2**30
 MAX_FIELD_CHARS = 100_000
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Row = dict[str, Any]
 PathLike = str | os.PathLike[str]
@@ -38,12 +41,17 @@ def safe_join(root: PathLike, *parts: str) -> Path:
     """`root / parts`, refused if the result, links resolved, lies outside `root`.
 
     Raises:
-        ConfigError: absolute parts, "..", NUL bytes, or a link that leads out.
+        ConfigError: absolute parts, "..", NUL bytes, or a link that leads out or in a circle.
     """
-    base = Path(root).resolve()
     if any("\0" in part for part in parts):
         raise ConfigError(f"a path may not hold a NUL byte; got {parts!r}")
-    path = base.joinpath(*parts).resolve()
+    if any(Path(part).is_absolute() for part in parts):
+        raise ConfigError(f"name paths relative to {root}; got {parts!r}")
+    try:
+        base = Path(root).resolve()
+        path = base.joinpath(*parts).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(f"{'/'.join(parts)!r} is not a usable path ({error})") from error
     if not path.is_relative_to(base):
         raise ConfigError(f"{'/'.join(parts)!r} leads outside {base}; name a path inside it")
     return path
@@ -61,7 +69,11 @@ def _open_bytes(path: PathLike, limit: int) -> bytes:
         size = file.stat().st_size
         if size > limit:
             raise DataError(f"has {size} bytes; at most {limit} are read", path=path)
-        return file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:  # it grew, or its size is not told beforehand (/proc)
+            raise DataError(f"has more than {limit} bytes", path=path)
+        return data
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -88,33 +100,34 @@ def read_text(path: PathLike, *, limit: int = MAX_TABLE_BYTES) -> str:
 def write_bytes(path: PathLike, data: bytes) -> None:
     """Write a file atomically and durably: temporary file, fsync, replace, fsync of the folder."""
     target = Path(path)
+    temporary = target.parent / f".{target.name[:40]}.{secrets.token_hex(8)}"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, target)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
         _fsync_folder(target.parent)
     except OSError as error:
         raise DataError(f"cannot be written ({error.strerror or error})", path=path) from error
+    except ValueError as error:  # a NUL byte in the name
+        raise DataError(f"cannot be written ({error})", path=repr(path)) from error
 
 
 def write_text(path: PathLike, text: str) -> None:
     """Write UTF-8 text atomically."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"cannot be written: character {error.start} is half a surrogate pair", path=path
+        ) from error
+    write_bytes(path, data)
 
 
 def _fsync_folder(folder: Path) -> None:
@@ -153,26 +166,34 @@ def _finite(value: Any) -> Any:
 
 def dumps(value: Any, *, indent: int | None = None) -> str:
     """JSON with sorted keys; NumPy values and paths allowed; NaN and infinities become null."""
-    return json.dumps(
-        _finite(value), sort_keys=True, indent=indent, allow_nan=False, default=_plain
-    )
+    try:
+        return json.dumps(
+            _finite(value), sort_keys=True, indent=indent, allow_nan=False, default=_plain
+        )
+    except RecursionError as error:
+        raise DataError("is nested too deeply for JSON") from error
 
 
 def loads(text: str, *, path: object = None, line: int | None = None) -> Any:
-    """Strict JSON: NaN, infinities and duplicate keys are refused."""
+    """Strict JSON: NaN, infinities (1e999 too) and duplicate keys are refused."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) != len(keys):
-            twice = next(key for key in keys if keys.count(key) > 1)
+        twice = _twice([key for key, _ in pairs])
+        if twice is not None:
             raise DataError(f"the key {twice!r} stands twice", path=path, line=line)
         return dict(pairs)
 
     def constant(word: str) -> Any:
-        raise DataError(f"{word} is not allowed; use null", path=path, line=line)
+        raise DataError(f"{word[:40]} is not a finite number; use null", path=path, line=line)
+
+    def number(word: str) -> float:
+        value = float(word)
+        return value if math.isfinite(value) else constant(word)
 
     try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        return json.loads(
+            text, object_pairs_hook=unique, parse_constant=constant, parse_float=number
+        )
     except json.JSONDecodeError as error:
         raise DataError(
             f"is not JSON ({error.msg})", path=path, line=line or error.lineno
@@ -181,6 +202,15 @@ def loads(text: str, *, path: object = None, line: int | None = None) -> Any:
         if isinstance(error, DataError):
             raise
         raise DataError(f"is not JSON that can be read ({error})", path=path, line=line) from error
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None
 
 
 def read_json(path: PathLike) -> Any:
@@ -223,7 +253,7 @@ def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[Row]:
-    """CSV text with a header; values stay strings; ragged rows and duplicate columns are refused."""
+    """CSV text with a header; values stay strings; ragged rows, duplicate columns are refused."""
     rows: list[Row] = []
     if "\0" in text:
         raise DataError("holds a NUL byte", path=path)
@@ -233,9 +263,9 @@ def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[R
         if header is None:
             raise DataError("is empty; a header line is needed", path=path)
         names = [name.strip() for name in header]
-        for name in names:
-            if names.count(name) > 1:
-                raise DataError("the column stands twice", path=path, line=1, column=name)
+        twice = _twice(names)
+        if twice is not None:
+            raise DataError("the column stands twice", path=path, line=1, column=twice)
         for cells in reader:
             if not cells:
                 continue
@@ -265,19 +295,32 @@ def read_csv(path: PathLike) -> list[Row]:
 
 def _cell(value: Any) -> Any:
     """A spreadsheet runs a text cell that begins like a formula: a quote mark stops it."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_number(value):
         return "'" + value
     return "" if value is None else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return not text[0].isspace()
 
 
 def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV text; the columns are the keys in order of first appearance."""
     names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([row.get(name) for name in names] for row in rows)]
+    return "".join(_csv_line([_cell(value) for value in line]) for line in lines)
+
+
+def _csv_line(cells: Sequence[Any]) -> str:
+    # A writer that ends lines with "\n" leaves a lone "\r" in a cell bare, and readers take that
+    # for the end of a row. So write "\r\n", which has both quoted, and shorten it.
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_cell(name) for name in names])
-    writer.writerows([[_cell(row.get(name)) for name in names] for row in rows])
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()[:-2] + "\n"
 
 
 def write_csv(path: PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -290,7 +333,17 @@ def read_parquet(path: PathLike) -> list[Row]:
     parquet = need("pyarrow.parquet", "tables")
     data = _open_bytes(path, MAX_TABLE_BYTES)
     try:
-        rows: list[Row] = parquet.read_table(io.BytesIO(data)).to_pylist()
+        file = parquet.ParquetFile(io.BytesIO(data))
+        names = file.schema_arrow.names
+        cells = file.metadata.num_rows * max(len(names), 1)
+        twice = _twice(names)
+        if twice is not None:
+            raise DataError("the column stands twice", path=path, column=twice)
+        if cells > MAX_TABLE_CELLS:
+            raise DataError(f"has {cells} cells; at most {MAX_TABLE_CELLS} are read", path=path)
+        rows: list[Row] = file.read().to_pylist()
+    except DataError:
+        raise
     except Exception as error:  # pyarrow raises its own family on damaged files
         raise DataError(f"is not a Parquet table ({error})", path=path) from error
     return rows
@@ -316,9 +369,7 @@ def read_table(path: PathLike) -> list[Row]:
         ".parquet": read_parquet,
     }
     if suffix not in readers:
-        raise DataError(
-            f"the ending {suffix!r} is not known; use {', '.join(readers)}", path=path
-        )
+        raise DataError(f"the ending {suffix!r} is not known; use {', '.join(readers)}", path=path)
     return readers[suffix](path)
 
 
@@ -333,7 +384,15 @@ def write_arrays(
     Needs safetensors (extra [torch]).
     """
     safetensors = need("safetensors.numpy", "torch")
-    plain = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise ConfigError(f"array {name!r} must hold numbers; its type is {array.dtype}")
+    plain = {
+        # `order="C"` and not `ascontiguousarray`, which makes a scalar a vector; native byte
+        # order because the format keeps none.
+        name: np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+        for name, array in arrays.items()
+    }
     write_bytes(path, safetensors.save(plain, metadata={"precocial": dumps(meta or {})}))
 
 
@@ -346,6 +405,8 @@ def read_arrays(path: PathLike) -> tuple[dict[str, NDArray[Any]], dict[str, Any]
         length = int.from_bytes(data[:8], "little")
         header = loads(data[8 : 8 + length].decode("utf-8"), path=path)
         meta = loads(header.get("__metadata__", {}).get("precocial", "{}"), path=path)
+        if not isinstance(meta, dict):
+            raise DataError("the metadata must be a JSON object", path=path)
     except DataError:
         raise
     except Exception as error:  # the library raises its own family on damaged files
