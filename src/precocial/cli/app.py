@@ -102,10 +102,9 @@ def _parse(command: Command, args: list[str]) -> Callable[[], Any] | None:
 
     function = command.load()
 
-    @functools.wraps(function)
-    def bind(*given: Any, **named: Any) -> Callable[[], Any]:
-        return functools.partial(function, *given, **named)
-
+    bind = functools.wraps(function)(
+        lambda *given, **named: functools.partial(function, *given, **named)
+    )
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
