@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
-from beartype import BeartypeConf
+from beartype import BeartypeConf, FrozenDict
 from beartype.claw import beartype_package
 from hypothesis import settings
 
@@ -14,12 +15,30 @@ from hypothesis import settings
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 
-# Every annotation in precocial is checked at each call, in tests only. An int passes for a float.
-beartype_package("precocial", conf=BeartypeConf(is_pep484_tower=True))
+
+class WrongType(UserWarning):
+    """A value does not fit its annotation. Every warning is an error here, so this fails a test."""
+
+
+# Every annotation in precocial is checked at each call, in tests only. As in NumPy, an int passes
+# for a float and a NumPy number for Python's. A test that gives a wrong type on purpose, to see
+# precocial refuse it, is marked `wrong_types`.
+NUMBERS = {int: int | np.integer, float: float | int | np.floating | np.integer}
+beartype_package(
+    "precocial",
+    conf=BeartypeConf(hint_overrides=FrozenDict(NUMBERS), violation_type=WrongType),
+)
 
 # The same examples on every machine: a test that fails once fails again.
 settings.register_profile("house", deadline=None, derandomize=True, database=None)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let `wrong_types` tests pass wrong types."""
+    for item in items:
+        if item.get_closest_marker("wrong_types"):
+            item.add_marker(pytest.mark.filterwarnings("ignore::UserWarning"))
 
 
 @pytest.fixture
