@@ -1,0 +1,172 @@
+"""The base curve read backwards: its observed levels, and every redrawn copy of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from precocial.worth import laws
+from precocial.worth.curve import Floats, Levels
+from precocial.worth.readoff import MIN_LEVELS, cross, evaluate, falling
+from precocial.worth.spread import Spread
+
+_LINE_POINTS = 200
+_SAME_PLACE = 1e-9
+_MISFIT = 1e-3
+"""A law is called a misfit when noise alone would miss so far in one of a thousand tables."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """Log data at which a base curve has a log loss.
+
+    Attributes:
+        point: (r,) by the observed levels; -inf below and inf above their range, NaN where the
+            curve cannot be read.
+        extrapolated: (r,) by the law, outside the range; NaN where there is no law or no answer.
+        first: (r, draws) the first place with the loss; -inf and inf outside the range.
+        last: (r, draws) the last place with it.
+        unclear: (r,) the observed levels have the loss in several places.
+        line: (m, 2) points (data, loss) of the curve as it was read.
+        notes: what to know about the curve.
+    """
+
+    point: Floats
+    extrapolated: Floats
+    first: Floats
+    last: Floats
+    unclear: NDArray[np.bool_]
+    line: Floats
+    notes: tuple[str, ...]
+
+    def several(self) -> Floats:
+        """(r,) share of draws whose curve has the loss in several places; 0 without draws."""
+        if self.first.shape[1] == 0:
+            return np.zeros(len(self.point))
+        with np.errstate(invalid="ignore"):
+            result: Floats = (self.last - self.first > _SAME_PLACE).mean(axis=1)
+        return result
+
+
+def read(
+    method: str, levels: Levels, noise: Spread | None, curves: Floats, loss: Floats
+) -> Reading:
+    """Read curves (n, 1 + draws) at log losses (r, 1 + draws); column 0 is what was observed."""
+    if len(levels) < MIN_LEVELS and method == "pchip":
+        return _too_few(levels, loss)
+    if method == "pchip":
+        return _by_cubic(levels, noise, curves, loss)
+    return _by_law(method, levels, noise, curves, loss)
+
+
+def _weights(levels: Levels, noise: Spread | None) -> Floats:
+    runs = levels.runs.astype(np.float64)
+    if noise is None or not noise.sd.all():
+        return runs
+    result: Floats = runs / noise.sd**2
+    return result
+
+
+def _by_cubic(levels: Levels, noise: Spread | None, curves: Floats, loss: Floats) -> Reading:
+    x, seen = np.log(levels.data), curves[:, 0]
+    notes = []
+    smooth = falling(x, seen, _weights(levels, noise))
+    if np.any(smooth != seen):
+        moved = 100 * np.abs(np.expm1(smooth - seen)).max()
+        notes.append(
+            f"some base levels rise with data; the read-off moved them by up to {moved:.2g} % "
+            "to make the curve fall"
+        )
+    point = cross(x, smooth[:, None], loss[:, :1])[:, 0]
+    if seen[-1] >= seen[0]:
+        point = np.full(len(loss), np.nan)
+        notes.append(
+            "the base loss does not fall from the smallest size to the largest: there is nothing "
+            "to read data off. Tune the base arm, or widen its range of sizes"
+        )
+    first, last = cross(x, curves, loss), cross(x, curves, loss, last=True)
+    with np.errstate(invalid="ignore"):
+        unclear = last[:, 0] - first[:, 0] > _SAME_PLACE
+    grid = np.linspace(x[0], x[-1], _LINE_POINTS)
+    return Reading(
+        point=point,
+        extrapolated=np.full(len(loss), np.nan),
+        first=first[:, 1:],
+        last=last[:, 1:],
+        unclear=unclear,
+        line=np.exp(np.stack([grid, evaluate(x, smooth, grid)], axis=1)),
+        notes=tuple(notes),
+    )
+
+
+def _by_law(
+    law: str, levels: Levels, noise: Spread | None, curves: Floats, loss: Floats
+) -> Reading:
+    x, weights = np.log(levels.data), _weights(levels, noise)
+    fitted = laws.fit(law, x, curves[:, 0], weights)
+    redrawn = laws.refit(fitted, x, curves[:, 1:], weights)
+    free = fitted.log_data(loss[:, :1])[:, 0]
+    point = _inside(x, free)
+    draws = _inside(x, redrawn.log_data(loss[:, 1:]))
+    grid = np.linspace(x[0], x[-1], _LINE_POINTS)
+    return Reading(
+        point=point,
+        extrapolated=np.where(np.isinf(point) & np.isfinite(free), free, np.nan),
+        first=draws,
+        last=draws,
+        unclear=np.zeros(len(loss), dtype=bool),
+        line=np.exp(np.stack([grid, fitted.log_loss(grid)[:, 0]], axis=1)),
+        notes=_misfit(law, fitted, levels, noise, curves[:, 0]),
+    )
+
+
+def _inside(x: Floats, places: Floats) -> Floats:
+    """Places outside the measured sizes, by more than rounding, become -inf and inf."""
+    slack = 1e-9
+    clipped = np.clip(places, x[0], x[-1])
+    result: Floats = np.where(
+        places < x[0] - slack, -np.inf, np.where(places > x[-1] + slack, np.inf, clipped)
+    )
+    return result
+
+
+def _misfit(
+    law: str, fitted: laws.LawFit, levels: Levels, noise: Spread | None, seen: Floats
+) -> tuple[str, ...]:
+    residual = fitted.log_loss(np.log(levels.data))[:, 0] - seen
+    worst = f"by up to {100 * np.abs(np.expm1(residual)).max():.2g} %"
+    if noise is None or not noise.sd.all():
+        return (f"the {law} law misses the base levels {worst}",)
+    squares = float((levels.runs * (residual / noise.sd) ** 2).sum())
+    freedom = len(levels) - laws.PARAMETERS[law]
+    if chi2.sf(squares, freedom) > _MISFIT:
+        return ()
+    return (
+        f"the {law} law misses the base levels {worst}, more than the seeds' noise allows; the "
+        "intervals do not include that error. Prefer method='pchip'",
+    )
+
+
+def _too_few(levels: Levels, loss: Floats) -> Reading:
+    """With one or two levels only the outside is known."""
+    seen, count = levels.mean, len(loss)
+    point = np.full(count, np.nan)
+    if len(levels):
+        point[loss[:, 0] > seen.max()] = -np.inf
+        point[loss[:, 0] < seen.min()] = np.inf
+    empty = np.empty((count, 0))
+    return Reading(
+        point=point,
+        extrapolated=np.full(count, np.nan),
+        first=empty,
+        last=empty,
+        unclear=np.zeros(count, dtype=bool),
+        line=np.stack([levels.data, np.exp(seen)], axis=1),
+        notes=(
+            f"the base arm has {len(levels)} sizes above 0; a read-off needs at least "
+            f"{MIN_LEVELS}. Add base runs at other sizes",
+        ),
+    )
