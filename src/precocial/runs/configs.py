@@ -66,7 +66,7 @@ def _builtins(config: Any) -> dict[str, Any]:
 
 def _convert(values: dict[str, Any], kind: type[ConfigT]) -> ConfigT:
     try:
-        return msgspec.convert(values, kind, dec_hook=_decode)
+        return msgspec.convert(values, kind, str_keys=True, dec_hook=_decode)
     except (msgspec.ValidationError, TypeError, NameError) as error:
         raise ConfigError(f"{kind.__name__}: {error}") from error
 
@@ -137,7 +137,7 @@ def experiment_name(experiment: Callable[..., Any]) -> str:
         )
     module = experiment.__module__
     if module == "__main__":
-        module = Path(experiment.__code__.co_filename).stem
+        module = _source(experiment).stem
     return f"{module}:{name}"
 
 
@@ -151,7 +151,7 @@ def code_version(experiment: Callable[..., Any]) -> str:
     digest = hashlib.sha256()
     for label, folder in (("lm", house / "lm"), ("runs", house / "runs")):
         _digest_sources(digest, label, sorted(folder.rglob("*.py")), folder)
-    source = Path(experiment.__code__.co_filename)
+    source = _source(experiment)
     module = sys.modules.get(experiment.__module__)
     if not source.is_file():  # typed at a prompt or in a notebook
         try:
@@ -163,6 +163,11 @@ def code_version(experiment: Callable[..., Any]) -> str:
     else:
         _digest_sources(digest, "own", [source], source.parent)
     return f"{precocial.__version__}+{digest.hexdigest()[:16]}"
+
+
+def _source(experiment: Callable[..., Any]) -> Path:
+    """The file of a function, whatever decorates it."""
+    return Path(inspect.unwrap(experiment).__code__.co_filename)
 
 
 def _digest_sources(digest: Any, label: str, files: list[Path], base: Path) -> None:

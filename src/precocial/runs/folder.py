@@ -33,6 +33,7 @@ from precocial.runs.journal import Journal, plain_row, unwritable
 from precocial.runs.records import (
     CHECKPOINT,
     FORMAT,
+    NAME,
     RESULT,
     ROWS,
     RUN,
@@ -47,7 +48,8 @@ from precocial.runs.threads import one_thread
 
 Arrays = Mapping[str, NDArray[Any]]
 ConfigT = TypeVar("ConfigT")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_UNFINISHED = re.compile(r"\..+\.[0-9a-f]{16}")
+"""How `io` names a file while it is being written."""
 _LIBRARIES = ("numpy", "scipy", "torch", "safetensors", "tokenizers")
 
 
@@ -69,8 +71,8 @@ class Run:
         self._journal, self._header = journal, header
         self._began = time.perf_counter()
         self._continued = False
-        self._state = self._read_checkpoint()
-        kept = len(journal.rows) if self._state is None else self._state[2]
+        state = self._read_checkpoint()
+        kept = len(journal.rows) if state is None else state[2]
         if kept > len(journal.rows):
             raise RunError(
                 f"{self.path / CHECKPOINT} belongs to {kept} rows, but {ROWS} has "
@@ -80,19 +82,23 @@ class Run:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """The rows on disk that count: up to the last checkpoint, or all if there is none."""
+        """The rows so far: at the start, those that an earlier session left and that count."""
         self._continued = True
         return tuple(self._journal.rows)
 
     def resume_from(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """The arrays and meta of the last checkpoint; None at a start."""
-        if self._state is None:
+        state = self._read_checkpoint()
+        if state is None:
             return None
         self._continued = True
-        return self._state[0], self._state[1]
+        return state[:2]
 
     def checkpoint(self, arrays: Arrays, meta: Mapping[str, Any]) -> None:
         """Replace the checkpoint, atomically. All rows yielded so far belong to it.
+
+        It says "everything up to here has been yielded": call it after the yields of a step, not
+        between them, or a resumed run goes on behind the missing ones.
 
         `meta` is JSON: put there the step, and whatever else decides what comes next.
 
@@ -112,7 +118,7 @@ class Run:
             RunError: as for `checkpoint`.
         """
         path = self.path / f"{name}.safetensors"
-        if not _NAME.fullmatch(name) or path.name == CHECKPOINT:
+        if not NAME.fullmatch(name) or path.name == CHECKPOINT:
             raise ConfigError(
                 f"an artefact's name is made of letters, digits, '_' and '-', and is not "
                 f"'checkpoint'; got {name!r}"
@@ -124,6 +130,11 @@ class Run:
     def _settle(self) -> None:
         """Before anything is written: drop the rows of a session that nobody goes on from."""
         if not self._continued:
+            # In this order: a checkpoint without its rows would count as damage.
+            try:
+                (self.path / CHECKPOINT).unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(self.path / CHECKPOINT, error) from error
             self._journal.cut(0)
             self._continued = True
 
@@ -148,14 +159,15 @@ class Run:
             raise unwritable(path, error.__cause__ or error) from error
 
     def _read_checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any], int] | None:
-        path = io.safe_join(self.path, CHECKPOINT)
-        if not path.exists():
+        path = self.path / CHECKPOINT
+        if not os.path.lexists(path):
             return None
         try:
+            io.safe_join(self.path, CHECKPOINT)
             arrays, pinned = io.read_arrays(path)
             pinned = plain_row(pinned, str(path))
             rows, meta = pinned["rows"], pinned["meta"]
-        except (DataError, KeyError) as error:
+        except (DataError, ConfigError, KeyError) as error:
             raise RunError(f"{path} is damaged ({error}); delete the folder, run again") from error
         if not isinstance(rows, int) or rows < 0 or not isinstance(meta, dict):
             raise RunError(f"{path} is damaged; delete the folder, run again")
@@ -234,7 +246,7 @@ def _opened(journal: Journal, header: Header) -> Run:
     if (folder / RUN).exists():
         try:
             earlier = read_header(folder)
-        except DataError as error:
+        except (DataError, ConfigError) as error:
             raise RunError(f"{error}; delete the folder, run again") from error
         if earlier.id != header.id:
             raise RunError(f"{folder} holds the run {earlier.id}, not {header.id}")
@@ -259,11 +271,12 @@ def _differences(then: dict[str, str], now: dict[str, str]) -> str:
 
 def _tidy(folder: Path) -> None:
     """Remove the unfinished files of a killed writer and, once complete, the checkpoint."""
-    with contextlib.suppress(OSError):  # a complete run on a read-only disk can still be read
-        for path in folder.glob(".*"):
-            path.unlink()
-        if (folder / RESULT).exists():
-            (folder / CHECKPOINT).unlink(missing_ok=True)
+    leftovers = [path for path in folder.glob(".*") if _UNFINISHED.fullmatch(path.name)]
+    if (folder / RESULT).exists():
+        leftovers.append(folder / CHECKPOINT)
+    for path in leftovers:
+        with contextlib.suppress(OSError):  # a complete run on a read-only disk can still be read
+            path.unlink(missing_ok=True)
 
 
 def _write_json(path: Path, value: msgspec.Struct) -> None:

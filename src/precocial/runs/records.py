@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,8 @@ from precocial.runs.configs import config_from, identity
 from precocial.runs.journal import parse_rows, plain_row
 
 FORMAT = 1
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+"""What an artefact may be called."""
 RUN, ROWS, RESULT, CHECKPOINT = "run.json", "rows.jsonl", "result.json", "checkpoint.safetensors"
 T = TypeVar("T")
 ConfigT = TypeVar("ConfigT")
@@ -82,12 +85,12 @@ class RunRecord:
         if name not in self.artefacts:
             names = ", ".join(sorted(self.artefacts)) or "none"
             raise RunError(f"{self.path} has no artefact {name!r}; it has: {names}")
-        path = io.safe_join(self.path, f"{name}.safetensors")
         try:
+            path = io.safe_join(self.path, f"{name}.safetensors")
             if sha256(path) != self.artefacts[name]:
                 raise RunError(f"{path} is damaged: its hash is not the one in {RESULT}")
             return io.read_arrays(path)
-        except DataError as error:
+        except (DataError, ConfigError) as error:
             raise RunError(str(error)) from error
 
 
@@ -150,7 +153,13 @@ def read_header(folder: Path) -> Header:
 
 def read_result(folder: Path) -> Result | None:
     """`result.json`, or None if the run is not complete."""
-    return _read_as(folder, RESULT, Result) if (folder / RESULT).exists() else None
+    if not (folder / RESULT).exists():
+        return None
+    result = _read_as(folder, RESULT, Result)
+    for name in result.artefacts:
+        if not NAME.fullmatch(name):
+            raise RunError(f"{folder / RESULT}: {name!r} is not the name of an artefact")
+    return result
 
 
 def _read_as(folder: Path, name: str, kind: type[T]) -> T:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
 
 from precocial import io
-from precocial.errors import ConfigError, need, one_of
+from precocial.errors import ConfigError, RunError, need, one_of
 from precocial.io import PathLike
 from precocial.runs.configs import run_id
 from precocial.runs.folder import Experiment, run, this_command
-from precocial.runs.records import RESULT, RunRecord, read_run
+from precocial.runs.records import RESULT, RUN, RunRecord, read_run
 
 ConfigT = TypeVar("ConfigT")
 OnDone = Callable[[RunRecord, int, int, float | None], None]
@@ -94,14 +96,42 @@ def _finished(
         for config in configs:
             yield run(experiment, config, root, command=command)
     else:
-        joblib = need("joblib", "")
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            pool = joblib.Parallel(
-                n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
-            )
-            yield from pool(
-                joblib.delayed(run)(experiment, config, root, command=command) for config in configs
-            )
+        yield from _on_processes(experiment, configs, root, workers, command)
+
+
+def _on_processes(
+    experiment: Experiment[ConfigT],
+    configs: list[ConfigT],
+    root: PathLike,
+    workers: int,
+    command: str,
+) -> Iterator[RunRecord]:
+    import joblib  # type: ignore[import-untyped]  # here, because it is slow to import
+
+    _forget_caches()
+    job = joblib.delayed(run)
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = joblib.Parallel(
+            n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
+        )
+        try:
+            yield from pool(job(experiment, config, root, command=command) for config in configs)
+        except BrokenProcessPool as error:
+            raise RunError(
+                "a worker process was killed, perhaps because memory ran out. What is complete "
+                "stays: run again, with fewer workers, and it goes on from there"
+            ) from error
+
+
+def _forget_caches() -> None:
+    """Let the classes of a script travel to the workers.
+
+    Classes of `__main__` are pickled by value, and msgspec has left on those it has seen a cache
+    that cannot be pickled (and that it makes anew when it needs it).
+    """
+    for kind in vars(sys.modules["__main__"]).values():
+        if isinstance(kind, type) and "__msgspec_cache__" in vars(kind):
+            delattr(kind, "__msgspec_cache__")
 
 
 def _on_ray(
@@ -112,6 +142,7 @@ def _on_ray(
     command: str,
 ) -> Iterator[RunRecord]:
     ray = need("ray", "ray")
+    _forget_caches()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
     remote = ray.remote(num_cpus=1, max_retries=0)(run)
@@ -125,10 +156,11 @@ def _on_ray(
 
 
 def read_runs(root: PathLike) -> list[RunRecord]:
-    """Every run folder directly under `root`, complete or not, by name.
+    """Every run folder directly under `root`, complete or not, in the order of their names.
 
     Raises:
-        RunError: one of them is damaged.
+        RunError: no such folder, or one of the runs is damaged.
     """
-    folders = sorted(path.parent for path in Path(root).glob("*/run.json"))
-    return [read_run(folder) for folder in folders]
+    if not Path(root).is_dir():
+        raise RunError(f"{root} is not a folder of runs: there is no such folder")
+    return [read_run(path.parent) for path in sorted(Path(root).glob(f"*/{RUN}"))]

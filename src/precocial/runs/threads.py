@@ -9,15 +9,16 @@ from collections.abc import Iterator
 
 import threadpoolctl  # type: ignore[import-untyped]
 
-_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Inside, BLAS, OpenMP and torch use one thread; afterwards, as many as before.
 
-    A library that is first imported inside reads the environment variables; one that was loaded
-    before is told. Not safe to enter from two threads at once: the setting is the process's.
+    A library that is first imported inside reads the environment variables and stays at one
+    thread; one that was loaded before is told, and told again at the end. Not safe to enter
+    from two threads at once: the setting is the process's.
     """
     before = {name: os.environ.get(name) for name in _VARIABLES}
     os.environ.update(dict.fromkeys(_VARIABLES, "1"))
