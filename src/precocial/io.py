@@ -311,7 +311,7 @@ def _is_number(text: str) -> bool:
 def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows as CSV text; the columns are the keys in order of first appearance."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = [names, *([row.get(name) for name in names] for row in rows)]
+    lines: list[list[Any]] = [names, *([row.get(name) for name in names] for row in rows)]
     return "".join(_csv_line([_cell(value) for value in line]) for line in lines)
 
 
