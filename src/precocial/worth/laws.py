@@ -72,7 +72,7 @@ def fit(law: str, log_data: Floats, log_loss: Floats, weights: Floats) -> LawFit
     if len(log_data) < needed:
         raise FitError(
             f"the {law} law has {PARAMETERS[law]} parameters: {needed} data sizes above 0 are "
-            f"needed; got {len(log_data)}. Add sizes, or use method='pchip'"
+            f"needed; got {len(log_data)}. Add sizes, or use method='cubic'"
         )
     center = float(log_data.mean())
     x = (log_data - center)[:, None]

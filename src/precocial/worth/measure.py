@@ -12,18 +12,19 @@ from numpy.typing import ArrayLike
 from precocial.errors import ConfigError, one_of
 from precocial.worth import laws
 from precocial.worth.curve import Curve, Floats, Levels, check_units
-from precocial.worth.reading import Reading, read
-from precocial.worth.readoff import MIN_LEVELS, evaluate
+from precocial.worth.monotone import evaluate
+from precocial.worth.reading import MIN_LEVELS, Reading, read
 from precocial.worth.result import Status, Worth, WorthRow
 from precocial.worth.spread import Spread, borrow, redraw, spread
 
-METHODS = ("pchip", *laws.PARAMETERS)
+METHODS = ("cubic", "pchip", *laws.PARAMETERS)
 MIN_DRAWS, MAX_DRAWS = 100, 100_000
 WIDE_GAP = 10.0
 """Neighbouring base sizes further apart than this leave the curve between them to chance; ours."""
 _AMBIGUOUS = 0.95
 """A reading is undefined when the base curve has its loss in several places in this share of
 draws: then it is not noise that makes the curve rise. Ours."""
+_SAME_PLACE = 1e-12
 _NO_LOSS = (
     "the treated curve has no loss here: name one of its sizes, or one between its smallest and "
     f"largest size above 0, of which it needs {MIN_LEVELS}"
@@ -35,18 +36,18 @@ def worth(
     treated: Curve,
     *,
     at: ArrayLike | None = None,
-    method: str = "pchip",
+    method: str = "cubic",
     bootstrap: int = 2000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Worth:
     """The data that a prior saves: D with loss_base(d + D) = loss_treated(d).
 
-    The treated loss at d is its level's mean (between levels, a PCHIP). The base curve is read
-    backwards in log data and log loss: by a PCHIP through the level means, made falling by
-    weighted isotonic regression (`readoff.falling`), or by a fitted law (`laws`). Nothing is
-    extrapolated: outside the base curve's data the row says so and gives a bound; a law's guess
-    there stands in `extrapolated`. D may be negative: then the prior costs data.
+    The treated loss at d is its level's mean (between levels, a cubic). The base curve is read
+    backwards in log data and log loss: by a monotone cubic through the level means (`monotone`),
+    or by a fitted law (`laws`). Nothing is extrapolated: outside the base curve's data the row
+    says so and gives a bound; a law's guess there stands in `extrapolated`. D may be negative:
+    then the prior costs data.
 
     The interval is a percentile interval over `bootstrap` pairs of redrawn curves (`spread`). A
     draw's curve need not fall: its first place with the treated loss counts for the low end, its
@@ -60,7 +61,7 @@ def worth(
         base: the arm without the prior.
         treated: the arm with it.
         at: (r,) data sizes d at which to read; by default every size of the treated curve.
-        method: "pchip", "power" or "rectified".
+        method: "cubic" (spline slopes, limited), "pchip", "power" or "rectified".
         bootstrap: draws behind the intervals; 0 for none.
         level: probability of the intervals.
         seed: of the draws.
@@ -208,8 +209,8 @@ def _row(
         worth=worth,
         low=low,
         high=high,
-        lower_bound=float(base.data[-1]) - size if above else None,
-        upper_bound=float(base.data[0]) - size if below else None,
+        lower_bound=_data(float(reading.least[index]), base) - size if above else None,
+        upper_bound=_data(float(reading.most[index]), base) - size if below else None,
         extrapolated=None if math.isnan(guess) else math.exp(guess) - size,
         censored_below=int(np.isneginf(first).sum()),
         censored_above=int(np.isposinf(last).sum()),
@@ -238,7 +239,7 @@ def _interval(
 
 def _data(place: float, base: Levels) -> float:
     """exp, without rounding where the place is a level."""
-    level = np.flatnonzero(np.log(base.data) == place)
+    level = np.flatnonzero(np.abs(np.log(base.data) - place) < _SAME_PLACE)
     return float(base.data[level[0]]) if len(level) else math.exp(place)
 
 

@@ -8,15 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from precocial.errors import FitError
 from precocial.worth import laws
 from precocial.worth.curve import Floats, Levels
-from precocial.worth.readoff import MIN_LEVELS, cross, evaluate, falling
+from precocial.worth.monotone import MonotoneCurve, cross
 from precocial.worth.spread import Spread
 
+MIN_LEVELS = 3
+"""With two levels a cubic is a line."""
 _LINE_POINTS = 200
 _SAME_PLACE = 1e-9
 _MISFIT = 1e-3
 """A law is called a misfit when noise alone would miss so far in one of a thousand tables."""
+_TOO_FEW = (
+    "the base arm has {} sizes above 0; a read-off needs at least "
+    f"{MIN_LEVELS}. Add base runs at other sizes"
+)
+_FLAT = (
+    "the base loss falls nowhere with data, so no amount of data can be read off it. Tune the base "
+    "arm, or widen its range of sizes"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,6 +37,8 @@ class Reading:
     Attributes:
         point: (r,) by the observed levels; -inf below and inf above their range, NaN where the
             curve cannot be read.
+        least: (r,) where `point` is inf, the place is at least this.
+        most: (r,) where `point` is -inf, the place is at most this.
         extrapolated: (r,) by the law, outside the range; NaN where there is no law or no answer.
         first: (r, draws) the first place with the loss; -inf and inf outside the range.
         last: (r, draws) the last place with it.
@@ -35,6 +48,8 @@ class Reading:
     """
 
     point: Floats
+    least: Floats
+    most: Floats
     extrapolated: Floats
     first: Floats
     last: Floats
@@ -46,8 +61,7 @@ class Reading:
         """(r,) share of draws whose curve has the loss in several places; 0 without draws."""
         if self.first.shape[1] == 0:
             return np.zeros(len(self.point))
-        with np.errstate(invalid="ignore"):
-            result: Floats = (self.last - self.first > _SAME_PLACE).mean(axis=1)
+        result: Floats = _apart(self.first, self.last).mean(axis=1)
         return result
 
 
@@ -55,11 +69,11 @@ def read(
     method: str, levels: Levels, noise: Spread | None, curves: Floats, loss: Floats
 ) -> Reading:
     """Read curves (n, 1 + draws) at log losses (r, 1 + draws); column 0 is what was observed."""
-    if len(levels) < MIN_LEVELS and method == "pchip":
-        return _too_few(levels, loss)
-    if method == "pchip":
-        return _by_cubic(levels, noise, curves, loss)
-    return _by_law(method, levels, noise, curves, loss)
+    if method in laws.PARAMETERS:
+        return _by_law(method, levels, noise, curves, loss)
+    if len(levels) < MIN_LEVELS:
+        return _no_curve(levels, loss, _TOO_FEW.format(len(levels)))
+    return _by_cubic(levels, noise, curves, loss, pchip=method == "pchip")
 
 
 def _weights(levels: Levels, noise: Spread | None) -> Floats:
@@ -70,34 +84,36 @@ def _weights(levels: Levels, noise: Spread | None) -> Floats:
     return result
 
 
-def _by_cubic(levels: Levels, noise: Spread | None, curves: Floats, loss: Floats) -> Reading:
+def _by_cubic(
+    levels: Levels, noise: Spread | None, curves: Floats, loss: Floats, *, pchip: bool
+) -> Reading:
     x, seen = np.log(levels.data), curves[:, 0]
+    try:
+        smooth = MonotoneCurve.through(
+            levels.data, seen, weights=_weights(levels, noise), pchip=pchip
+        )
+    except FitError:
+        return _no_curve(levels, loss, _FLAT)
+    begin, end = smooth.log_data[0], smooth.log_data[-1]
+    moved = np.expm1(smooth.log_loss_at(x.clip(begin, end)) - seen)
     notes = []
-    smooth = falling(x, seen, _weights(levels, noise))
-    if np.any(smooth != seen):
-        moved = 100 * np.abs(np.expm1(smooth - seen)).max()
+    if len(smooth.log_data) < len(x):
         notes.append(
-            f"some base levels rise with data; the read-off moved them by up to {moved:.2g} % "
-            "to make the curve fall"
+            f"some base levels rise with data: {len(x)} levels were pooled into "
+            f"{len(smooth.log_data)}, up to {100 * np.abs(moved).max():.2g} % from their means"
         )
-    point = cross(x, smooth[:, None], loss[:, :1])[:, 0]
-    if seen[-1] >= seen[0]:
-        point = np.full(len(loss), np.nan)
-        notes.append(
-            "the base loss does not fall from the smallest size to the largest: there is nothing "
-            "to read data off. Tune the base arm, or widen its range of sizes"
-        )
-    first, last = cross(x, curves, loss), cross(x, curves, loss, last=True)
-    with np.errstate(invalid="ignore"):
-        unclear = last[:, 0] - first[:, 0] > _SAME_PLACE
-    grid = np.linspace(x[0], x[-1], _LINE_POINTS)
+    first = cross(x, curves, loss, pchip=pchip)
+    last = cross(x, curves, loss, last=True, pchip=pchip)
+    grid = np.linspace(begin, end, _LINE_POINTS)
     return Reading(
-        point=point,
+        point=smooth.log_data_at(loss[:, 0]),
+        least=first[:, 0].clip(max=x[-1]),
+        most=last[:, 0].clip(min=x[0]),
         extrapolated=np.full(len(loss), np.nan),
         first=first[:, 1:],
         last=last[:, 1:],
-        unclear=unclear,
-        line=np.exp(np.stack([grid, evaluate(x, smooth, grid)], axis=1)),
+        unclear=_apart(first[:, 0], last[:, 0]),
+        line=np.exp(np.stack([grid, smooth.log_loss_at(grid)], axis=1)),
         notes=tuple(notes),
     )
 
@@ -114,6 +130,8 @@ def _by_law(
     grid = np.linspace(x[0], x[-1], _LINE_POINTS)
     return Reading(
         point=point,
+        least=np.full(len(loss), x[-1]),
+        most=np.full(len(loss), x[0]),
         extrapolated=np.where(np.isinf(point) & np.isfinite(free), free, np.nan),
         first=draws,
         last=draws,
@@ -146,27 +164,32 @@ def _misfit(
         return ()
     return (
         f"the {law} law misses the base levels {worst}, more than the seeds' noise allows; the "
-        "intervals do not include that error. Prefer method='pchip'",
+        "intervals do not include that error. Prefer method='cubic'",
     )
 
 
-def _too_few(levels: Levels, loss: Floats) -> Reading:
-    """With one or two levels only the outside is known."""
+def _no_curve(levels: Levels, loss: Floats, note: str) -> Reading:
+    """Only what lies outside every level is known."""
     seen, count = levels.mean, len(loss)
-    point = np.full(count, np.nan)
+    point, least, most = np.full((3, count), np.nan)
     if len(levels):
         point[loss[:, 0] > seen.max()] = -np.inf
         point[loss[:, 0] < seen.min()] = np.inf
+        most[:], least[:] = np.log(levels.data[[0, -1]])
     empty = np.empty((count, 0))
     return Reading(
         point=point,
+        least=least,
+        most=most,
         extrapolated=np.full(count, np.nan),
         first=empty,
         last=empty,
         unclear=np.zeros(count, dtype=bool),
         line=np.stack([levels.data, np.exp(seen)], axis=1),
-        notes=(
-            f"the base arm has {len(levels)} sizes above 0; a read-off needs at least "
-            f"{MIN_LEVELS}. Add base runs at other sizes",
-        ),
+        notes=(note,),
     )
+
+
+def _apart(first: Floats, last: Floats) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):  # inf - inf: both outside, on one side
+        return np.asarray(last - first > _SAME_PLACE)

@@ -76,7 +76,7 @@ class Worth:
         rows: one a data size, rising.
         base: the arm without the prior.
         treated: the arm with it.
-        method: "pchip", "power" or "rectified".
+        method: "cubic", "pchip", "power" or "rectified".
         level: the intervals' probability.
         draws: bootstrap draws asked for.
         seed: of the bootstrap.
