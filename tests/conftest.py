@@ -14,6 +14,9 @@ from hypothesis import settings
 # One thread a process: xdist is parallel already. Set before NumPy or torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
+# Help and tables are compared as text: no colours, one width.
+os.environ.pop("FORCE_COLOR", None)
+os.environ["COLUMNS"] = "100"
 
 
 class WrongType(UserWarning):

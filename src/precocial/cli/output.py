@@ -149,8 +149,15 @@ def _bar(console: Console) -> Progress:
 
 
 def _console(stream: Any) -> Console:
-    width = None if stream.isatty() else PIPE_WIDTH
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    terminal = stream.isatty()  # said to rich, which would otherwise ask the environment
+    return Console(
+        file=stream,
+        force_terminal=terminal,
+        width=None if terminal else PIPE_WIDTH,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _cell(value: Any) -> Text:
