@@ -1,0 +1,247 @@
+"""Effective data: the from-scratch data that would have reached a fine-tuned model's loss.
+
+D_E is read off the from-scratch curve of the same size, D_T = D_E - D_F. Nothing is
+extrapolated: a loss outside the measured curve gives a bound and says so. Intervals come from
+redrawing the noise of every run about its curve and reading again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precocial.errors import FitError
+from precocial.runs import stream
+from precocial.transfer.flags import Flag, levels
+from precocial.transfer.scratch import ScratchFit, default_law, fit_scratch
+from precocial.transfer.table import RunTable
+from precocial.worth.monotone import MonotoneCurve, cross
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+LOW_DATA = 0.1
+"""Eq. 1.1 holds for D_F of at most this share of D(N) (paper, section 1 and appendix D)."""
+_ONE_SIZE = 1.0
+
+
+class ReadStatus(StrEnum):
+    """Where a fine-tuned loss lies on the from-scratch curve of its size."""
+
+    measured = "measured"
+    above_range = "above_range"
+    below_range = "below_range"
+    no_curve = "no_curve"
+
+    @property
+    def advice(self) -> str:
+        return {
+            "measured": "",
+            "above_range": "better than every from-scratch run of this size: D_E is a lower "
+            "bound; train from scratch on more data to bracket it",
+            "below_range": "worse than every from-scratch run of this size: D_E is an upper "
+            "bound; train from scratch on less data to bracket it",
+            "no_curve": "no usable from-scratch curve of this size; train at least two "
+            "amounts of data from scratch",
+        }[self.value]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EffectiveData:
+    """One entry a pre-trained run, (n,) each; data in the table's unit.
+
+    Attributes:
+        table: the pre-trained runs.
+        D_E, D_E_low, D_E_high: effective data and its interval; a bound is infinite or 0 on the
+            side that is open.
+        D_T, D_T_low, D_T_high: D_E - D_F; negative where pre-training hurt.
+        regime: D_F / D(N), D(N) from `scratch`.
+        status: `ReadStatus` values.
+        ossified: D_E < D_F with the whole interval.
+        level: of the intervals.
+        scratch: the law that gave D(N) and the noise.
+        flags: doubts.
+    """
+
+    table: RunTable
+    D_E: Floats
+    D_E_low: Floats
+    D_E_high: Floats
+    regime: Floats
+    status: NDArray[np.str_]
+    level: float
+    scratch: ScratchFit
+    flags: tuple[Flag, ...]
+
+    @property
+    def D_T(self) -> Floats:
+        return self.D_E - self.table.D_F
+
+    @property
+    def D_T_low(self) -> Floats:
+        return self.D_E_low - self.table.D_F
+
+    @property
+    def D_T_high(self) -> Floats:
+        return self.D_E_high - self.table.D_F
+
+    @property
+    def measured(self) -> Bools:
+        return np.asarray(self.status == ReadStatus.measured)
+
+    @property
+    def ossified(self) -> Bools:
+        return self.D_E_high < self.table.D_F
+
+    @property
+    def fraction(self) -> Floats:
+        """f = D_T / D_E, the fraction of effective data that came from transfer."""
+        return self.D_T / self.D_E
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain rows for a table or a file."""
+        names = ("run_id", "source", "N", "D_pre", "D_F", "seed", "loss")
+        own = ("D_E", "D_E_low", "D_E_high", "D_T", "D_T_low", "D_T_high", "regime", "status",
+               "ossified")  # fmt: skip
+        columns = {name: getattr(self.table, name).tolist() for name in names}
+        columns |= {name: getattr(self, name).tolist() for name in own}
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def effective_data(
+    table: RunTable,
+    *,
+    scratch: ScratchFit | None = None,
+    level: float = 0.95,
+    draws: int = 400,
+    seed: int = 0,
+) -> EffectiveData:
+    """D_E and D_T of every pre-trained run, with intervals.
+
+    Args:
+        scratch: the law for D(N) and for the noise; default fitted here.
+        level: of the intervals.
+        draws: redrawn tables behind them; 0 for none (NaN intervals).
+
+    Raises:
+        FitError: no pre-trained runs, or none that can be placed on a curve.
+    """
+    if scratch is None:
+        scratch = fit_scratch(table, default_law(table))
+    runs, base = table.pretrained, scratch.table
+    if len(runs) == 0:
+        raise FitError("the table has no pre-trained runs; effective data compare the two arms")
+    D_E = read_off(base, runs)
+    status = _statuses(D_E)
+    if (status == ReadStatus.no_curve).all():
+        raise FitError(
+            "no pre-trained run has a from-scratch curve of its own size; "
+            "train the same sizes in both arms"
+        )
+    low, high = np.full((2, len(runs)), np.nan)
+    if draws:
+        rng = stream(seed, "transfer", "effective_data")
+        first, last = redraw(base, runs, run_noise(base, runs, scratch), draws, rng)
+        # order statistics, not interpolated ones: an infinite draw must not turn into NaN
+        low = np.exp(np.quantile(first, (1 - level) / 2, axis=1, method="lower"))
+        high = np.exp(np.quantile(last, (1 + level) / 2, axis=1, method="higher"))
+    D_N = scratch.surface.enough_data(runs.N)[0]
+    return EffectiveData(
+        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=runs.D_F / D_N, status=status,
+        level=level, scratch=scratch, flags=(*scratch.flags, *_flags(status, runs, D_N)),
+    )  # fmt: skip
+
+
+def read_off(base: RunTable, runs: RunTable) -> Floats:
+    """(n,) D_E of `runs` on the curves of `base`: inf above, 0 below, NaN without a curve."""
+    D_E = np.full(len(runs), np.nan)
+    for rows, own in _same_size(base, runs):
+        try:
+            curve = MonotoneCurve.through(base.D_F[own], np.log(base.loss[own]))
+        except FitError:
+            continue
+        D_E[rows] = np.exp(curve.log_data_at(np.log(runs.loss[rows])))
+    return D_E
+
+
+def redraw(
+    base: RunTable, runs: RunTable, noise: float, draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Two (n, draws) arrays of log D_E from tables whose every loss is moved by `noise`.
+
+    A redrawn curve may rise somewhere and reach a loss twice: the first and the last place.
+    """
+    first, last = (np.full((len(runs), draws), np.nan) for _ in range(2))
+    moved = np.log(runs.loss)[:, None] + noise * rng.standard_normal((len(runs), draws))
+    for rows, own in _same_size(base, runs):
+        x, place = np.unique(np.log(base.D_F[own]), return_inverse=True)
+        mean = (place == np.arange(len(x))[:, None]) / np.bincount(place)[:, None]
+        curves = np.log(base.loss[own])[:, None] + noise * rng.standard_normal((own.sum(), draws))
+        first[rows] = cross(x, mean @ curves, moved[rows])
+        last[rows] = cross(x, mean @ curves, moved[rows], last=True)
+    return first, last
+
+
+def _same_size(base: RunTable, runs: RunTable) -> Iterator[tuple[Bools, Bools]]:
+    """Masks of `runs` and of `base` that share a size with enough from-scratch levels."""
+    base_size, size = _sizes(base), _sizes(runs)
+    for wanted in levels(size):
+        own = np.isclose(base_size, wanted, rtol=1e-6)
+        if len(levels(base.D_F[own])) >= 2:
+            yield np.isclose(size, wanted, rtol=1e-6), own
+
+
+def run_noise(base: RunTable, runs: RunTable, scratch: ScratchFit) -> float:
+    """Standard deviation of one run's log loss: pooled over seeds where cells have several,
+    else the spread about the fitted law (which also holds the law's own misfit)."""
+    squares, freedom = 0.0, 0
+    for table in (base, runs):
+        cell = np.stack([_sizes(table), table.D_F, np.nan_to_num(table.D_pre)], axis=1)
+        _, place = np.unique(cell, axis=0, return_inverse=True)
+        place = place.ravel()
+        log_loss = np.log(table.loss)
+        mean = np.bincount(place, log_loss) / np.bincount(place)
+        squares += float(((log_loss - mean[place]) ** 2).sum())
+        freedom += len(table) - len(mean)
+    return float(np.sqrt(squares / freedom)) if freedom >= 5 else scratch.noise
+
+
+def _sizes(table: RunTable) -> Floats:
+    return np.where(np.isnan(table.N), _ONE_SIZE, table.N)
+
+
+def _statuses(D_E: Floats) -> NDArray[np.str_]:
+    return np.select(
+        [np.isnan(D_E), np.isposinf(D_E), D_E == 0],
+        [ReadStatus.no_curve, ReadStatus.above_range, ReadStatus.below_range],
+        ReadStatus.measured,
+    ).astype(np.str_)
+
+
+def _flags(status: NDArray[np.str_], runs: RunTable, D_N: Floats) -> list[Flag]:
+    flags = []
+    for kind in (ReadStatus.above_range, ReadStatus.below_range, ReadStatus.no_curve):
+        count = int((status == kind).sum())
+        if count:
+            flags.append(Flag(
+                code="not_bracketed", message=f"{count} of {len(runs)} runs: {kind.advice}",
+            ))  # fmt: skip
+    beyond = int((runs.D_F > LOW_DATA * D_N).sum())
+    if beyond:
+        flags.append(Flag(
+            code="beyond_low_data",
+            message=f"{beyond} of {len(runs)} runs have D_F above {LOW_DATA} D(N), where the "
+            "paper's law breaks; they are left out of its fit",
+        ))  # fmt: skip
+    if (runs.D_F == 0).any():
+        flags.append(Flag(
+            code="zero_shot",
+            message=f"{int((runs.D_F == 0).sum())} zero-shot run(s): D_E is read off, but the law "
+            "has no value at D_F = 0, so its fit leaves them out",
+        ))  # fmt: skip
+    return flags

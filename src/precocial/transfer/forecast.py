@@ -1,0 +1,154 @@
+"""What a fitted law says of a run that was not made, with intervals and doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from precocial.errors import ConfigError, FitError
+from precocial.runs import stream
+from precocial.transfer.effective import LOW_DATA
+from precocial.transfer.fit import TransferFit
+from precocial.transfer.flags import Flag, check_extrapolation, levels
+from precocial.transfer.models import log_effective
+
+Floats = NDArray[np.float64]
+Pair = tuple[Floats, Floats]
+
+_NOISE_DRAWS = 20
+"""Noise draws per bootstrap draw behind a prediction interval."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forecast:
+    """A forecast at n points; intervals are (low, high) pairs of (n,) arrays.
+
+    Attributes:
+        parameters, fine_tune_data, pretrain_data: (n,) where; D_pre is NaN where not used.
+        loss, loss_interval: expected loss of a fine-tuned run.
+        prediction_interval: of one new run's loss: parameters and noise together.
+        effective_data, effective_interval: D_E.
+        scratch_loss: expected loss of a run from scratch on the same data.
+        regime: D_F / D(N).
+        level: of the intervals.
+        flags: doubts.
+    """
+
+    parameters: Floats
+    fine_tune_data: Floats
+    pretrain_data: Floats
+    loss: Floats
+    loss_interval: Pair
+    prediction_interval: Pair
+    effective_data: Floats
+    effective_interval: Pair
+    scratch_loss: Floats
+    regime: Floats
+    level: float
+    flags: tuple[Flag, ...]
+
+    @property
+    def transferred(self) -> Floats:
+        """(n,) D_T = D_E - D_F."""
+        return self.effective_data - self.fine_tune_data
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain rows for a table or a file."""
+        return [
+            {
+                "N": float(self.parameters[i]), "D_F": float(self.fine_tune_data[i]),
+                "loss": float(self.loss[i]),
+                "loss_low": float(self.loss_interval[0][i]),
+                "loss_high": float(self.loss_interval[1][i]),
+                "run_low": float(self.prediction_interval[0][i]),
+                "run_high": float(self.prediction_interval[1][i]),
+                "scratch_loss": float(self.scratch_loss[i]),
+                "D_E": float(self.effective_data[i]),
+                "D_E_low": float(self.effective_interval[0][i]),
+                "D_E_high": float(self.effective_interval[1][i]),
+                "D_T": float(self.transferred[i]), "regime": float(self.regime[i]),
+            }
+            for i in range(len(self.parameters))
+        ]  # fmt: skip
+
+
+def forecast(
+    fit: TransferFit,
+    *,
+    parameters: ArrayLike,
+    fine_tune_data: ArrayLike,
+    pretrain_data: ArrayLike = np.nan,
+    seed: int = 0,
+) -> Forecast:
+    """The loss and the effective data of fine-tuning a model of N on D_F.
+
+    Args:
+        parameters, fine_tune_data: broadcast to (n,).
+        pretrain_data: D_pre; needed only where the fit has an exponent for it.
+
+    Raises:
+        ConfigError: values not above 0, or D_pre missing.
+        FitError: the fit has no bootstrap draws.
+    """
+    N, D_F, D_pre = (
+        axis.ravel().astype(np.float64)
+        for axis in np.broadcast_arrays(parameters, fine_tune_data, pretrain_data)
+    )
+    _check(fit, N, D_F, D_pre)
+    if len(fit.tau_draws) == 0:
+        raise FitError("this fit has no bootstrap draws, so no intervals; fit with draws=400")
+    z = fit.terms.regressors(D_F, N, D_pre)
+    log_D_E = log_effective(np.log(D_F), fit.tau @ z)[0]
+    log_D_E_draws = log_effective(np.log(D_F), fit.tau_draws @ z)[0]
+    log_loss = fit.surface.log_loss(N, np.exp(log_D_E))[0]
+    draws = fit.surface_draws.log_loss(N, np.exp(log_D_E_draws))
+    rng = stream(seed, "transfer", "forecast")
+    noise = fit.noise * rng.standard_normal((_NOISE_DRAWS, *draws.shape))
+    return Forecast(
+        parameters=N, fine_tune_data=D_F, pretrain_data=D_pre, loss=np.exp(log_loss),
+        loss_interval=_ends(np.exp(draws), fit.level),
+        prediction_interval=_ends(np.exp(draws + noise).reshape(-1, len(N)), fit.level),
+        effective_data=np.exp(log_D_E[0]),
+        effective_interval=_ends(np.exp(log_D_E_draws), fit.level),
+        scratch_loss=np.exp(fit.surface.log_loss(N, D_F)[0]),
+        regime=D_F / fit.surface.enough_data(N)[0], level=fit.level,
+        flags=_doubts(fit, N, D_F),
+    )  # fmt: skip
+
+
+def _ends(draws: Floats, level: float) -> Pair:
+    tail = 50 * (1 - level)
+    low, high = np.percentile(draws, [tail, 100 - tail], axis=0)
+    return low, high
+
+
+def _check(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> None:
+    for name, values in (("parameters", N), ("fine_tune_data", D_F)):
+        if not (np.isfinite(values).all() and (values > 0).all()):
+            raise ConfigError(
+                f"{name} must be finite and above 0; got {values!r}. Zero-shot has no value "
+                "under the law; the paper extrapolates to 1 character instead"
+            )
+    if "gamma" in fit.terms.names and not (D_pre > 0).all():
+        raise ConfigError(
+            "this fit has an exponent for pre-training data; give pretrain_data above 0"
+        )
+
+
+def _doubts(fit: TransferFit, N: Floats, D_F: Floats) -> tuple[Flag, ...]:
+    flags = check_extrapolation("D_F", D_F, fit.table.D_F[fit.table.D_F > 0])
+    if "beta" in fit.terms.names:
+        flags += check_extrapolation("N", N, fit.table.N)
+    elif len(levels(N)) > 1:
+        raise FitError("the table has one size, so nothing can be said of other sizes")
+    regime = D_F / fit.surface.enough_data(N)[0]
+    if (regime > LOW_DATA).any():
+        flags.append(Flag(
+            code="beyond_low_data",
+            message=f"D_F is {regime.max():.2g} D(N), above {LOW_DATA}: the paper's law breaks "
+            "there, and small models may do worse than from scratch (ossification)",
+        ))  # fmt: skip
+    return tuple(flags)
