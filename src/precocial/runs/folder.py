@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import os
 import platform
@@ -219,8 +220,9 @@ def run(
         with Journal(folder / ROWS) as journal:
             if not (folder / RESULT).exists():  # else another process finished it just now
                 _live(experiment, config, _opened(journal, header))
+    record = read_run(folder)
     _tidy(folder)
-    return read_run(folder)
+    return record
 
 
 def _live(experiment: Experiment[ConfigT], config: ConfigT, live: Run) -> None:
@@ -309,10 +311,16 @@ def _header(experiment: Callable[..., Any], config: Any, command: str | None) ->
 def versions() -> dict[str, str]:
     """The versions of Python and of the libraries that decide a run's bits; imports none."""
     found = {"python": platform.python_version(), "precocial": precocial.__version__}
-    for library in _LIBRARIES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[library] = importlib.metadata.version(library)
+    found |= {library: version for library in _LIBRARIES if (version := _version(library))}
     return found
+
+
+@functools.cache
+def _version(library: str) -> str | None:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def machine() -> dict[str, str | int]:

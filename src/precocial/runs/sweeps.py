@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,8 +59,8 @@ def sweep(
         raise ConfigError(f"workers must be an integer, at least 1; got {workers!r}")
     command = this_command() if command is None else command
     ids = [run_id(experiment, config) for config in configs]
-    unique = {name: index for index, name in reversed(list(enumerate(ids)))}
-    prices = {name: float(cost(configs[at])) if cost else 1.0 for name, at in unique.items()}
+    unique = {name: ids.index(name) for name in dict.fromkeys(ids)}
+    prices = {name: _price(cost, configs[at]) for name, at in unique.items()}
     found = {name: (io.safe_join(root, name) / RESULT).exists() for name in unique}
     todo = sorted((name for name in unique if not found[name]), key=lambda name: -prices[name])
 
@@ -69,15 +72,25 @@ def sweep(
         if on_done:
             on_done(record, len(records), len(unique), seconds_left)
 
-    for name in sorted(unique, key=unique.__getitem__):
+    for name in unique:
         if found[name]:
             done(name, run(experiment, configs[unique[name]], root), None if todo else 0.0)
     jobs = [configs[unique[name]] for name in todo]
-    for record in _finished(experiment, jobs, root, workers, backend, command):
-        spent, left = spent + prices[record.id], left - prices[record.id]
-        elapsed = time.perf_counter() - began
-        done(record.id, record, elapsed * left / spent if spent > 0 else None)
+    with contextlib.closing(
+        _finished(experiment, jobs, root, workers, backend, command)
+    ) as finished:
+        for record in finished:
+            spent, left = spent + prices[record.id], left - prices[record.id]
+            elapsed = time.perf_counter() - began
+            done(record.id, record, elapsed * left / spent)
     return [records[name] for name in ids]
+
+
+def _price(cost: Callable[[ConfigT], float] | None, config: ConfigT) -> float:
+    price = float(cost(config)) if cost else 1.0
+    if not (math.isfinite(price) and price > 0):
+        raise ConfigError(f"sweep: a cost must be a finite number above 0; got {price} ({config})")
+    return price
 
 
 def _finished(
@@ -87,7 +100,7 @@ def _finished(
     workers: int,
     backend: str,
     command: str,
-) -> Iterator[RunRecord]:
+) -> Generator[RunRecord, None, None]:
     """The records as the runs end, in whatever order that is."""
     workers = min(workers, len(configs))
     if backend == "ray" and configs:
@@ -105,7 +118,7 @@ def _on_processes(
     root: PathLike,
     workers: int,
     command: str,
-) -> Iterator[RunRecord]:
+) -> Generator[RunRecord, None, None]:
     import joblib  # type: ignore[import-untyped]  # here, because it is slow to import
 
     _forget_caches()
@@ -114,13 +127,21 @@ def _on_processes(
         pool = joblib.Parallel(
             n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch="all"
         )
+        records = pool(job(experiment, config, root, command=command) for config in configs)
         try:
-            yield from pool(job(experiment, config, root, command=command) for config in configs)
+            # Not `yield from`, which would close the pool outside the filter below.
+            for record in records:  # noqa: UP028
+                yield record
         except BrokenProcessPool as error:
             raise RunError(
                 "a worker process was killed, perhaps because memory ran out. What is complete "
                 "stays: run again, with fewer workers, and it goes on from there"
             ) from error
+        finally:
+            with warnings.catch_warnings():
+                # joblib warns when the caller stops early; the caller knows.
+                warnings.simplefilter("ignore", UserWarning)
+                records.close()
 
 
 def _forget_caches() -> None:
@@ -140,12 +161,12 @@ def _on_ray(
     root: PathLike,
     workers: int,
     command: str,
-) -> Iterator[RunRecord]:
+) -> Generator[RunRecord, None, None]:
     ray = need("ray", "ray")
     _forget_caches()
     if not ray.is_initialized():
         ray.init(log_to_driver=False)
-    remote = ray.remote(num_cpus=1, max_retries=0)(run)
+    remote = ray.remote(num_cpus=1)(run)  # begun again if its node dies, and so resumed
     waiting: list[Any] = []
     queue = list(configs)
     while queue or waiting:
