@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import PrecocialError
-
-if TYPE_CHECKING:
-    from precocial.transfer.laws import Law
+from precocial.transfer.laws import Law
 
 Floats = NDArray[np.float64]
 
@@ -60,8 +57,9 @@ def _breaches(law: Law, vectors: int, rng: np.random.Generator) -> Iterator[str]
         yield f"coordinates stand twice in {law.coordinates}"
     x, y = rng.uniform(-6, 6, 15), rng.uniform(-6, 6, 15)
     chosen = _choose(list(law.grid()), vectors, rng)
-    coefficients: list[Floats] = [
-        rng.uniform(0.3, 3, law.columns(nonlinear, x, y).shape[1]) for nonlinear in chosen
+    coefficients = [
+        np.asarray(rng.uniform(0.3, 3, law.columns(nonlinear, x, y).shape[1]))
+        for nonlinear in chosen
     ]
     phi = np.stack([law.assemble(*pair) for pair in zip(chosen, coefficients, strict=True)])
     if phi.shape[1] != len(law.coordinates):

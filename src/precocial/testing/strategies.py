@@ -1,31 +1,27 @@
-"""Hypothesis strategies for what precocial reads: learning curves and run tables.
-
-hypothesis is imported when a strategy is asked for, not before.
-"""
+"""Hypothesis strategies for what precocial reads: learning curves and run tables."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from precocial.errors import ConfigError, MissingExtraError
 from precocial.worth import Curve
 
-if TYPE_CHECKING:
-    from hypothesis.strategies import DrawFn, SearchStrategy
+try:
+    from hypothesis import strategies as st
+    from hypothesis.strategies import SearchStrategy
+except ImportError as error:
+    raise MissingExtraError(
+        "hypothesis is not installed; the strategies of precocial.testing need it. "
+        "Run: pip install hypothesis"
+    ) from error
+
+Draw = Callable[[SearchStrategy[Any]], Any]
 
 _SMALLEST, _LARGEST_STEP = 3.0, 2.0
-
-
-def _strategies() -> Any:
-    try:
-        return importlib.import_module("hypothesis.strategies")
-    except ImportError as error:
-        raise MissingExtraError(
-            "hypothesis is not installed; these strategies need it. Run: pip install hypothesis"
-        ) from error
 
 
 def st_curve(
@@ -48,7 +44,6 @@ def st_curve(
         arm: its name.
 
     Raises:
-        MissingExtraError: hypothesis is not installed.
         ConfigError: ranges that are empty.
     """
     for name, (least, most) in (("levels", levels), ("seeds", seeds)):
@@ -56,9 +51,8 @@ def st_curve(
             raise ConfigError(
                 f"st_curve: {name} must be (least, most), 1 or more; got {least, most}"
             )
-    st = _strategies()
 
-    def build(draw: DrawFn) -> Curve:
+    def build(draw: Draw) -> Curve:
         count = draw(st.integers(*levels))
         start = draw(st.floats(0, _SMALLEST))
         steps = draw(st.lists(st.floats(0.1, _LARGEST_STEP), min_size=count, max_size=count))
@@ -81,8 +75,7 @@ def st_curve(
             arm=arm,
         )
 
-    strategy: SearchStrategy[Curve] = st.composite(build)()
-    return strategy
+    return st.composite(build)()
 
 
 def st_run_table_rows(
@@ -104,7 +97,6 @@ def st_run_table_rows(
         noise: largest standard deviation of one run's log loss.
 
     Raises:
-        MissingExtraError: hypothesis is not installed.
         ConfigError: ranges that are empty.
     """
     for name, (least, most) in (("sizes", sizes), ("amounts", amounts), ("seeds", seeds)):
@@ -112,9 +104,8 @@ def st_run_table_rows(
             raise ConfigError(
                 f"st_run_table_rows: {name} must be (least, most), 1 or more; got {least, most}"
             )
-    st = _strategies()
 
-    def build(draw: DrawFn) -> list[dict[str, Any]]:
+    def build(draw: Draw) -> list[dict[str, Any]]:
         rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         models = np.unique(np.round(10 ** rng.uniform(4, 8, draw(st.integers(*sizes)))))
         data = np.unique(np.round(10 ** rng.uniform(3, 7, draw(st.integers(*amounts)))))
@@ -133,8 +124,7 @@ def st_run_table_rows(
                     ]
         return rows
 
-    strategy: SearchStrategy[list[dict[str, Any]]] = st.composite(build)()
-    return strategy
+    return st.composite(build)()
 
 
 def _run(arm: str, N: float, D_F: float, seed: int, loss: float, extra: bool) -> dict[str, Any]:

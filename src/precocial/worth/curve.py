@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +133,7 @@ class Curve:
         Raises:
             DataError: see `Curve`.
         """
-        sizes, losses = _floats(data, "data"), _floats(loss, "loss", dimensions=(1, 2))
+        sizes, losses = _floats(data, "data"), _floats(loss, "loss", dimensions=2)
         if losses.ndim == 2:
             if seed is not None:
                 raise DataError("a loss of shape (n, seeds) takes no seed", column="seed")
@@ -262,18 +262,16 @@ def _same_length(columns: Mapping[str, NDArray[Any]]) -> bool:
     return True
 
 
-def _floats(values: ArrayLike, column: str, dimensions: tuple[int, ...] = (1,)) -> Floats:
+def _floats(values: ArrayLike, column: str, dimensions: int = 1) -> Floats:
     try:
         array = np.asarray(values)
     except ValueError as error:
         raise DataError(f"is ragged ({error})", column=column) from error
     if array.dtype.kind not in "iuf":
         raise DataError(f"must be numbers; got {array.dtype}", column=column)
-    if array.ndim not in dimensions:
-        raise DataError(
-            f"must have {' or '.join(map(str, dimensions))} dimensions; got {array.ndim}",
-            column=column,
-        )
+    if not 1 <= array.ndim <= dimensions:
+        allowed = "1 dimension" if dimensions == 1 else "1 or 2 dimensions"
+        raise DataError(f"must have {allowed}; got {array.ndim}", column=column)
     return np.array(array, dtype=np.float64)
 
 
@@ -358,13 +356,13 @@ def _pick(arms: list[str], arm: str | None, path: object) -> str:
     return arm
 
 
-def _check_runs(rows: list[dict[str, Any]], path: object = None) -> None:
+def _check_runs(rows: Collection[Mapping[str, Any]], path: object = None) -> None:
     """Every rule that a number or a pair of runs can break."""
     if not rows:
         raise DataError("holds no runs", path=path)
     if len(rows) > MAX_RUNS:
         raise DataError(f"holds {len(rows)} runs; at most {MAX_RUNS} are read", path=path)
-    _text(rows[0]["arm"], "arm")
+    _text(next(iter(rows))["arm"], "arm")
     seen: dict[tuple[float, int], int | None] = {}
     for row in rows:
         line, data, loss = row.get("line"), row["data"], row["loss"]
