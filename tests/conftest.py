@@ -29,7 +29,9 @@ class WrongType(UserWarning):
 NUMBERS = {int: int | np.integer, float: float | int | np.floating | np.integer}
 beartype_package(
     "precocial",
-    conf=BeartypeConf(hint_overrides=FrozenDict(NUMBERS), violation_type=WrongType),
+    conf=BeartypeConf(
+        claw_is_pep526=False, hint_overrides=FrozenDict(NUMBERS), violation_type=WrongType
+    ),
 )
 
 # The same examples on every machine: a test that fails once fails again.
