@@ -85,6 +85,10 @@ def fit(law: str, log_data: Floats, log_loss: Floats, weights: Floats) -> LawFit
 
 def refit(first: LawFit, log_data: Floats, curves: Floats, weights: Floats) -> LawFit:
     """The law refitted to curves (n, draws), each from the parameters of `first`."""
+    if curves.shape[1] == 0:
+        return LawFit(
+            law=first.law, center=first.center, theta=first.theta[:, :0], misfit=first.misfit[:0]
+        )
     start = np.repeat(first.theta, curves.shape[1], axis=1)
     x = (log_data - first.center)[:, None]
     theta, misfit = _descend(first.law, start, x, curves, _scaled(weights))

@@ -63,9 +63,10 @@ class MonotoneCurve:
         x = np.log(np.asarray(data, dtype=np.float64))
         y = np.asarray(log_loss, dtype=np.float64)
         w = np.ones_like(y) if weights is None else np.asarray(weights, dtype=np.float64)
-        knots, place = np.unique(x, return_inverse=True)
+        knots, order, place = np.unique(x, return_index=True, return_inverse=True)
         weight = np.bincount(place, w)
-        mean = np.bincount(place, w * y) / weight
+        # w * y / w is not y to the last digit, and a flat end makes half the digits of that
+        mean = y[order] if len(knots) == len(x) else np.bincount(place, w * y) / weight
         if np.any(np.diff(mean) >= 0):
             pooled = isotonic_regression(mean, weights=weight, increasing=False)
             block = np.repeat(np.arange(len(pooled.blocks) - 1), np.diff(pooled.blocks))
@@ -94,6 +95,9 @@ class MonotoneCurve:
         last = len(self.log_data) - 2
         piece = np.clip(np.searchsorted(-self.log_loss, -wanted, side="right") - 1, 0, last)
         found = _solve(self.log_data, self.log_loss, self.slopes, piece, wanted)
+        # a piece that is flat at its end cannot be solved there to more than half the digits
+        for knot in (piece, piece + 1):
+            found = np.where(self.log_loss[knot] == wanted, self.log_data[knot], found)
         found = np.where(wanted < self.log_loss[-1], np.inf, found)
         found = np.where(wanted > self.log_loss[0], -np.inf, found)
         return np.asarray(np.where(np.isnan(wanted), np.nan, found))
