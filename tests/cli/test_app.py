@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import types
@@ -148,8 +149,12 @@ def test_version(capsys: Capture) -> None:
 
 def test_a_reader_that_leaves_ends_the_command_quietly() -> None:
     code = "import sys; from precocial.cli import main; sys.exit(main(['--help']))"
-    command = f'"{sys.executable}" -c "{code}" | true'
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -25,7 +25,9 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` unless `args` is given) and return the exit code."""
     words = list(sys.argv[1:] if args is None else args)
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
+        sys.stdout.flush()
+        return code
     except PrecocialError as error:
         return _fail(str(error), 2)
     except KeyboardInterrupt:
@@ -93,7 +95,6 @@ def _run(command: Command, args: list[str]) -> int:
     if parsed is None:
         return 0
     parsed()
-    sys.stdout.flush()
     return 0
 
 
