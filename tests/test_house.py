@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import precocial
+from tests.freeze_api import API, listing
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "precocial"
@@ -88,6 +89,11 @@ def test_the_public_names_of_a_room_exist_and_say_what_they_are(room: str) -> No
             said = inspect.getdoc(public) or ""
             assert said, f"{room}.{name} has no docstring"
             assert not said.startswith(f"{name}("), f"{room}.{name} has no docstring"
+
+
+def test_the_public_names_are_frozen() -> None:
+    # A name that goes breaks users' code. Meant? Run: python -m tests.freeze_api
+    assert listing() == API.read_text()
 
 
 # `testing` imports its names on first use, because hypothesis may be missing.
