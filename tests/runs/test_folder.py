@@ -57,6 +57,9 @@ def by_rows(config: Config, live: Run) -> Iterator[dict[str, Any]]:
 
 
 INTERRUPT: list[int] = []
+NESTED: list[Any] = []
+for _ in range(20):
+    NESTED = [NESTED]
 
 
 def interrupted(config: Config, live: Run) -> Iterator[dict[str, Any]]:
@@ -181,9 +184,21 @@ def test_a_damaged_line_is_an_error_with_its_number(tmp_path: Path, line: bytes,
     lines[at] = line
     (folder / "rows.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     for attempt in (lambda: read_run(folder), lambda: run(by_rows, Config(), tmp_path)):
-        with pytest.raises(RunError, match=f"line {at + 1}"):
-            attempt()
+        for _ in range(2):  # the second time too: the first left no lock behind
+            with pytest.raises(RunError, match=f"line {at + 1}"):
+                attempt()
     assert (folder / "rows.jsonl").read_bytes() == b"\n".join(lines) + b"\n"
+
+
+def test_the_seconds_of_sessions_that_were_cut_short_count(tmp_path: Path) -> None:
+    INTERRUPT.append(3)
+    with pytest.raises(DataError):
+        run(interrupted, Config(), tmp_path)
+    (folder,) = tmp_path.iterdir()
+    header = json.loads((folder / "run.json").read_text())
+    assert header["seconds"] > 0
+    (folder / "run.json").write_text(json.dumps(header | {"seconds": 1000.0}))
+    assert 1000 < run(interrupted, Config(), tmp_path).seconds < 2000
 
 
 def test_rows_that_a_checkpoint_needs_must_be_there(tmp_path: Path) -> None:
@@ -207,6 +222,7 @@ def test_rows_that_a_checkpoint_needs_must_be_there(tmp_path: Path) -> None:
         ({"flops": 10**400}, "finite"),
         ({3: 1.0}, "keys must be text; got 3"),
         ({"a": {1, 2}}, "a is a set"),
+        ({"a": NESTED}, "nested more than 16 deep"),
         ({"a": b"x"}, "a is a bytes"),
         ({"a": "\ud800"}, "not Unicode"),
         ([("loss", 1.0)], "row 2 must be a dict; got list"),
@@ -349,6 +365,48 @@ def test_the_lock_of_a_killed_process_is_gone_with_it(tmp_path: Path) -> None:
             run(by_rows, Config(), tmp_path)
         holder.kill()
     assert run(by_rows, Config(), tmp_path).complete
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_to_lock(path: Path) -> Journal:
+        monkeypatch.undo()
+        run(by_rows, Config(), tmp_path)
+        return Journal(path)
+
+    monkeypatch.setattr("precocial.runs.folder.Journal", slow_to_lock)
+    assert len(run(by_rows, Config(), tmp_path).rows) == 4
+    assert CALLS == ["from 0"]
+
+
+def test_a_write_that_takes_only_some_bytes_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, bytes(data)[:3]))
+    record = run(by_rows, Config(), tmp_path)
+    assert read_run(record.path).rows == record.rows
+    assert len(record.rows) == 4
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "run.json", "checkpoint.safetensors"])
+def test_a_file_that_is_a_link_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    INTERRUPT.append(3)
+    with pytest.raises(DataError):
+        run(interrupted, Config(), tmp_path / "root")
+    (folder,) = (tmp_path / "root").iterdir()
+    outside = tmp_path / "outside"
+    (folder / name).rename(outside)
+    (folder / name).symlink_to(outside)
+    before = outside.read_bytes()
+    for _ in range(2):
+        with pytest.raises(RunError):
+            run(interrupted, Config(), tmp_path / "root")
+    if name != "checkpoint.safetensors":
+        with pytest.raises(RunError, match="outside"):
+            read_run(folder)
+    assert outside.read_bytes() == before
 
 
 def test_a_root_that_is_a_file_is_a_clear_error(tmp_path: Path) -> None:
