@@ -124,6 +124,16 @@ def test_sizes_with_one_seed_are_named_and_wider() -> None:
     assert width(found.rows[0]) > 1.2 * width(full.rows[0])
 
 
+def test_seeds_that_change_nothing_are_pointed_out() -> None:
+    base, treated = World().draw(0)
+    copies = Curve.from_arrays(
+        treated.levels().data, np.exp(treated.levels().mean)[:, None] * [1, 1]
+    )
+    found = worth(base, copies)
+    assert "Check that the seed reaches the training" in found.notes[0]
+    assert width(found.rows[0]) < width(worth(base, treated).rows[0])
+
+
 def width(row: WorthRow) -> float:
     assert row.low is not None
     assert row.high is not None

@@ -152,6 +152,11 @@ def _noises(
                 f"the {name} arm has one seed a size: the other arm's spread stands in for its "
                 "own. Run it with at least three seeds"
             )
+        elif not own.sd.all():
+            notes.append(
+                f"repeated runs of the {name} arm have equal losses, so its noise counts as 0. "
+                "Check that the seed reaches the training"
+            )
         elif single:
             notes.append(
                 f"{single} of {len(arm)} sizes of the {name} arm have one seed: the spread of the "

@@ -2,7 +2,7 @@
 
 A plain bootstrap of two to five seeds is too narrow: resampling n seeds shrinks the variance by
 (n-1)/n and takes the spread as known (its 95 % intervals cover 68, 82 and 87 % with 2, 3 and 5
-seeds; see `tests/worth/test_coverage.py`). So residuals are pooled over the levels, widened by
+seeds, by simulation). So residuals are pooled over the levels, widened by
 sqrt(n/(n-1)), scaled to each level's spread, and every draw divides by its own draw of the spread,
 as Student's t does.
 """
@@ -18,6 +18,8 @@ from precocial.worth.curve import Floats, Levels
 TREND_LEVELS = 4
 """Levels with several seeds from which on the spread may change with data; ours."""
 _STEPS = 100
+_ROUNDING = 1e-12
+"""A spread of log loss below this is rounding: the runs are equal."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +51,7 @@ def spread(levels: Levels) -> Spread | None:
         return None
     squares = np.array([((group - group.mean()) ** 2).sum() for group in levels.log_loss])
     pooled = float(squares.sum() / freedom.sum())
-    if pooled == 0:
+    if pooled < _ROUNDING**2:
         return Spread(sd=np.zeros(len(levels)), freedom=float(freedom.sum()), residuals=np.zeros(1))
     variance, used = np.full(len(levels), pooled), float(freedom.sum())
     several = (freedom > 0) & (levels.data > 0)
