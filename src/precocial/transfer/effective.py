@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from precocial.errors import FitError
 from precocial.runs import stream
 from precocial.transfer.flags import Flag, levels
-from precocial.transfer.scratch import ScratchFit, default_law, fit_scratch
+from precocial.transfer.scratch import ScratchFit, best_in_sample
 from precocial.transfer.table import RunTable
 from precocial.worth.monotone import MonotoneCurve, cross
 
@@ -124,7 +124,7 @@ def effective_data(
     """D_E and D_T of every pre-trained run, with intervals.
 
     Args:
-        scratch: the law for D(N) and for the noise; default fitted here.
+        scratch: the law for D(N) and for the noise; default `best_in_sample`.
         level: of the intervals.
         draws: redrawn tables behind them; 0 for none (NaN intervals).
 
@@ -132,7 +132,7 @@ def effective_data(
         FitError: no pre-trained runs, or none that can be placed on a curve.
     """
     if scratch is None:
-        scratch = fit_scratch(table, default_law(table))
+        scratch = best_in_sample(table)
     runs, base = table.pretrained, scratch.table
     if len(runs) == 0:
         raise FitError("the table has no pre-trained runs; effective data compare the two arms")

@@ -1,47 +1,31 @@
-"""Fitting D_T = k * D_F**alpha * N**beta by three methods.
-
-joint        one robust likelihood of both arms: the from-scratch surface and the transfer law
-             together; runs outside the from-scratch range count as one-sided bounds.
-readoff      D_E read off the measured curves, then the law fitted to log D_E, each run weighted
-             by the slope of its curve.
-logit-paper  the paper's own fit of fits (appendix C): per D_F a half-size N* from the logit of
-             the fraction from transfer with one common slope, then a line of log N* on log D_F.
-             It drops D_T <= 0, as the paper does, which selects high values.
-"""
+"""Fitting the law of transfer to a run table: `fit_transfer`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.runs import stream
-from precocial.transfer.effective import LOW_DATA, ReadStatus, read_off, redraw, run_noise
-from precocial.transfer.flags import Flag, check_correlation, levels
+from precocial.transfer.backtest import backtest
+from precocial.transfer.effective import LOW_DATA
+from precocial.transfer.flags import Flag, check_correlation
 from precocial.transfer.formulas import Constants
 from precocial.transfer.laws import Law
-from precocial.transfer.models import JointModel, ReadOffModel, TransferTerms
-from precocial.transfer.scratch import (
-    EFFICIENT,
-    MIN_DELTA,
-    ScratchFit,
-    default_law,
-    fit_scratch,
-    robust_spread,
-)
-from precocial.transfer.solver import Problem, minimise, polish
+from precocial.transfer.methods import METHODS, prepare
+from precocial.transfer.models import TransferTerms
+from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
+from precocial.transfer.solver import Problem
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
-from precocial.transfer.uncertainty import wild_bootstrap
+from precocial.transfer.uncertainty import Profile, profile
 
 Floats = NDArray[np.float64]
 
-METHODS = ("joint", "readoff", "logit-paper")
-MIN_RUNS = 4
-"""Fewer fine-tuned runs than this cannot carry a law of three constants."""
+VANISHING = 0.1
+"""D_T below this share of D_F is called vanishing (ours: a tenth is within most budgets)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,7 +56,7 @@ class TransferFit:
     used: RunTable
     level: float
     flags: tuple[Flag, ...]
-    problem: Problem | None = None
+    problem: Problem | None
 
     @property
     def constants(self) -> Constants:
@@ -101,6 +85,20 @@ class TransferFit:
             for low, high in [np.percentile(values, [tail, 100 - tail])]
         }
 
+    def profile(self, name: str) -> Profile:
+        """Profile likelihood of "alpha", "beta" or "gamma" (joint fit only).
+
+        Raises:
+            FitError: another method, which has no likelihood.
+            ConfigError: an exponent this fit does not have.
+        """
+        one_of("exponent", name, self.terms.names)
+        if self.problem is None:
+            raise FitError(f"method {self.method!r} has no likelihood; use method='joint'")
+        theta = np.concatenate([self.surface.phi[0], self.tau[0]])
+        at = self.surface.phi.shape[1] + 1 + self.terms.names.index(name)
+        return profile(self.problem, theta, at, level=self.level)
+
 
 def fit_transfer(
     table: RunTable,
@@ -117,15 +115,14 @@ def fit_transfer(
 
     Args:
         method: "joint", "readoff" or "logit-paper".
-        law: of the from-scratch surface; default additive (power for one size). `backtest`
-            chooses one.
+        law: of the from-scratch surface; default the best of `backtest`.
         delta: Huber's threshold on log loss; default from the residuals.
         draws: bootstrap refits for intervals; 0 for none.
         low_data: runs with D_F above this share of D(N) are left out; inf keeps all.
 
     Raises:
         FitError: too few runs, one arm missing, several sources, or D_T not bracketed at all.
-        ConfigError: unknown method or law.
+        ConfigError: unknown method or law, or a number out of its range.
     """
     one_of("method", method, METHODS)
     if not 0 < level < 1 or draws < 0 or not low_data > 0:
@@ -133,235 +130,35 @@ def fit_transfer(
             f"level must lie in (0, 1), draws be at least 0 and low_data above 0; "
             f"got level={level!r}, draws={draws!r}, low_data={low_data!r}"
         )
-    scratch = fit_scratch(table, law or default_law(table), delta=delta)
-    used, side, flags = _usable(table, scratch, low_data)
-    sizes, pretraining = len(levels(used.N)) >= 2, len(levels(used.D_pre)) >= 3
-    terms = TransferTerms.of(used, sizes=sizes, pretraining=pretraining)
-    if len(used) < max(MIN_RUNS, len(terms.names) + 2):
-        raise FitError(
-            f"{len(used)} fine-tuned run(s) are left in the low-data regime; the law needs at "
-            f"least {max(MIN_RUNS, len(terms.names) + 2)}. Add runs with D_F below "
-            f"{low_data} D(N)"
-        )
-    flags += _check_levels(used)
-    parts = _Parts(table=table, scratch=scratch, used=used, side=side, terms=terms)
-    solve = {"joint": _joint, "readoff": _readoff, "logit-paper": _logit}[method]
-    found = solve(parts, delta, draws, stream(seed, "transfer", "fit", method))
-    flags += check_correlation(terms.log_k(found.tau_draws), found.tau_draws[:, 1])
+    scratch = fit_scratch(table, law or _choose_law(table), delta=delta)
+    parts, flags = prepare(table, scratch, low_data)
+    found = METHODS[method](parts, delta, draws, stream(seed, "transfer", "fit", method))
+    flags += check_correlation(parts.terms.log_k(found.tau_draws), found.tau_draws[:, 1])
+    flags += _check_vanishing(parts.used, parts.terms, found.tau)
     return TransferFit(
-        method=method, scratch=scratch, terms=terms, table=table, used=used, level=level,
-        flags=(*scratch.flags, *flags), **found._asdict(),
+        method=method, scratch=scratch, terms=parts.terms, table=table, used=parts.used,
+        level=level, flags=(*scratch.flags, *flags), **found._asdict(),
     )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Parts:
-    table: RunTable
-    scratch: ScratchFit
-    used: RunTable
-    side: NDArray[np.int_]
-    terms: TransferTerms
+def _choose_law(table: RunTable) -> str:
+    try:
+        return backtest(table).best.law
+    except FitError:  # too few runs to hold any out
+        return best_in_sample(table).law
 
 
-class _Found(NamedTuple):
-    surface: Surface
-    tau: Floats
-    surface_draws: Surface
-    tau_draws: Floats
-    noise: float
-    problem: Problem | None = None
-
-
-def _usable(
-    table: RunTable, scratch: ScratchFit, low_data: float
-) -> tuple[RunTable, NDArray[np.int_], list[Flag]]:
-    """The fine-tuned runs the law may use, and on which side those beyond the curve lie."""
-    runs = table.pretrained
-    if len(runs) == 0:
-        raise FitError("the table has no pre-trained runs; the transfer law compares two arms")
-    sources = sorted(set(runs.source.tolist()))
-    if len(sources) > 1:
-        raise FitError(
-            f"the pre-trained runs come from {len(sources)} sources ({', '.join(sources)}); "
-            "k and alpha belong to one source: fit each alone"
-        )
-    regime = runs.D_F / scratch.surface.enough_data(runs.N)[0]
-    keep = (runs.D_F > 0) & (regime <= low_data)
-    flags = []
-    beyond = int((regime > low_data).sum())
-    if beyond:
-        flags.append(Flag(
-            code="beyond_low_data",
-            message=f"{beyond} of {len(runs)} runs have D_F above {low_data:g} D(N), where the "
-            "paper's law breaks; they are left out of the fit",
-        ))  # fmt: skip
-    used = runs.where(keep)
-    D_E = read_off(scratch.table, used)
-    side = np.where(np.isposinf(D_E), 1, np.where(D_E == 0, -1, 0))
-    if side.any():
-        flags.append(Flag(
-            code="not_bracketed",
-            message=f"{int((side != 0).sum())} of {len(used)} runs lie outside the from-scratch "
-            f"curve and count as bounds: {ReadStatus.above_range.advice}",
-        ))  # fmt: skip
-    if len(used) and (side != 0).all():
-        raise FitError(
-            "no fine-tuned loss lies on the from-scratch curve of its size, so D_T is bounded "
-            "and not measured; train from scratch on more (or less) data"
-        )
-    return used, side, flags
-
-
-def _check_levels(used: RunTable) -> list[Flag]:
-    flags = []
-    for code, name, column in (("few_sizes", "N", used.N), ("few_data_levels", "D_F", used.D_F)):
-        count = len(levels(column))
-        if count < 3:
-            flags.append(Flag(
-                code=code,
-                message=f"the fine-tuned runs have {count} level(s) of {name}; its exponent "
-                "needs three or more" + (" (beta is set to 0)" if count < 2 and name == "N" else ""),
-            ))  # fmt: skip
-    return flags
-
-
-def _start(parts: _Parts) -> Floats:
-    """(q,) weighted regression of log D_T, D_T from the fitted surface."""
-    used, surface = parts.used, parts.scratch.surface
-    D_E = surface.data_for(used.N, np.log(used.loss))[0]
-    z = parts.terms.regressors(used.D_F, used.N, used.D_pre)
-    good = np.isfinite(D_E) & (D_E > 1.05 * used.D_F)
-    if good.sum() < len(z) + 1:
-        return np.array([np.log(np.median(used.D_F)), *np.zeros(len(z) - 1)])
-    D_T = D_E[good] - used.D_F[good]
-    weight = np.abs(surface.slope(used.N[good], D_E[good])[0]) * D_T / D_E[good]
-    return np.asarray(np.linalg.lstsq((z[:, good] * weight).T, np.log(D_T) * weight, rcond=None)[0])
-
-
-def _joint(parts: _Parts, delta: float | None, draws: int, rng: np.random.Generator) -> _Found:
-    surface, base, used = parts.scratch.surface, parts.scratch.table, parts.used
-    p = len(surface.law.coordinates)
-    model = JointModel(surface, parts.terms, base, used)
-    target, side = _joint_target(parts)
-    start = np.concatenate([surface.phi[0], _start(parts)])[None]
-    threshold = delta or parts.scratch.delta
-    for _ in range(1 if delta else 3):
-        problem = Problem(
-            model=model, target=target, weights=np.ones(len(target)), delta=threshold, side=side
-        )
-        solved = minimise(problem, start)
-        finer = polish(problem, solved.theta[0])
-        solved = finer if finer.objective[0] < solved.objective[0] else solved
-        start = solved.theta
-        predicted, jacobian = model(solved.theta)
-        residuals = problem.residuals(predicted)[0]
-        noise = robust_spread(residuals[side == 0])
-        if delta is None:
-            threshold = max(MIN_DELTA, EFFICIENT * noise)
-    noise *= float(np.sqrt(len(target) / max(1, len(target) - start.shape[1])))
-    samples = wild_bootstrap(problem, start[0], draws, rng)
-    return _Found(
-        surface=replace(surface, phi=start[:, :p]), tau=start[:, p:],
-        surface_draws=replace(surface, phi=samples[:, :p]), tau_draws=samples[:, p:],
-        noise=noise, problem=problem,
-    )  # fmt: skip
-
-
-def _joint_target(parts: _Parts) -> tuple[Floats, NDArray[np.int_]]:
-    """Measured log losses; for a run beyond the curve, the curve's end as a bound."""
-    base, used = parts.scratch.table, parts.used
-    log_loss = np.log(used.loss)
-    for row in np.flatnonzero(parts.side):
-        end = _ends_of_curve(parts, row)[int(parts.side[row] > 0)]
-        log_loss[row] = parts.scratch.surface.log_loss(used.N[row], end)[0, 0]
-    return (
-        np.concatenate([np.log(base.loss), log_loss]),
-        np.concatenate([np.zeros(len(base), dtype=int), parts.side]),
-    )
-
-
-def _readoff(parts: _Parts, delta: float | None, draws: int, rng: np.random.Generator) -> _Found:
-    base, used, scratch = parts.scratch.table, parts.used, parts.scratch
-    log_D_E, side = _bounded(parts, np.log(read_off(base, used))[:, None])
-    slope = np.abs(scratch.surface.slope(used.N, np.exp(log_D_E[0]))[0])
-    model = ReadOffModel(parts.terms, used, slope)
-    tau, threshold = _start(parts)[None], delta or MIN_DELTA
-    for _ in range(1 if delta else 3):
-        problem = Problem(
-            model=model, target=slope * log_D_E[0], weights=np.ones(len(used)),
-            delta=threshold, side=side[0],
-        )  # fmt: skip
-        tau = minimise(problem, tau).theta
-        noise = robust_spread(problem.residuals(model(tau)[0])[0][side[0] == 0])
-        threshold = delta or max(MIN_DELTA, EFFICIENT * noise)
-    samples = np.empty((0, tau.shape[1]))
-    if draws:
-        log_D_E, side = _bounded(parts, _redrawn(parts, draws, rng))
-        fresh = replace(problem, target=slope * log_D_E, side=side)
-        samples = minimise(fresh, np.repeat(tau, draws, axis=0), tolerance=1e-7).theta
-    return _Found(
-        surface=scratch.surface, tau=tau, tau_draws=samples, noise=noise,
-        surface_draws=scratch.draws(draws, rng),
-    )  # fmt: skip
-
-
-def _redrawn(parts: _Parts, draws: int, rng: np.random.Generator) -> Floats:
-    """(n, draws) log D_E of redrawn tables; the middle where a curve is crossed twice."""
-    base, used = parts.scratch.table, parts.used
-    first, last = redraw(base, used, run_noise(base, used, parts.scratch), draws, rng)
-    return np.asarray(0.5 * (first + last))
-
-
-def _bounded(parts: _Parts, log_D_E: Floats) -> tuple[Floats, NDArray[np.int_]]:
-    """(P, n) log D_E, infinite ones replaced by the end of their curve, and their sides."""
-    ends = np.array([_ends_of_curve(parts, row) for row in range(len(parts.used))])
-    side = np.where(np.isposinf(log_D_E), -1, np.where(np.isneginf(log_D_E), 1, 0))
-    low, high = np.log(ends[:, :1]), np.log(ends[:, 1:])
-    bounded = np.where(side < 0, high, np.where(side > 0, low, log_D_E))
-    return bounded.T, side.T
-
-
-def _ends_of_curve(parts: _Parts, row: int) -> tuple[float, float]:
-    """The least and the most data that a model of this run's size was trained on from scratch."""
-    base, used = parts.scratch.table, parts.used
-    own = np.isclose(np.nan_to_num(base.N), np.nan_to_num(used.N[row]), rtol=1e-6)
-    return float(base.D_F[own].min()), float(base.D_F[own].max())
-
-
-def _logit(parts: _Parts, delta: float | None, draws: int, rng: np.random.Generator) -> _Found:
-    base, used, scratch = parts.scratch.table, parts.used, parts.scratch
-    if parts.terms.names != ("alpha", "beta"):
-        raise FitError(
-            "the paper's fit of fits needs two or more sizes at one amount of pre-training; "
-            "use method='joint'"
-        )
-    tau = _fit_of_fits(parts, np.log(read_off(base, used)))
-    redrawn = _redrawn(parts, draws, rng) if draws else np.empty((len(used), 0))
-    samples = [_fit_of_fits(parts, column) for column in redrawn.T]
-    return _Found(
-        surface=scratch.surface, tau=tau[None],
-        tau_draws=np.array(samples).reshape(draws, len(tau)),
-        noise=scratch.noise, surface_draws=scratch.draws(draws, rng),
-    )  # fmt: skip
-
-
-def _fit_of_fits(parts: _Parts, log_D_E: Floats) -> Floats:
-    """(3,) tau. logit f = beta*(log N - log N*(D_F)); log N* = ((1-alpha) log D_F - log k)/beta."""
-    used = parts.used
-    keep = np.isfinite(log_D_E) & (log_D_E > np.log(used.D_F))
-    logit = np.log(np.expm1(log_D_E[keep] - np.log(used.D_F[keep])))
-    log_N, amounts = np.log(used.N[keep]), levels(used.D_F[keep])
-    group = np.argmin(np.abs(np.log(used.D_F[keep])[:, None] - np.log(amounts)), axis=1)
-    count = np.bincount(group)
-    within_N = log_N - (np.bincount(group, log_N) / count)[group]
-    if len(amounts) < 2 or not (within_N**2).sum() > 0:
-        raise FitError(
-            "the paper's fit of fits needs D_T > 0 at two or more sizes for two or more amounts "
-            "of fine-tuning data"
-        )
-    beta = float((within_N * logit).sum() / (within_N**2).sum())
-    log_half = np.bincount(group, log_N - logit / beta) / count
-    slope, intercept = np.polyfit(np.log(amounts), log_half, 1)
-    alpha, log_k = 1 - beta * slope, -beta * intercept
-    centre = np.array(parts.terms.centre)
-    return np.array([log_k + np.array([alpha, beta]) @ centre, alpha, beta])
+def _check_vanishing(used: RunTable, terms: TransferTerms, tau: Floats) -> list[Flag]:
+    """Is there so little transfer that its constants mean little?"""
+    log_D_T = (tau @ terms.regressors(used.D_F, used.N, used.D_pre))[0]
+    share = np.exp(log_D_T) / used.D_F
+    most = used.D_F.max() <= used.D_F
+    worth = float(np.median(share[most]))
+    if worth >= VANISHING:
+        return []
+    return [Flag(
+        code="vanishing_transfer",
+        message=f"at the largest D_F the prior is worth {worth:.1%} of the "
+        "fine-tuning data: it fades, and beyond it the constants say little; plan with the "
+        "from-scratch curve there",
+    )]  # fmt: skip

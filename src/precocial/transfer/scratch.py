@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from precocial.errors import ConfigError, one_of
+from precocial.errors import ConfigError, FitError, one_of
 from precocial.transfer.flags import (
     Flag,
     check_loss_units,
@@ -22,7 +22,7 @@ from precocial.transfer.flags import (
     check_sizes,
     levels,
 )
-from precocial.transfer.laws import LAWS, Law
+from precocial.transfer.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS, Law
 from precocial.transfer.solver import Problem, Solution, minimise, polish
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
@@ -127,9 +127,23 @@ def fit_scratch(
     )  # fmt: skip
 
 
-def default_law(table: RunTable) -> str:
-    """ "additive", or "power" for a table of fewer than two sizes."""
-    return "additive" if len(levels(table.scratch.N)) >= 2 else "power"
+def best_in_sample(table: RunTable) -> ScratchFit:
+    """The law with the least noise about it, for questions inside the measured range.
+
+    It says nothing of extrapolation: `backtest` does.
+
+    Raises:
+        FitError: no law can be fitted.
+    """
+    fits, reason = [], None
+    for law in SIZE_LAWS if len(levels(table.scratch.N)) >= 2 else ONE_SIZE_LAWS:
+        try:
+            fits.append(fit_scratch(table, law))
+        except FitError as error:
+            reason = error
+    if not fits:
+        raise FitError(f"no from-scratch law can be fitted: {reason}")
+    return min(fits, key=lambda fit: fit.noise)
 
 
 def robust_spread(residuals: Floats) -> float:

@@ -92,11 +92,12 @@ def simulate(
     surface = Surface.of("kaplan", KAPLAN_SURFACE) if surface is None else surface
     design, noise = design or Design(), noise or Noise()
     arms = []
-    for arm, data in ((SCRATCH, design.scratch_data), (PRETRAINED, design.fine_tune_data)):
+    for name, data in ((SCRATCH, design.scratch_data), (PRETRAINED, design.fine_tune_data)):
         grid = np.meshgrid(design.sizes, data, np.arange(design.seeds), indexing="ij")
         N, D, s = (axis.ravel().astype(np.float64) for axis in grid)
-        arms.append((np.full(N.size, arm), N, D, s))
-    arm, N, D, seeds = (np.concatenate(column) for column in zip(*arms, strict=True))
+        arms.append((np.full(N.size, name), N, D, s))
+    arm: NDArray[np.str_] = np.concatenate([part[0] for part in arms])
+    N, D, seeds = (np.concatenate([part[at] for part in arms]) for at in (1, 2, 3))
     D_E = D.copy()
     tuned = arm == PRETRAINED
     D_E[tuned] += transferred(constants, parameters=N[tuned], fine_tune_data=D[tuned])
@@ -107,6 +108,7 @@ def simulate(
     return RunTable(
         run_id=np.array([f"sim-{index}" for index in range(count)]),
         arm=arm, source=np.where(tuned, source, ""), unit=np.full(count, constants.unit),
+        loss_unit=np.full(count, "nats/token"),
         N=N, N_total=unknown, D_pre=unknown, D_F=D, seed=seeds, loss=np.exp(log_loss),
         loss_se=unknown, best_step=unknown, tokens_seen=unknown, flops=unknown, lr=unknown,
     )  # fmt: skip

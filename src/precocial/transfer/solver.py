@@ -12,8 +12,8 @@ profile and a set of starts are each one batch. Shape letters: P problems, p par
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +47,8 @@ class Problem:
         target: (n,) or (P, n) measured log losses.
         weights: (n,) or (P, n) row weights (bootstrap counts, say).
         delta: Huber's threshold, in units of the target.
-        side: (n,) or (P, n) 0 for a measured row; +1 where the target is only known to lie at or above
-            the prediction (a prediction below it costs nothing), -1 the other way round.
+        side: (n,) or (P, n) 0 for a measured row; +1 where the target is only known to lie at or
+            above the prediction (a prediction below it costs nothing), -1 the other way round.
         fixed: (p,) or (P, p) parameters that stay where they start.
     """
 
@@ -59,16 +59,17 @@ class Problem:
     side: NDArray[np.int_] | None = None
     fixed: Bools | None = None
 
-    def batch(self, index: NDArray[np.int_], size: int) -> Problem:
+    def batch(self, index: NDArray[np.intp], size: int) -> Problem:
         """The problems of one batch; arrays shared by all stay shared."""
 
-        def pick(array: NDArray[np.generic] | None) -> NDArray[np.generic] | None:
+        def pick(array: Any) -> Any:
             return array[index] if array is not None and array.ndim == 2 and size > 1 else array
 
-        return Problem(
-            model=self.model, target=pick(self.target), weights=pick(self.weights),
-            delta=self.delta, side=pick(self.side), fixed=pick(self.fixed),
-        )  # type: ignore[arg-type]  # fmt: skip
+        return replace(
+            self,
+            target=pick(self.target), weights=pick(self.weights), side=pick(self.side),
+            fixed=pick(self.fixed),
+        )  # fmt: skip
 
     def residuals(self, predicted: Floats) -> Floats:
         """(P, n); zero where a censored row is satisfied."""

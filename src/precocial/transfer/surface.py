@@ -76,14 +76,16 @@ class Surface:
             return np.asarray(np.exp(y + self.y0))
 
     def enough_data(self, parameters: ArrayLike, *, share: float = ENOUGH) -> Floats:
-        """(P, n) D(N): the data at which floor / loss = `share`.
+        """(P, n) D(N): the data at which floor / loss = `share`; inf for a law without a floor.
 
         The paper says "99 % of the performance of infinite data"; reading performance as
         1 / loss is ours.
         """
         x = self.size_coordinate(parameters)
-        target = self.law.log_floor(self.phi, x) - np.log(share)
-        return np.asarray(np.exp(self.law.log_data(self.phi, x, target) + self.y0))
+        floor = self.law.log_floor(self.phi, x)
+        y = self.law.log_data(self.phi, x, np.where(np.isfinite(floor), floor, 0) - np.log(share))
+        with np.errstate(over="ignore"):
+            return np.where(np.isfinite(floor), np.exp(y + self.y0), np.inf)
 
     def natural(self) -> dict[str, Floats]:
         """The law's own parameters by name, (P,) each."""

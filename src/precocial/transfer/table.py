@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 SCRATCH, PRETRAINED = "scratch", "pretrained"
-_TEXT = ("run_id", "arm", "source", "unit")
+_TEXT = ("run_id", "arm", "source", "unit", "loss_unit")
 _NUMBERS = (
     "N", "N_total", "D_pre", "D_F", "seed", "loss", "loss_se",
     "best_step", "tokens_seen", "flops", "lr",
@@ -41,6 +41,7 @@ class RunTable:
         arm: (n,) "scratch" or "pretrained".
         source: (n,) what a pre-trained run was pre-trained on; "" if not given.
         unit: (n,) what D_F counts ("bytes", "characters", "tokens", "examples").
+        loss_unit: (n,) of the loss ("nats/token", "nats/byte", "error rate", ...); "" if not given.
         N: (n,) parameters without vocabulary and positional embeddings.
         N_total: (n,) all parameters.
         D_pre: (n,) pre-training data, 0 for scratch.
@@ -54,6 +55,7 @@ class RunTable:
     arm: NDArray[np.str_]
     source: NDArray[np.str_]
     unit: NDArray[np.str_]
+    loss_unit: NDArray[np.str_]
     N: Floats
     N_total: Floats
     D_pre: Floats
@@ -99,7 +101,7 @@ class RunTable:
                 columns[name].append(parse(row.get(name), name, path, line))
         _fill_defaults(columns)
         _check_columns(columns, path)
-        arrays = {
+        arrays: dict[str, Any] = {
             name: np.array(values, dtype=np.str_ if name in _TEXT else np.float64)
             for name, values in columns.items()
         }
@@ -231,13 +233,17 @@ def _check_columns(columns: Mapping[str, Sequence[Any]], path: object) -> None:
                 "a scratch run needs data; only pre-trained runs may be zero-shot (D_F = 0)",
                 path=path, line=line, column="D_F",
             )  # fmt: skip
-    units = sorted(set(columns["unit"]))
-    if len(units) > 1:
-        raise DataError(
-            f"data are counted in several units ({', '.join(map(repr, units))}); "
-            "convert them to one (see `formulas.convert_k` for what that does to k)",
-            path=path, column="unit",
-        )  # fmt: skip
+    for name, what, cure in (
+        ("unit", "data are counted", "`formulas.convert_k` says what that does to k"),
+        ("loss_unit", "losses are measured", "a factor for bits, the tokens per byte for tokens"),
+    ):
+        units = sorted(set(columns[name]))
+        if len(units) > 1:
+            raise DataError(
+                f"{what} in several units ({', '.join(map(repr, units))}); convert them to one "
+                f"({cure})",
+                path=path, column=name,
+            )  # fmt: skip
     missing = [line for line, size in enumerate(columns["N"], 2) if math.isnan(size)]
     if missing and len(missing) < len(columns["N"]):
         raise DataError(
