@@ -31,7 +31,7 @@ from precocial.transfer.methods import METHODS
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
 from precocial.transfer.simulate import KAPLAN_SURFACE, Design, Noise, simulate
 from precocial.transfer.surface import Surface
-from precocial.transfer.table import COLUMNS, RunTable, table
+from precocial.transfer.table import COLUMNS, RunTable, run_table
 from precocial.transfer.uncertainty import Profile
 
 __all__ = [
@@ -73,7 +73,7 @@ __all__ = [
     "iso_loss",
     "multiplier",
     "ossification_map",
+    "run_table",
     "simulate",
-    "table",
     "transferred",
 ]

@@ -253,7 +253,7 @@ def _check_columns(columns: Mapping[str, Sequence[Any]], path: object) -> None:
         )  # fmt: skip
 
 
-def table(rows: Iterable[Mapping[str, Any]] | Any) -> RunTable:
+def run_table(rows: Iterable[Mapping[str, Any]] | Any) -> RunTable:
     """A run table from rows, from a data frame (anything with `to_dict`), or as it is.
 
     Raises:
