@@ -56,10 +56,17 @@ def test_knots_are_read_exactly_and_the_outside_has_no_number() -> None:
     assert np.isnan(curve.log_loss_at([0.0, 99.0])).all()
 
 
-def test_levels_out_of_order_become_one_knot() -> None:
+def test_levels_out_of_order_move_as_little_as_possible() -> None:
     curve = MonotoneCurve.through([1, 10, 100, 1000], [3.0, 1.0, 2.0, 0.5], weights=[1, 1, 3, 1])
+    np.testing.assert_allclose(curve.log_loss, [3, 1.75, 1.75, 0.5], atol=2e-3)
+    assert np.all(np.diff(curve.log_loss) < 0)
+    # below the two levels the curve is read beyond both, not between them
+    assert curve.log_data_at([1.74])[0] > np.log(100)
+
+
+def test_levels_that_share_a_size_are_averaged() -> None:
+    curve = MonotoneCurve.through([1, 10, 10, 100], [3.0, 1.0, 2.0, 0.5], weights=[1, 1, 3, 1])
     np.testing.assert_allclose(curve.log_loss, [3, 1.75, 0.5])
-    np.testing.assert_allclose(curve.log_data[1], np.log(10) / 4 + 3 * np.log(100) / 4)
 
 
 @pytest.mark.parametrize("losses", [[1.0, 1.0, 1.0], [1.0, 2.0, 3.0], [1.0]])

@@ -22,6 +22,8 @@ from precocial.errors import FitError
 
 Floats = NDArray[np.float64]
 
+LEAST_SLOPE = 1e-3
+"""Of the mean slope; ours: too little to move a reading, enough to have one."""
 _HALVINGS = 60
 
 
@@ -50,15 +52,16 @@ class MonotoneCurve:
     ) -> MonotoneCurve:
         """The curve of points (n,) that may share amounts of data.
 
-        The knots are the levels' means, made non-increasing by weighted isotonic regression;
-        levels that it pools become one knot at their mean log data, so the curve falls strictly.
+        The knots are the levels' means. Where noise has put some out of order, they are moved as
+        little as possible (weighted least squares: isotonic regression) to a curve whose slope is
+        everywhere at least `LEAST_SLOPE` of its mean slope, so that it falls strictly.
 
         Args:
             weights: (n,) for means and pooling; default equal.
             pchip: take PCHIP's slopes.
 
         Raises:
-            FitError: fewer than two distinct levels are left after pooling.
+            FitError: the loss falls nowhere.
         """
         x = np.log(np.asarray(data, dtype=np.float64))
         y = np.asarray(log_loss, dtype=np.float64)
@@ -68,12 +71,8 @@ class MonotoneCurve:
         # w * y / w is not y to the last digit, and a flat end makes half the digits of that
         mean = y[order] if len(knots) == len(x) else np.bincount(place, w * y) / weight
         if np.any(np.diff(mean) >= 0):
-            pooled = isotonic_regression(mean, weights=weight, increasing=False)
-            block = np.repeat(np.arange(len(pooled.blocks) - 1), np.diff(pooled.blocks))
-            total = np.bincount(block, weight)
-            knots = np.bincount(block, weight * knots) / total
-            mean = np.bincount(block, weight * mean) / total
-        if len(knots) < 2:
+            mean = _falling(knots, mean, np.asarray(weight, dtype=np.float64))
+        if len(knots) < 2 or not mean[-1] < mean[0]:
             raise FitError(
                 "the loss does not fall with data anywhere on this curve, so no amount of data "
                 "can be read off it; add larger amounts of data"
@@ -101,6 +100,13 @@ class MonotoneCurve:
         found = np.where(wanted < self.log_loss[-1], np.inf, found)
         found = np.where(wanted > self.log_loss[0], -np.inf, found)
         return np.asarray(np.where(np.isnan(wanted), np.nan, found))
+
+
+def _falling(x: Floats, y: Floats, weight: Floats) -> Floats:
+    """Isotonic regression of y plus a line, minus that line: its slope is at least the line's."""
+    flat = isotonic_regression(y, weights=weight, increasing=False).x
+    line = LEAST_SLOPE * (flat[0] - flat[-1]) * (x - x[0]) / (x[-1] - x[0])
+    return np.asarray(isotonic_regression(y + line, weights=weight, increasing=False).x - line)
 
 
 def limited_slopes(x: Floats, y: Floats, *, pchip: bool = False) -> Floats:

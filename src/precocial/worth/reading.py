@@ -94,17 +94,16 @@ def _by_cubic(
         )
     except FitError:
         return _no_curve(levels, loss, _FLAT)
-    begin, end = smooth.log_data[0], smooth.log_data[-1]
-    moved = np.expm1(smooth.log_loss_at(x.clip(begin, end)) - seen)
+    moved = np.abs(np.expm1(smooth.log_loss - seen)).max()
     notes = []
-    if len(smooth.log_data) < len(x):
+    if moved > 0:
         notes.append(
-            f"some base levels rise with data: {len(x)} levels were pooled into "
-            f"{len(smooth.log_data)}, up to {100 * np.abs(moved).max():.2g} % from their means"
+            "some base levels rise with data; to read the curve they were moved by up to "
+            f"{100 * moved:.2g} %"
         )
     first = cross(x, curves, loss, pchip=pchip)
     last = cross(x, curves, loss, last=True, pchip=pchip)
-    grid = np.linspace(begin, end, _LINE_POINTS)
+    grid = np.linspace(x[0], x[-1], _LINE_POINTS)
     return Reading(
         point=smooth.log_data_at(loss[:, 0]),
         least=first[:, 0].clip(max=x[-1]),
