@@ -14,6 +14,7 @@ from precocial.transfer.effective import LOW_DATA
 from precocial.transfer.fit import TransferFit
 from precocial.transfer.flags import Flag, check_extrapolation, levels
 from precocial.transfer.models import log_effective
+from precocial.transfer.scratch import ScratchFit
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
@@ -105,18 +106,83 @@ def forecast(
     log_D_E_draws = log_effective(np.log(D_F), fit.tau_draws @ z)[0]
     log_loss = fit.surface.log_loss(N, np.exp(log_D_E))[0]
     draws = fit.surface_draws.log_loss(N, np.exp(log_D_E_draws))
-    rng = stream(seed, "transfer", "forecast")
-    noise = fit.noise * rng.standard_normal((_NOISE_DRAWS, *draws.shape))
+    expected, run = _intervals(draws, fit.noise, fit.level, stream(seed, "transfer", "forecast"))
     return Forecast(
         parameters=N, fine_tune_data=D_F, pretrain_data=D_pre, loss=np.exp(log_loss),
-        loss_interval=_ends(np.exp(draws), fit.level),
-        prediction_interval=_ends(np.exp(draws + noise).reshape(-1, len(N)), fit.level),
+        loss_interval=expected, prediction_interval=run,
         effective_data=np.exp(log_D_E[0]),
         effective_interval=_ends(np.exp(log_D_E_draws), fit.level),
         scratch_loss=np.exp(fit.surface.log_loss(N, D_F)[0]),
         regime=D_F / fit.surface.enough_data(N)[0], level=fit.level,
         flags=_doubts(fit, N, D_F),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScratchForecast:
+    """A from-scratch law's forecast at n points; intervals are (low, high) pairs of (n,) arrays.
+
+    Attributes:
+        parameters, data: (n,) where.
+        loss, loss_interval: expected loss.
+        prediction_interval: of one new run's loss: parameters and noise together.
+        level: of the intervals.
+        flags: doubts.
+    """
+
+    parameters: Floats
+    data: Floats
+    loss: Floats
+    loss_interval: Pair
+    prediction_interval: Pair
+    level: float
+    flags: tuple[Flag, ...]
+
+
+def forecast_scratch(
+    fit: ScratchFit,
+    *,
+    data: ArrayLike,
+    parameters: ArrayLike = np.nan,
+    kind: str = "wild",
+    draws: int = 400,
+    level: float = 0.95,
+    seed: int = 0,
+) -> ScratchForecast:
+    """The loss of training a model of N from scratch on D, by one law alone.
+
+    Args:
+        data, parameters: broadcast to (n,); a law without a size term needs no parameters.
+        kind, draws: the bootstrap behind the intervals, as in `ScratchFit.draws`.
+
+    Raises:
+        ConfigError: values not above 0, level outside (0, 1) or no draws.
+    """
+    D, N = (axis.ravel().astype(np.float64) for axis in np.broadcast_arrays(data, parameters))
+    _check_positive("data", D)
+    flags = check_extrapolation("D", D, fit.table.D_F)
+    if fit.surface.law.uses_size:
+        _check_positive("parameters", N)
+        flags += check_extrapolation("N", N, fit.table.N)
+    if not 0 < level < 1 or draws < 1:
+        raise ConfigError(
+            f"level must lie in (0, 1) and draws be at least 1; got {level!r} and {draws!r}"
+        )
+    rng = stream(seed, "transfer", "forecast_scratch")
+    drawn = fit.draws(draws, rng, kind=kind).log_loss(N, D)
+    expected, run = _intervals(drawn, fit.noise, level, rng)
+    return ScratchForecast(
+        parameters=N, data=D, loss=np.exp(fit.surface.log_loss(N, D)[0]), loss_interval=expected,
+        prediction_interval=run, level=level, flags=(*fit.flags, *flags),
+    )  # fmt: skip
+
+
+def _intervals(
+    log_loss: Floats, noise: float, level: float, rng: np.random.Generator
+) -> tuple[Pair, Pair]:
+    """Of the expected loss and of one new run's, from (P, n) draws of the expected log loss."""
+    runs = log_loss + noise * rng.standard_normal((_NOISE_DRAWS, *log_loss.shape))
+    return _ends(np.exp(log_loss), level), _ends(np.exp(runs).reshape(-1, log_loss.shape[1]), level)
 
 
 def _ends(draws: Floats, level: float) -> Pair:
@@ -126,15 +192,19 @@ def _ends(draws: Floats, level: float) -> Pair:
 
 
 def _check(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> None:
-    for name, values in (("parameters", N), ("fine_tune_data", D_F)):
-        if not (np.isfinite(values).all() and (values > 0).all()):
-            raise ConfigError(
-                f"{name} must be finite and above 0; got {values!r}. Zero-shot has no value "
-                "under the law; the paper extrapolates to 1 character instead"
-            )
+    _check_positive("parameters", N)
+    _check_positive("fine_tune_data", D_F)
     if "gamma" in fit.terms.names and not (D_pre > 0).all():
         raise ConfigError(
             "this fit has an exponent for pre-training data; give pretrain_data above 0"
+        )
+
+
+def _check_positive(name: str, values: Floats) -> None:
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        raise ConfigError(
+            f"{name} must be finite and above 0; got {values!r}. No data, or zero-shot, has no "
+            "value under the law; the paper extrapolates to 1 character instead"
         )
 
 
