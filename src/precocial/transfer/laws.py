@@ -49,7 +49,7 @@ class Law(Protocol):
     def uses_size(self) -> bool: ...
 
     def evaluate(self, phi: Floats, x: Floats, y: Floats) -> Evaluation:
-        """phi (P, p), x (n,), y (n,) or (P, n)."""
+        """phi (P, p); x and y (n,), or (P, n) where each vector has points of its own."""
         ...
 
     def log_floor(self, phi: Floats, x: Floats) -> Floats:

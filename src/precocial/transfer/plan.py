@@ -1,0 +1,295 @@
+"""What to buy next: fine-tuning data, parameters or pre-training.
+
+Each option grows one quantity and leaves the rest: D_F for "data", N for "parameters" (a larger
+model is pre-trained anew), D_pre for "pretraining" (the same model is pre-trained on). An option
+costs what it takes to reach the target loss under the fitted law. The law is uncertain, so each
+bootstrap draw has costs of its own; where they span the choice the plan abstains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precocial.errors import ConfigError, FitError
+from precocial.transfer.fit import TransferFit
+from precocial.transfer.flags import Flag, check_extrapolation
+from precocial.transfer.models import log_effective
+
+Floats = NDArray[np.float64]
+
+FLOPS_PER_PARAMETER = 6.0
+"""Training FLOPs a parameter and a token (Kaplan et al. 2020)."""
+INDIFFERENT = 0.05
+"""Options whose costs differ by less than this share are equally good (ours)."""
+_MOST = 1e9
+_HALVINGS = 70
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """Money a unit, in any one currency.
+
+    Attributes:
+        data: of new fine-tuning data, collecting and labelling.
+        flop: of training compute.
+        pretrain_data: of new pre-training data.
+        passes: over the fine-tuning data in a fine-tuning run.
+    """
+
+    data: float
+    flop: float
+    pretrain_data: float = 0.0
+    passes: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("data", "flop", "pretrain_data", "passes"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value >= 0):
+                raise ConfigError(f"price {name} must be at least 0; got {value!r}")
+        if self.data == 0 and self.flop == 0:
+            raise ConfigError("all prices are 0: then more of everything is best")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Have:
+    """Where you stand: a model of N parameters, pre-trained on D_pre, with D_F to fine-tune on."""
+
+    parameters: float
+    fine_tune_data: float
+    pretrain_data: float
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "fine_tune_data", "pretrain_data"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ConfigError(f"{name} must be finite and above 0; got {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One purchase that reaches the target.
+
+    Attributes:
+        name: "data", "parameters" or "pretraining".
+        amount: the quantity to have in the end; `added` is what to buy of it.
+        money, money_low, money_high: infinite where no amount reaches the target.
+        best_in: share of the draws in which it is the cheapest.
+    """
+
+    name: str
+    amount: float
+    added: float
+    money: float
+    money_low: float
+    money_high: float
+    best_in: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The options, cheapest first, and whether the evidence decides between them.
+
+    Attributes:
+        recommended: the cheapest option's name, or None where the plan abstains.
+        target_loss: what is to be reached; `loss` is the expected loss now.
+        in_data: new fine-tuning data that would do the same.
+        regret: what the cheapest option may cost too much, as a share, at `level`.
+    """
+
+    recommended: str | None
+    statement: str
+    options: tuple[Option, ...]
+    loss: float
+    target_loss: float
+    in_data: float
+    regret: float
+    level: float
+    flags: tuple[Flag, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Plain rows for a table or a file."""
+        return [
+            {
+                "option": option.name, "amount": option.amount, "added": option.added,
+                "money": option.money, "money_low": option.money_low,
+                "money_high": option.money_high, "best_in": option.best_in,
+                "recommended": option.name == self.recommended,
+            }
+            for option in self.options
+        ]  # fmt: skip
+
+
+def plan(
+    fit: TransferFit,
+    *,
+    have: Have,
+    prices: Prices,
+    target_loss: float | None = None,
+    budget: float | None = None,
+) -> Plan:
+    """The cheapest single purchase that reaches a loss.
+
+    Args:
+        target_loss: to reach; or
+        budget: the money there is: the target is then the lowest loss that it buys.
+
+    The plan abstains when, at the fit's level, the cheapest option may cost over 5 % more than
+    another.
+
+    Raises:
+        ConfigError: both or neither of target_loss and budget, or a target that is no better
+            than what there is.
+        FitError: the fit has no draws, or no option reaches the target.
+    """
+    if (target_loss is None) == (budget is None):
+        raise ConfigError("give either target_loss or budget")
+    if len(fit.tau_draws) == 0:
+        raise FitError("a plan needs bootstrap draws; fit with draws=400")
+    market = _Market(fit=fit, have=have, prices=prices)
+    now = float(np.exp(market.log_loss("data", np.ones(1), point=True)[0]))
+    if budget is not None:
+        if not (np.isfinite(budget) and budget > 0):
+            raise ConfigError(f"budget must be above 0; got {budget!r}")
+        target_loss = min(market.loss_for(name, budget) for name in market.names)
+    assert target_loss is not None  # for mypy
+    if not 0 < target_loss < now:
+        raise ConfigError(
+            f"target_loss must lie between 0 and the {now:.4g} that you have; got "
+            f"{target_loss:.4g}" + ("; the budget buys nothing" if budget is not None else "")
+        )
+    point = {name: market.reach(name, np.log(target_loss), point=True)[0] for name in market.names}
+    draws = {name: market.reach(name, np.log(target_loss), point=False) for name in market.names}
+    return _decide(market, point, draws, now, target_loss)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Market:
+    """Costs and losses of growing one quantity by a factor s >= 1."""
+
+    fit: TransferFit
+    have: Have
+    prices: Prices
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        known = self.fit.terms.names
+        return ("data", *["parameters"] * ("beta" in known), *["pretraining"] * ("gamma" in known))
+
+    def money(self, name: str, s: Floats) -> Floats:
+        N, D_F, D_pre = self.have.parameters, self.have.fine_tune_data, self.have.pretrain_data
+        flop, tune = self.prices.flop * FLOPS_PER_PARAMETER, self.prices.passes * D_F
+        if name == "data":
+            return np.asarray(self.prices.data * D_F * (s - 1) + flop * N * tune * s)
+        if name == "parameters":
+            return np.asarray(flop * N * s * (D_pre + tune))
+        more = D_pre * (s - 1)
+        return np.asarray(self.prices.pretrain_data * more + flop * N * (more + tune))
+
+    def log_loss(self, name: str, s: Floats, *, point: bool) -> Floats:
+        """(P,) of factors (P,): the draws', or with `point` the estimate's."""
+        ones = np.ones_like(s)
+        N = self.have.parameters * (s if name == "parameters" else ones)
+        D_F = self.have.fine_tune_data * (s if name == "data" else ones)
+        D_pre = self.have.pretrain_data * (s if name == "pretraining" else ones)
+        z = self.fit.terms.regressors(D_F, N, D_pre)
+        tau = self.fit.tau if point else self.fit.tau_draws
+        surface = self.fit.surface if point else self.fit.surface_draws
+        log_D_T = np.einsum("pq,qp->p", np.broadcast_to(tau, (len(s), tau.shape[1])), z)
+        log_D_E, _ = log_effective(np.log(D_F), log_D_T[None])
+        x, y = surface.size_coordinate(N), log_D_E[0] - surface.y0
+        phi = np.broadcast_to(surface.phi, (len(s), surface.phi.shape[1]))
+        return surface.law.evaluate(phi, x[:, None], y[:, None]).log_loss[:, 0]
+
+    def loss_for(self, name: str, budget: float) -> float:
+        """Expected loss when all of the budget goes to one option; now's if it cannot start."""
+        low, high = 0.0, np.log(_MOST)
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            affordable = self.money(name, np.exp(np.array([middle])))[0] <= budget
+            low, high = (middle, high) if affordable else (low, middle)
+        return float(np.exp(self.log_loss(name, np.exp(np.array([low])), point=True)[0]))
+
+    def reach(self, name: str, target: float, *, point: bool) -> Floats:
+        """(P,) factors that bring the loss to the target; inf where none does."""
+        count = 1 if point else len(self.fit.tau_draws)
+        low, high = np.zeros(count), np.full(count, np.log(_MOST))
+        possible = self.log_loss(name, np.exp(high), point=point) <= target
+        for _ in range(_HALVINGS):
+            middle = 0.5 * (low + high)
+            enough = self.log_loss(name, np.exp(middle), point=point) <= target
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return np.where(possible, np.exp(high), np.inf)
+
+
+def _decide(
+    market: _Market, point: Mapping[str, float], draws: Mapping[str, Floats],
+    now: float, target_loss: float,
+) -> Plan:  # fmt: skip
+    level = market.fit.level
+    tail = (1 - level) / 2
+    cost = {name: float(market.money(name, np.array([s]))[0]) for name, s in point.items()}
+    names = sorted(cost, key=lambda name: cost[name])
+    if not np.isfinite(cost[names[0]]):
+        raise FitError(
+            f"no purchase reaches a loss of {target_loss:.4g}: it lies below what the law "
+            "allows; ask for a higher one"
+        )
+    costs = np.stack([market.money(name, draws[name]) for name in names])
+    cheapest = costs.min(axis=0)
+    regrets = np.where(np.isfinite(cheapest), costs[0] / cheapest - 1, 0.0)
+    regret = float(np.quantile(regrets, level, method="higher"))
+    winners = np.argmin(costs, axis=0)
+    options = tuple(
+        Option(
+            name=name, amount=_held(market.have, name) * point[name],
+            added=_held(market.have, name) * (point[name] - 1), money=cost[name],
+            money_low=float(np.quantile(costs[at], tail, method="lower")),
+            money_high=float(np.quantile(costs[at], 1 - tail, method="higher")),
+            best_in=float((winners == at).mean()),
+        )
+        for at, name in enumerate(names)
+    )  # fmt: skip
+    sure = regret <= INDIFFERENT
+    return Plan(
+        recommended=names[0] if sure else None,
+        statement=_statement(options, target_loss, regret, sure), options=options, loss=now,
+        target_loss=target_loss, in_data=market.have.fine_tune_data * (point["data"] - 1),
+        regret=regret, level=level, flags=_doubts(market, point, names[0]),
+    )  # fmt: skip
+
+
+def _held(have: Have, name: str) -> float:
+    return {
+        "data": have.fine_tune_data,
+        "parameters": have.parameters,
+        "pretraining": have.pretrain_data,
+    }[name]
+
+
+def _statement(options: tuple[Option, ...], target: float, regret: float, sure: bool) -> str:
+    first = options[0]
+    if sure:
+        return (
+            f"buy {first.name}: {first.added:.3g} more brings the loss to {target:.4g} for "
+            f"{first.money:.3g} ({first.money_low:.3g} to {first.money_high:.3g})"
+        )
+    others = " or ".join(option.name for option in options if option.best_in > 0.025)
+    return (
+        f"no recommendation: {first.name} looks cheapest, but the runs leave open that it costs "
+        f"{regret:.0%} more than another choice ({others}); add runs, or take it as a guess"
+    )
+
+
+def _doubts(market: _Market, point: Mapping[str, float], best: str) -> tuple[Flag, ...]:
+    fit, value = market.fit, _held(market.have, best) * point[best]
+    seen = {
+        "data": fit.table.D_F[fit.table.D_F > 0],
+        "parameters": fit.table.N,
+        "pretraining": fit.table.pretrained.D_pre,
+    }[best]
+    return (*fit.flags, *check_extrapolation(best, np.array([value]), seen))
