@@ -5,9 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 TORCH := 2.13.0
-# The build without CUDA, where there is one. For the build that PyPI has: make TORCH_BUILD= demo
-TORCH_BUILD ?= +cpu
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# An index that holds a build without CUDA spares gigabytes: make TORCH_INDEX=https://... demo
+TORCH_INDEX ?=
 WORKERS ?= 2
 
 # One thread a process: tests and runs are parallel already, and two pools of threads fight.
@@ -27,14 +26,12 @@ help:
 	@echo "make docs      docs/_build/html/index.html, warnings are errors"
 	@echo "make lock      write the lock files from what .venv holds"
 
-# torch first, exactly, and without CUDA if it can be had: PyPI's own build for Linux brings
-# gigabytes that nothing here needs.
+# torch first and exactly: a range, or torch as somebody's dependency, takes the newest build.
 $(RUNTIME): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "precocial needs Python 3.11 or newer; run: make PYTHON=python3.12 ..."; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(PIP) install --quiet --retries 1 --timeout 20 --extra-index-url $(TORCH_INDEX) \
-	  torch==$(TORCH)$(TORCH_BUILD) 2>/dev/null || $(PIP) install --quiet torch==$(TORCH)
+	$(PIP) install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(TORCH)
 	$(PIP) install --quiet --requirement requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
