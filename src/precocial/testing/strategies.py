@@ -105,7 +105,7 @@ def st_run_table_rows(
                 f"st_run_table_rows: {name} must be (least, most), 1 or more; got {least, most}"
             )
 
-    def build(draw: Draw) -> list[dict[str, Any]]:
+    def build(draw: Draw) -> list[Any]:
         rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         models = np.unique(np.round(10 ** rng.uniform(4, 8, draw(st.integers(*sizes)))))
         data = np.unique(np.round(10 ** rng.uniform(3, 7, draw(st.integers(*amounts)))))
