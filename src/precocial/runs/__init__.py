@@ -17,7 +17,7 @@ from precocial.runs.claims import (
 from precocial.runs.configs import config_dict, config_from, run_id
 from precocial.runs.folder import Experiment, Run, run
 from precocial.runs.progress import Progress, duration
-from precocial.runs.records import RunRecord, read_run
+from precocial.runs.records import RunRecord, provenance, read_run
 from precocial.runs.streams import stream, stream_seed
 from precocial.runs.sweeps import OnDone, read_runs, sweep
 from precocial.runs.threads import one_thread
@@ -40,6 +40,7 @@ __all__ = [
     "duration",
     "judge",
     "one_thread",
+    "provenance",
     "read_run",
     "read_runs",
     "run",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,3 +173,16 @@ def _read_as(folder: Path, name: str, kind: type[T]) -> T:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise RunError(f"{path}: {error}") from error
+
+
+def provenance(records: Sequence[RunRecord]) -> Row:
+    """What made a result: experiment, code, versions, machine, command, and every run's config.
+
+    Raises:
+        ConfigError: no records.
+    """
+    if not records:
+        raise ConfigError("provenance needs at least one run record; got none")
+    same = ("experiment", "code", "versions", "machine", "command")
+    runs = [{"id": r.id, "config": r.config, "seconds": r.seconds} for r in records]
+    return {name: getattr(records[0], name) for name in same} | {"runs": runs}

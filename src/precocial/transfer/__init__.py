@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from precocial.transfer.backtest import Backtest, Candidate, backtest
+from precocial.transfer.claims import CLAIMS
 from precocial.transfer.effective import EffectiveData, ReadStatus, effective_data
+from precocial.transfer.evidence import Evidence, shipped
 from precocial.transfer.exchange import (
     Cell,
     ExchangeRate,
@@ -28,6 +30,7 @@ from precocial.transfer.formulas import (
 )
 from precocial.transfer.laws import LAWS, Law
 from precocial.transfer.methods import METHODS
+from precocial.transfer.plan import Have, Option, Plan, Prices, plan
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
 from precocial.transfer.simulate import KAPLAN_SURFACE, Design, Noise, simulate
 from precocial.transfer.surface import Surface
@@ -35,6 +38,7 @@ from precocial.transfer.table import COLUMNS, RunTable, run_table
 from precocial.transfer.uncertainty import Profile
 
 __all__ = [
+    "CLAIMS",
     "COLUMNS",
     "KAPLAN_SURFACE",
     "LAWS",
@@ -46,11 +50,16 @@ __all__ = [
     "Constants",
     "Design",
     "EffectiveData",
+    "Evidence",
     "ExchangeRate",
     "Flag",
     "Forecast",
+    "Have",
     "Law",
     "Noise",
+    "Option",
+    "Plan",
+    "Prices",
     "Profile",
     "ReadStatus",
     "RunTable",
@@ -73,7 +82,9 @@ __all__ = [
     "iso_loss",
     "multiplier",
     "ossification_map",
+    "plan",
     "run_table",
+    "shipped",
     "simulate",
     "transferred",
 ]

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LOW_DATA = 0.1
-"""Eq. 1.1 holds for D_F of at most this share of D(N) (paper, section 1 and appendix D)."""
+"""Eq. 1.1 holds for D_F of at most this share of D(N) (paper, eq. 1.1 and appendix D)."""
 _ONE_SIZE = 1.0
 
 

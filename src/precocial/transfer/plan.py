@@ -241,7 +241,10 @@ def _decide(
         )
     costs = np.stack([market.money(name, draws[name]) for name in names])
     cheapest = costs.min(axis=0)
-    regrets = np.where(np.isfinite(cheapest), costs[0] / cheapest - 1, 0.0)
+    # where no option reaches the target in a draw, none is regretted in it
+    reached = np.isfinite(cheapest)
+    regrets = np.zeros(len(cheapest))
+    regrets[reached] = costs[0, reached] / cheapest[reached] - 1
     regret = float(np.quantile(regrets, level, method="higher"))
     winners = np.argmin(costs, axis=0)
     options = tuple(

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from precocial import io
 from precocial.runs import Run, stream
+from precocial.transfer.calibration import RESULTS
 from precocial.transfer.exchange import iso_loss
 from precocial.transfer.fit import TransferFit, fit_transfer
 from precocial.transfer.forecast import forecast
@@ -105,6 +107,15 @@ def _compare(oracle: Plan, chosen: Plan) -> dict[str, Any]:
         "gap": float(np.log(oracle.options[1].money / oracle.options[0].money))
         if np.isfinite(oracle.options[1].money) else None,
     }  # fmt: skip
+
+
+def shipped() -> list[dict[str, Any]]:
+    """The worlds of the laptop recipe, as last made."""
+    return [
+        {**row, "recommended": row["recommended"] or None,
+         "excess": float(row["excess"]) if row["excess"] else None}
+        for row in io.read_csv(RESULTS / "planner.csv")
+    ]  # fmt: skip
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
