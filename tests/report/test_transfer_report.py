@@ -1,0 +1,238 @@
+"""The page of a transfer sweep: whole, escaped, the same each time, and honest where it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from precocial import io
+from precocial.cli import main
+from precocial.errors import ConfigError, DataError
+from precocial.report import SECTIONS, State, render, transfer_page, transfer_report
+from precocial.transfer import Constants, Design, Noise, RunTable, simulate
+
+HOSTILE = "<script>alert('x')</script>"
+KEYS = [key for key, _, _ in SECTIONS]
+DESIGN = Design(
+    sizes=(3e5, 1e6, 4e6, 1.2e7),
+    fine_tune_data=(1e4, 3e4, 1e5, 3e5),
+    scratch_data=(1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7),
+)
+VOID = {"meta", "path", "use", "rect", "stop", "line", "image", "br"}
+
+
+def runs(*, hostile: str = "") -> RunTable:
+    law = Constants(k=200, alpha=0.3, beta=0.35, unit="bytes")
+    table = simulate(law, design=DESIGN, noise=Noise(relative=0.004), seed=3)
+    names = [f"{hostile}{name}" for name in table.run_id.tolist()]
+    source = np.where(table.is_scratch, "", f"docs{hostile}")
+    before = np.where(table.is_scratch, 0, 1e7)
+    return replace(table, run_id=np.array(names), source=source, D_pre=before)
+
+
+def folder(at: Path, *, hostile: str = "") -> Path:
+    at.mkdir(parents=True, exist_ok=True)
+    runs(hostile=hostile).write(at / "table.csv")
+    sweep = {
+        "config": {"target": f"stdlib{hostile}", "sizes": [1, 2], f"key{hostile}": {"a": hostile}},
+        "corpora": [{"name": f"docs{hostile}", "bytes": 12345, "sha256": "ab" * 32}],
+        "versions": {"torch": "2.13"},
+        "command": f"precocial transfer sweep --out {at.name}{hostile}",
+        "seconds": 61.5,
+        "seed": 7,
+        f"odd{hostile}": hostile,
+    }
+    io.write_json(at / "sweep.json", sweep)
+    return at
+
+
+class Page(HTMLParser):
+    """Tags in order, text, and whether what opens also closes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    place = folder(tmp_path_factory.mktemp("sweep"), hostile=HOSTILE)
+    return io.read_text(transfer_report(place, draws=60))
+
+
+def test_every_section_is_there_and_computed(page: str) -> None:
+    parsed = Page(page)
+    assert parsed.open == []
+    found = [attrs["id"] for tag, attrs in parsed.tags if tag == "section"]
+    assert found == KEYS
+    assert 'class="refusal"' not in page
+    assert page.count("<svg") == page.count('role="img"') == 7
+    assert page.count("<details>") >= 7
+
+
+def test_the_page_runs_nothing_and_fetches_nothing(page: str) -> None:
+    parsed = Page(page)
+    tags = {tag for tag, _ in parsed.tags}
+    assert tags.isdisjoint({"script", "link", "iframe", "object", "embed", "base", "form"})
+    for tag, attrs in parsed.tags:
+        for name, value in attrs.items():
+            assert not name.startswith("on"), (tag, name)
+            if name in ("src", "href", "xlink:href"):
+                assert (value or "").startswith(("#", "data:image/png")), (tag, value)
+    assert "@import" not in page
+    assert set(re.findall(r"url\((.)", page)) <= {"#"}
+
+
+def test_what_comes_from_files_is_shown_and_escaped(page: str) -> None:
+    assert "<script" not in page.lower()
+    text = "".join(Page(page).text)
+    for place in ("sim-0", "docs", "stdlib", "key", "odd"):
+        assert (HOSTILE in text) and place in text
+    assert "precocial transfer sweep --out" in text
+    assert text.count(HOSTILE) > 60
+
+
+def test_the_headline_says_worth_interval_and_share(page: str) -> None:
+    text = page[page.index("<h1>") : page.index("</h1>")]
+    assert re.search(
+        r"At 12M parameters and 30k bytes to fine-tune on, pre-training is worth [\d.]+[kM]? bytes "
+        r"of data \([\d.]+[kM]? to [\d.]+[kM]?\), [\d.]+ times the fine-tuning data\.",
+        text,
+    )
+
+
+def test_a_harmful_prior_is_said_to_cost_data() -> None:
+    table = runs()
+    worse = np.where(table.is_scratch, table.loss, table.loss * 1.15)
+    assert "pre-training costs" in _headline(replace(table, loss=worse))
+
+
+def _headline(table: RunTable) -> str:
+    from precocial.report.findings import Findings
+    from precocial.report.transfer_sections import headline
+
+    return headline(Findings(name="t", table=table, sweep={}, draws=40))
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
+    first = transfer_report(folder(tmp_path / "a" / "sweep"), draws=40)
+    again = transfer_report(folder(tmp_path / "b" / "sweep"), draws=40)
+    assert io.read_bytes(first) == io.read_bytes(again)
+    other = transfer_page(tmp_path / "a" / "sweep", draws=40, seed=1)
+    assert render(other) != io.read_text(first)
+
+
+def test_a_table_alone_is_enough(tmp_path: Path) -> None:
+    runs().write(tmp_path / "mine.csv")
+    target = transfer_report(tmp_path / "mine.csv", draws=40)
+    assert target == tmp_path / "mine.html"
+    assert "made from a run table alone" in io.read_text(target)
+
+
+def test_sections_that_the_runs_cannot_decide_say_why(tmp_path: Path) -> None:
+    runs().scratch.write(tmp_path / "scratch.csv")
+    page = transfer_page(tmp_path / "scratch.csv", draws=40)
+    assert "do not say what pre-training is worth" in page.headline
+    states = {section.key: section.state for section in page.sections}
+    assert states["curves"] is states["law"] is states["exchange"] is State.refused
+    assert states["doubts"] is states["making"] is State.shown
+    text = render(page)
+    assert text.count('class="refusal"') >= 5
+    assert "The table has no pre-trained runs" in text
+
+
+def test_one_size_and_no_sizes_are_reported_too(tmp_path: Path) -> None:
+    table = runs()
+    one = table.where(table.N == 1e6)
+    one.write(tmp_path / "one.csv")
+    nameless = replace(one, N=np.full(len(one), np.nan))
+    nameless.write(tmp_path / "none.csv")
+    for name in ("one.csv", "none.csv"):
+        page = transfer_page(tmp_path / name, draws=40)
+        states = {section.key: section.state for section in page.sections}
+        assert states["curves"] is State.shown
+        assert states["fraction"] is states["exchange"] is State.refused
+        assert "pre-training is worth" in page.headline
+        assert render(page)
+
+
+def test_zero_shot_rows_do_not_break_the_page(tmp_path: Path) -> None:
+    table = runs()
+    zero = table.where(~table.is_scratch & (table.D_F == 1e4))
+    rows = [*table.rows(), *({**row, "run_id": f"zero-{i}", "D_F": 0.0}
+                             for i, row in enumerate(zero.rows()))]  # fmt: skip
+    RunTable.from_rows(rows).write(tmp_path / "table.csv")
+    page = transfer_page(tmp_path, draws=40)
+    assert {s.key for s in page.sections if s.state is State.refused} <= {"plan"}
+    assert "Zero-shot runs" in render(page)
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '"x"', '{"a": NaN}'])
+def test_a_malformed_sweep_file_is_a_data_error(tmp_path: Path, text: str) -> None:
+    place = folder(tmp_path / "sweep")
+    io.write_text(place / "sweep.json", text)
+    with pytest.raises(DataError, match="sweep.json"):
+        transfer_report(place, draws=40)
+
+
+def test_a_folder_without_a_table_and_too_few_draws_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no table.csv"):
+        transfer_report(tmp_path)
+    with pytest.raises(ConfigError, match="at least 20 draws"):
+        transfer_report(folder(tmp_path / "sweep"), draws=3)
+
+
+def test_prices_come_from_the_sweep_and_are_checked(tmp_path: Path) -> None:
+    place = folder(tmp_path / "sweep")
+    for prices, said in (
+        ({"data": 1e-3, "flop": 1e-15}, "the sweep’s prices"),
+        ({"data": "free", "flop": 1}, "must be numbers"),
+        ({"gold": 1}, "must be an object of data, flop"),
+    ):
+        io.write_json(place / "sweep.json", {"prices": prices})
+        page = transfer_page(place, draws=40)
+        plan = next(section for section in page.sections if section.key == "plan")
+        assert any(said in getattr(part, "text", "") for part in plan.parts), prices
+
+
+def test_the_command_writes_the_page_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, out = folder(tmp_path / "sweep"), tmp_path / "page.html"
+    assert main(["report", str(place), "--out", str(out), "--draws", "40", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["path"] == str(out)
+    assert said["headline"] in io.read_text(out)
+    assert [section["key"] for section in said["sections"]] == KEYS
+    assert {section["state"] for section in said["sections"]} == {"shown"}
+    assert main(["report", str(place), "--draws", "40"]) == 0
+    shown = capsys.readouterr().out
+    assert "pre-training is worth" in shown
+    assert (place / "report.html").is_file()
+    assert "report.html" in shown
+    assert main(["report", str(tmp_path / "absent")]) == 2
