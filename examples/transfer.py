@@ -1,4 +1,4 @@
-"""How much data is a pre-trained model worth? Fit a run table and ask for a model of ten times the size.
+"""How much data is a pre-trained model worth? Fit a run table, then ask for ten times the size.
 
 Replace the simulated table by `RunTable.read("runs.csv")` for your own runs.
 """
