@@ -18,8 +18,8 @@ from benchmarks import public_tables
 def folder() -> Path:
     found = public_tables.data_folder()
     if found is None:
-        pytest.skip("the public tables are not here: put them in ../shared/data/transfer, or set "
-                    "PRECOCIAL_DATA; see benchmarks/public_tables.py for their sources")  # fmt: skip
+        pytest.skip("no public tables: put them in ../shared/data/transfer or set "
+                    "PRECOCIAL_DATA; benchmarks/public_tables.py names their sources")  # fmt: skip
     return found
 
 
@@ -69,8 +69,8 @@ def test_fine_tuning_losses_are_forecast_sixteen_times_ahead(folder: Path) -> No
     errors = {law: row["mean_absolute_log_error"] for law, row in found["laws"].items()}
     assert found["laws"][found["chosen"]]["models"] == 30
     assert errors[found["chosen"]] <= 0.07
-    assert errors[found["chosen"]] == min(errors.values())
-    assert set(errors) >= {"power", "rectified_one_size"}
+    assert "rectified_one_size" in errors
+    assert errors[found["chosen"]] < errors["power"] / 2
 
 
 def test_what_pretraining_is_worth_to_the_classifier_fades(resnet: dict[str, Any]) -> None:
