@@ -50,3 +50,4 @@ def escape_bars(
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", escape_bars)
+napoleon_attr_annotations = False  # a type such as numpy.str_ would be read as a link
