@@ -112,7 +112,7 @@ def test_what_comes_from_files_is_shown_and_escaped(page: str) -> None:
     assert "<script" not in page.lower()
     text = "".join(Page(page).text)
     for place in ("sim-0", "docs", "stdlib", "key", "odd"):
-        assert (HOSTILE in text) and place in text
+        assert place in text
     assert "precocial transfer sweep --out" in text
     assert text.count(HOSTILE) > 60
 
@@ -196,12 +196,12 @@ def test_zero_shot_rows_do_not_break_the_page(tmp_path: Path) -> None:
 def test_a_malformed_sweep_file_is_a_data_error(tmp_path: Path, text: str) -> None:
     place = folder(tmp_path / "sweep")
     io.write_text(place / "sweep.json", text)
-    with pytest.raises(DataError, match="sweep.json"):
+    with pytest.raises(DataError, match=r"sweep\.json"):
         transfer_report(place, draws=40)
 
 
 def test_a_folder_without_a_table_and_too_few_draws_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no table.csv"):
+    with pytest.raises(DataError, match=r"holds no table\.csv"):
         transfer_report(tmp_path)
     with pytest.raises(ConfigError, match="at least 20 draws"):
         transfer_report(folder(tmp_path / "sweep"), draws=3)

@@ -21,6 +21,14 @@ EXAMPLE_PRICES = {"data": 1e-6, "flop": 1e-17}
 """Ours, for a sweep that names no prices: a millionth for a unit of data, 1 for 1e17 FLOPs."""
 TARGET = 0.97
 """The example plan asks for a loss of this share of today's."""
+_PAPER = "Hernandez et al. 2021, "
+_HEADS = {"money_low": "low", "money_high": "high", "best_in": "share of draws where cheapest"}
+_MARKS = {
+    Verdict.reproduced: "✓",
+    Verdict.contradicted: "✗",
+    Verdict.not_tested: "?",
+    Verdict.not_applicable: "–",
+}
 _COMMAND, _SECONDS = "command", "seconds"
 
 
@@ -56,7 +64,8 @@ def plan_section(statement: str, rows: Sequence[Row], *, stand: str = "") -> Sec
     parts: list[Part] = [Text(text=statement[:1].upper() + statement[1:] + ".", tone="lead")]
     if stand:
         parts.append(Text(text=stand))
-    parts.append(Table.of(rows))
+        named = [{_HEADS.get(key, key): value for key, value in row.items()} for row in rows]
+    parts.append(Table.of(named))
     return Section(key="plan", title="What to buy next", parts=tuple(parts))
 
 
@@ -95,9 +104,11 @@ def claims_section(rows: Sequence[Row]) -> Section:
     said = ", ".join(f"{count} {word.value}" for word, count in counts.items() if count)
     shown = [
         {
-            "verdict": row["verdict"], "statement": row["statement"], "paper": row["figure"],
+            "verdict": f"{_MARKS[Verdict(row['verdict'])]} {row['verdict']}",
+            "statement": row["statement"], "paper": row["figure"],
             "ours": row["ours"], "interval": _interval(row["interval"]),
-            "tolerance": row["tolerance"], "source": row["source"], "note": row["note"],
+            "tolerance": row["tolerance"], "source": row["source"].removeprefix(_PAPER),
+            "note": row["note"],
         }
         for row in rows
     ]  # fmt: skip

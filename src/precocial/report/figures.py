@@ -23,6 +23,8 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, MaxNLocator, NullLoca
 BLUE, VERMILION, GREEN, ORANGE, PURPLE = "#0072b2", "#d55e00", "#009e73", "#e69f00", "#cc79a7"
 """Okabe and Ito (2008): told apart with every kind of colour vision."""
 INK, FAINT, PAPER = "#333333", "#dddddd", "#ffffff"
+REM_PER_INCH, LEAST_REM = 6.4, 34
+"""On the page: 8.2 inches fill a column, and no picture gets narrower than the second."""
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "precocial",
     "svg.fonttype": "none",
@@ -73,10 +75,10 @@ def svg(draw: Callable[[Figure], None], label: str, *, width: float, height: flo
             axes.patch.set_visible(False)
         out = io.StringIO()
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return _element(out.getvalue(), label)
+    return _element(out.getvalue(), label, width)
 
 
-def _element(text: str, label: str) -> str:
+def _element(text: str, label: str, width: float) -> str:
     body = text[text.index("<svg") :]
     body = re.sub(r"\s*<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
     body = re.sub(r'<g id="[^"]*"', "<g", body)
@@ -86,7 +88,10 @@ def _element(text: str, label: str) -> str:
     # text without a fill of its own would stay black on a dark page
     body = body.replace('<text style="', '<text style="fill: var(--ink); ')
     name = html.escape(label, quote=True)
-    return body.replace("<svg", f'<svg role="img" aria-label="{name}"', 1)
+    # one size of letters in all pictures; on a phone a wide one scrolls rather than shrinks
+    rem = REM_PER_INCH * width
+    style = f"max-width: {rem:.4g}rem; min-width: {min(rem, LEAST_REM):.4g}rem"
+    return body.replace("<svg", f'<svg role="img" aria-label="{name}" style="{style}"', 1)
 
 
 # ---------------------------------------------------------------- axes

@@ -149,8 +149,8 @@ def _empty(value: Any) -> bool:
 
 def cell(value: Any) -> str:
     """A value as a table shows it."""
-    if _empty(value):
-        return "–"
+    if value is None or value == "":
+        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
@@ -158,6 +158,11 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return quantity(value)
     return str(value)
+
+
+def parameters(value: float) -> str:
+    """A model size as the field writes it: 1.2M, 7B."""
+    return quantity(value).replace("G", "B")
 
 
 def quantity(value: float, unit: str = "") -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from precocial.report import figures as art
@@ -23,6 +24,9 @@ ORDERED = LinearSegmentedColormap.from_list(
 )
 """From little to much, through colours of Okabe and Ito."""
 HURT_HELP = LinearSegmentedColormap.from_list("hurt_help", ["#d55e00", "#f7f7f7", "#0072b2"])
+SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
+          0.999, 0.9999)  # fmt: skip
+COARSE = (0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 MARKS = {"helps": "^", "hurts": "v", "undecided": "o", "unbracketed": "D"}
 METHOD_COLOURS = {"joint": art.VERMILION, "readoff": art.BLUE, "logit-paper": art.GREEN}
 
@@ -124,9 +128,13 @@ def fraction_curves(
         axes.errorbar(x, middle, yerr=[middle - low, high - middle], ecolor=colour,
                       elinewidth=1, capsize=2, label=f"{quantity(data, unit)}",
                       **art.dots(colour, "osD^vPX"[at % 7], size=5.5))  # fmt: skip
-    bottom, top = axes.get_ylim()
-    shares = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999]
-    ticks = [share for share in shares if bottom <= _logit(np.array(share)) <= top]
+    places = _logit(1 - 1 / np.array([c.ratio for cells in groups.values() for c in cells]))
+    # the points set the range: one open bar would squeeze all others
+    bottom, top = float(places.min()) - 0.6, float(places.max()) + 0.6
+    axes.set_ylim(bottom, top)
+    ticks = [share for share in SHARES if bottom <= _logit(np.array(share)) <= top]
+    if top - bottom > 4:
+        ticks = [share for share in ticks if share in COARSE]
     axes.set_yticks([float(_logit(np.array(share))) for share in ticks],
                     [f"{share:g}" for share in ticks])  # fmt: skip
     axes.set_ylabel("fraction from transfer, D_T / D_E")
@@ -155,15 +163,23 @@ def estimates(figure: Figure, rows: Sequence[Mapping[str, Any]], names: Sequence
             axes.plot([row["value"]], [y], **art.dots(colour, "o", size=8))
         axes.set_xlabel(name)
         if name == "k":
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: quantity(float(value)))
-            axes.xaxis.set_minor_formatter(lambda value, _: "")
+            _log_k_axis(axes, rows)
         else:
             axes.locator_params(axis="x", nbins=4)
         axes.set_ylim(-0.6, len(methods) - 0.4)
         axes.set_yticks(range(len(methods)), methods[::-1])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
+
+
+def _log_k_axis(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+    """k is known to a factor: a logarithmic axis, with round ticks when it spans no decade."""
+    ends = [float(row[name]) for row in rows if row["constant"] == "k" for name in ("low", "high")]
+    axes.set_xscale("log")
+    if max(ends) < 10 * min(ends):
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(float(value))))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def draws(figure: Figure, samples: Mapping[str, Floats], point: Mapping[str, float]) -> None:
@@ -208,11 +224,25 @@ def ossification(figure: Figure, cells: Sequence[Cell], *, regime: bool, unit: s
                 ncols=4)  # fmt: skip
     if seen is not None:
         bar = figure.colorbar(seen, ax=axes, pad=0.02, drawedges=False)
-        ticks = np.log(edges[[0, 3, 8, 11]]).tolist()
-        bar.set_ticks([ticks[0], ticks[1], 0.0, ticks[2], ticks[3]])
-        bar.set_ticklabels([quantity(float(np.exp(tick))) for tick in bar.get_ticks()])
+        spread = np.concatenate([[1.0], ratios[known]])
+        bottom = float(edges[edges <= spread.min()].max())
+        top = float(edges[edges >= spread.max() * (1 - 1e-9)].min())
+        bar.ax.set_ylim(np.log(bottom), np.log(top))
+        ticks = _round_ratios(bottom, top)
+        bar.set_ticks([float(np.log(tick)) for tick in ticks], labels=[f"{t:g}" for t in ticks])
+        bar.minorticks_off()
         bar.set_label("D_E / D_F")
         bar.outline.set_visible(False)
+
+
+def _round_ratios(low: float, high: float) -> list[float]:
+    """Round ratios inside [low, high], few enough to be read."""
+    for steps in ((1, 1.2, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
+        found = [step * 10.0**power for power in range(-6, 10) for step in steps]
+        inside = [ratio for ratio in found if low <= ratio <= high]
+        if len(inside) <= 7:
+            break
+    return inside
 
 
 def iso_losses(

@@ -17,7 +17,7 @@ from precocial.io import Row
 from precocial.report import transfer_figures as pictures
 from precocial.report.figures import svg
 from precocial.report.findings import Findings
-from precocial.report.page import Part, Picture, Section, Table, Text, quantity
+from precocial.report.page import Part, Picture, Section, Table, Text, parameters, quantity
 from precocial.transfer import (
     Cell,
     RunTable,
@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 MAX_PANELS, MAX_LEVELS = 9, 7
 _ISO_LOSSES, _ISO_DRAWS = 4, 40
 _NAMES = {"log_k": "k"}
+_AXES = {"flops": "training compute", "N": "model size", "D_F": "amount of data"}
 
 
 def headline(findings: Findings) -> str:
@@ -42,7 +43,7 @@ def headline(findings: Findings) -> str:
         FitError: it could not be measured.
     """
     cell, unit = findings.mid, findings.unit
-    size = f"At {quantity(cell.parameters)} parameters" if _sized(findings) else "Here"
+    size = f"At {parameters(cell.parameters)} parameters" if _sized(findings) else "Here"
     worth, low, high = (
         cell.fine_tune_data * (ratio - 1) for ratio in (cell.ratio, cell.low, cell.high)
     )
@@ -76,7 +77,7 @@ def key_figures(findings: Findings) -> tuple[tuple[str, str, str], ...]:
             found.append((word, f"{point[name]:.3f}", f"{low:.3f} to {high:.3f}"))
     try:
         rate = exchange_rate(fit)
-        found.append(("a model 10 times larger", f"{_power(rate.decades)} times the data",
+        found.append(("a model 10 times larger is worth", f"{_power(rate.decades)}× data",
                       f"{_power(rate.low)} to {_power(rate.high)}"))  # fmt: skip
     except FitError:
         pass
@@ -157,7 +158,7 @@ def _panel(findings: Findings, size: float, fit: TransferFit | None) -> pictures
         cell = known[(len(known) - 1) // 2]
         same = np.isclose(tuned.D_F, cell.fine_tune_data, rtol=1e-9)
         arrow = (cell, float(np.exp(np.log(tuned.loss[same]).mean())))
-    title = f"{quantity(size)} parameters" if _sized(findings) else "all runs"
+    title = f"{parameters(size)} parameters" if _sized(findings) else "all runs"
     return pictures.Curves(
         title=title, scratch=base, tuned=tuned, data=data, bands=bands, arrow=arrow
     )
@@ -218,8 +219,9 @@ def fraction(findings: Findings) -> Section:
     return Section(key="fraction", title="How much of the data is transferred", parts=(
         Text(text="Under the paper's law these are straight parallel lines: the vertical axis is "
              "the logit of the fraction, its slope in log N is beta."),
-        Picture(svg=drawn, caption=f"{what} Lines are the joint fit, bars 95 % intervals.{left}",
-                table=Table.of(numbers)),
+        Picture(svg=drawn, table=Table.of(numbers),
+                caption=f"{what} Lines are the joint fit, bars 95 % intervals; where one leaves "
+                f"the picture, see the numbers.{left}"),
     ))  # fmt: skip
 
 
@@ -289,7 +291,9 @@ def ossification(findings: Findings) -> Section:
         raise FitError("the table names no sizes N, so there is no map over them")
     regime = all(cell.regime > 0 for cell in cells)
     counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in pictures.MARKS}
-    words = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
+    said = {"helps": "helps", "hurts": "hurts", "undecided": "is undecided",
+            "unbracketed": "is only bounded"}  # fmt: skip
+    words = ", ".join(f"{said[key]} in {count}" for key, count in counts.items() if count)
     what = "Cells of size and data: colour is D_E / D_F, shape the verdict."
     dashed = (
         " The dashed line is a tenth of D(N), the data that a model of that size can use: right "
@@ -302,9 +306,9 @@ def ossification(findings: Findings) -> Section:
         what, width=8.2, height=4.6,
     )  # fmt: skip
     return Section(key="ossification", title="Where pre-training helps, and where it hurts", parts=(
-        Text(text=f"Of {len(cells)} cells: {words}. A verdict is given only where the whole "
-             "interval is on one side of 1. Blue saves data; vermilion is ossification, "
-             "where a model from scratch does better."),
+        Text(text=f"Of {len(cells)} cells, pre-training {words}. A verdict is given only "
+             "where the whole interval is on one side of 1. Blue saves data; vermilion is "
+             "ossification, where a model from scratch does better."),
         Picture(svg=drawn, caption=what + dashed, table=Table.of(cell_rows(cells))),
     ))  # fmt: skip
 
@@ -367,7 +371,8 @@ def forecasts(findings: Findings) -> Section:
     ]  # fmt: skip
     parts: list[Part] = [
         Text(text=f"Each law was fitted to the smaller runs and asked for the larger ones, along "
-             f"{found.axis}. The best, {best.law}, missed by {_percent(best.error)} on average."),
+             f"{_AXES[found.axis]}. The best, {best.law}, missed by "
+             f"{_percent(best.error)} on average."),
         Table.of(rows),
     ]  # fmt: skip
     try:
