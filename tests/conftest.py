@@ -10,6 +10,7 @@ import pytest
 from beartype import BeartypeConf, FrozenDict
 from beartype.claw import beartype_package
 from hypothesis import settings
+from numpy.typing import ArrayLike, NDArray
 
 # One thread a process: xdist is parallel already. Set before NumPy or torch is imported.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -27,10 +28,15 @@ class WrongType(UserWarning):
 # for a float and a NumPy number for Python's. A test that gives a wrong type on purpose, to see
 # precocial refuse it, is marked `wrong_types`.
 NUMBERS = {int: int | np.integer, float: float | int | np.floating | np.integer}
+# beartype takes the dtype of NDArray[np.str_] to be text of length 0, and refuses a number as
+# NumPy's ArrayLike once float is widened.
+ARRAYS = {NDArray[np.str_]: np.ndarray, ArrayLike: object}
 beartype_package(
     "precocial",
     conf=BeartypeConf(
-        claw_is_pep526=False, hint_overrides=FrozenDict(NUMBERS), violation_type=WrongType
+        claw_is_pep526=False,
+        hint_overrides=FrozenDict({**NUMBERS, **ARRAYS}),
+        violation_type=WrongType,
     ),
 )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,7 +129,8 @@ def backtest(
     return Backtest(axis=axis, candidates=tuple(candidate for _, candidate in found))
 
 
-class _Fold(NamedTuple):
+@dataclass(frozen=True)
+class _Fold:
     """Errors of one candidate at one origin of one table; None where it could not be fitted."""
 
     error: float
@@ -161,7 +162,7 @@ def _fold(table: RunTable, law: str, axis: str, origin: float) -> _Fold | None:
             runs = large.pretrained
             z = parts.terms.regressors(runs.D_F, runs.N, runs.D_pre)
             log_D_E, _ = log_effective(np.log(runs.D_F), found.tau @ z)
-            arms.append((found.surface.log_loss(runs.N, np.exp(log_D_E))[0], runs))
+            arms.append((found.surface.log_loss_at(runs.N, log_D_E)[0], runs))
     except FitError:
         return None
     errors = np.concatenate([predicted - np.log(runs.loss) for predicted, runs in arms])

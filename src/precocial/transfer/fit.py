@@ -137,7 +137,7 @@ def fit_transfer(
     flags += _check_vanishing(parts.used, parts.terms, found.tau)
     return TransferFit(
         method=method, scratch=scratch, terms=parts.terms, table=table, used=parts.used,
-        level=level, flags=(*scratch.flags, *flags), **found._asdict(),
+        level=level, flags=(*scratch.flags, *flags), **vars(found),
     )  # fmt: skip
 
 

@@ -104,8 +104,8 @@ def forecast(
     z = fit.terms.regressors(D_F, N, D_pre)
     log_D_E = log_effective(np.log(D_F), fit.tau @ z)[0]
     log_D_E_draws = log_effective(np.log(D_F), fit.tau_draws @ z)[0]
-    log_loss = fit.surface.log_loss(N, np.exp(log_D_E))[0]
-    draws = fit.surface_draws.log_loss(N, np.exp(log_D_E_draws))
+    log_loss = fit.surface.log_loss_at(N, log_D_E)[0]
+    draws = fit.surface_draws.log_loss_at(N, log_D_E_draws)
     expected, run = _intervals(draws, fit.noise, fit.level, stream(seed, "transfer", "forecast"))
     return Forecast(
         parameters=N, fine_tune_data=D_F, pretrain_data=D_pre, loss=np.exp(log_loss),

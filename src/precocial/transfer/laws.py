@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
-class Evaluation(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Evaluation:
     """A law at (P, n) points: log loss (nats of log), d/dphi (P, p, n), d/dlog D (P, n)."""
 
     log_loss: Floats
@@ -57,7 +58,8 @@ class Law(Protocol):
         ...
 
     def log_data(self, phi: Floats, x: Floats, log_loss: Floats) -> Floats:
-        """y at which the law reaches `log_loss`, (P, n); inf where it never does."""
+        """y at which the law reaches `log_loss`, (P, n); inf where it never does, -inf where it
+        does with no data."""
         ...
 
     def natural(self, phi: Floats, x0: float, y0: float) -> dict[str, Floats]:
@@ -177,8 +179,9 @@ class SumLaw:
             needed = phi[:, 0:1] - gap  # log of (D_l + D**b)
             if self.rectified:
                 learned = phi[:, 2:3]
+                # worse than with no data at all: -inf; below the floor `needed` is NaN and stays
                 needed = np.where(
-                    needed > learned, needed + np.log(-np.expm1(learned - needed)), -np.inf
+                    needed <= learned, -np.inf, needed + np.log(-np.expm1(learned - needed))
                 )
             return np.where(np.isnan(needed), np.inf, needed / np.exp(phi[:, 1:2]))
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +44,8 @@ class Parts:
     terms: TransferTerms
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
     """What a method gives back: point estimates and draws. See `fit.TransferFit`."""
 
     surface: Surface

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,8 @@ _CHUNK = 4_000_000
 """Numbers in one Jacobian: larger batches are solved in pieces to bound memory (32 MB each)."""
 
 
-class Solution(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Solution:
     """theta (P, p), objective (P,), converged (P,)."""
 
     theta: Floats
@@ -104,7 +105,11 @@ def minimise(
         _minimise(problem.batch(index, size), start[index], iterations, tolerance)
         for index in np.split(np.arange(size), range(step, size, step))
     ]
-    return Solution(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return Solution(
+        theta=np.concatenate([part.theta for part in parts]),
+        objective=np.concatenate([part.objective for part in parts]),
+        converged=np.concatenate([part.converged for part in parts]),
+    )
 
 
 def _minimise(problem: Problem, start: Floats, iterations: int, tolerance: float) -> Solution:

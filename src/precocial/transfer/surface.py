@@ -56,7 +56,11 @@ class Surface:
 
     def log_loss(self, parameters: ArrayLike, data: ArrayLike) -> Floats:
         """(P, n) log S(N, D); `data` (n,) or (P, n)."""
-        y = np.log(np.atleast_1d(np.asarray(data, dtype=np.float64))) - self.y0
+        return self.log_loss_at(parameters, np.log(np.asarray(data, dtype=np.float64)))
+
+    def log_loss_at(self, parameters: ArrayLike, log_data: ArrayLike) -> Floats:
+        """The same of log D, which may lie beyond the largest float."""
+        y = np.atleast_1d(np.asarray(log_data, dtype=np.float64)) - self.y0
         return self.law.evaluate(self.phi, self.size_coordinate(parameters), y).log_loss
 
     def slope(self, parameters: ArrayLike, data: ArrayLike) -> Floats:
