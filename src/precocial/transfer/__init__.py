@@ -31,6 +31,7 @@ from precocial.transfer.formulas import (
 from precocial.transfer.laws import LAWS, Law
 from precocial.transfer.methods import METHODS
 from precocial.transfer.plan import Have, Option, Plan, Prices, plan
+from precocial.transfer.readers import read_runs
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
 from precocial.transfer.simulate import KAPLAN_SURFACE, Design, Noise, simulate
 from precocial.transfer.surface import Surface
@@ -83,6 +84,7 @@ __all__ = [
     "multiplier",
     "ossification_map",
     "plan",
+    "read_runs",
     "run_table",
     "shipped",
     "simulate",

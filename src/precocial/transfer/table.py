@@ -78,11 +78,21 @@ class RunTable:
         Raises:
             DataError: with file, line and column.
         """
-        return cls.from_rows(io.read_table(path), path=path)
+        rows = io.read_table(path)
+        first = 1 if str(path).lower().endswith((".jsonl", ".parquet")) else 2
+        return cls.from_rows(rows, path=path, lines=range(first, first + len(rows)))
 
     @classmethod
-    def from_rows(cls, rows: Iterable[Mapping[str, Any]], *, path: object = None) -> RunTable:
+    def from_rows(
+        cls,
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        path: object = None,
+        lines: Sequence[int | None] | None = None,
+    ) -> RunTable:
         """Rows with some of `COLUMNS` (at least arm, D_F, loss), checked.
+
+        Errors name `path` and each row's line: of `lines`, or counted from 2, after a header.
 
         Raises:
             DataError: unknown or missing columns, wrong types, NaN, negative or zero sizes,
@@ -94,13 +104,14 @@ class RunTable:
         if len(listed) > _MAX_ROWS:
             raise DataError(f"holds {len(listed)} runs; at most {_MAX_ROWS} are read", path=path)
         columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-        for line, row in enumerate(listed, 2):
+        places = range(2, 2 + len(listed)) if lines is None else lines
+        for line, row in zip(places, listed, strict=True):
             _check_names(row, path, line)
             for name in COLUMNS:
                 parse = _text if name in _TEXT else _number
                 columns[name].append(parse(row.get(name), name, path, line))
         _fill_defaults(columns)
-        _check_columns(columns, path)
+        _check_columns(columns, path, places)
         arrays: dict[str, Any] = {
             name: np.array(values, dtype=np.str_ if name in _TEXT else np.float64)
             for name, values in columns.items()
@@ -157,7 +168,11 @@ def _given(column: NDArray[Any]) -> Bools:
     return np.asarray(column != "") if column.dtype.kind == "U" else ~np.isnan(column)
 
 
-def _check_names(row: Mapping[str, Any], path: object, line: int) -> None:
+def _check_names(row: Mapping[str, Any], path: object, line: int | None) -> None:
+    if not isinstance(row, Mapping):
+        raise DataError(
+            f"a run must map columns to values; got {type(row).__name__}", path=path, line=line
+        )
     for name in row:
         if name not in COLUMNS:
             raise DataError(
@@ -170,24 +185,31 @@ def _check_names(row: Mapping[str, Any], path: object, line: int) -> None:
             raise DataError("the column is missing", path=path, line=line, column=name)
 
 
-def _text(value: Any, name: str, path: object, line: int) -> str:
+def _text(value: Any, name: str, path: object, line: int | None) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        if name == "run_id" and isinstance(value, int):
-            return str(value)
-        raise DataError(f"must be text; got {value!r:.80}", path=path, line=line, column=name)
+        if name == "run_id" and isinstance(value, int) and not isinstance(value, bool):
+            return _shown(value)
+        raise DataError(f"must be text; got {_shown(value)}", path=path, line=line, column=name)
     if len(value) > 500 or any(ord(letter) < 32 for letter in value):
         raise DataError(
-            f"must be at most 500 printable characters; got {value!r:.80}",
+            f"must be at most 500 printable characters; got {_shown(value)}",
             path=path, line=line, column=name,
         )  # fmt: skip
     # io.write_csv guards text that a spreadsheet would run with a quote mark; take it off again
     return value[1:] if len(value) > 1 and value[0] == "'" and value[1] in "=+-@" else value
 
 
-def _number(value: Any, name: str, path: object, line: int) -> float:
-    if value is None or value == "":
+def _shown(value: Any) -> str:
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return f"an integer of {value.bit_length()} bits"
+
+
+def _number(value: Any, name: str, path: object, line: int | None) -> float:
+    if value is None or (isinstance(value, str) and not value.strip()):
         if name in REQUIRED:
             raise DataError("is missing", path=path, line=line, column=name)
         return math.nan
@@ -197,13 +219,13 @@ def _number(value: Any, name: str, path: object, line: int) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         raise DataError(
-            f"must be a number; got {value!r:.80}", path=path, line=line, column=name
+            f"must be a number; got {_shown(value)}", path=path, line=line, column=name
         ) from None
     low_allowed = number >= 0 if name in _ZERO_ALLOWED else number > 0
     if not (low_allowed and number < 1e300):
         least = "at least 0" if name in _ZERO_ALLOWED else "above 0"
         raise DataError(
-            f"must be finite and {least}; got {value!r:.80}", path=path, line=line, column=name
+            f"must be finite and {least}; got {_shown(value)}", path=path, line=line, column=name
         )
     return number
 
@@ -212,22 +234,24 @@ def _fill_defaults(columns: dict[str, list[Any]]) -> None:
     columns["run_id"] = [name or f"run-{index}" for index, name in enumerate(columns["run_id"], 1)]
 
 
-def _check_columns(columns: Mapping[str, Sequence[Any]], path: object) -> None:
-    seen: dict[str, int] = {}
-    for line, name in enumerate(columns["run_id"], 2):
+def _check_columns(
+    columns: Mapping[str, Sequence[Any]], path: object, lines: Sequence[int | None]
+) -> None:
+    seen: dict[str, int | None] = {}
+    for line, name in zip(lines, columns["run_id"], strict=True):
         if name in seen:
             raise DataError(
                 f"{name!r} stands in line {seen[name]} already; run_ids are unique",
                 path=path, line=line, column="run_id",
             )  # fmt: skip
         seen[name] = line
-    for line, arm in enumerate(columns["arm"], 2):
+    for line, arm in zip(lines, columns["arm"], strict=True):
         if arm not in (SCRATCH, PRETRAINED):
             raise DataError(
                 f"must be {SCRATCH!r} or {PRETRAINED!r}; got {arm!r:.80}",
                 path=path, line=line, column="arm",
             )  # fmt: skip
-    for line, (arm, data) in enumerate(zip(columns["arm"], columns["D_F"], strict=True), 2):
+    for line, arm, data in zip(lines, columns["arm"], columns["D_F"], strict=True):
         if arm == SCRATCH and data == 0:
             raise DataError(
                 "a scratch run needs data; only pre-trained runs may be zero-shot (D_F = 0)",
@@ -244,13 +268,22 @@ def _check_columns(columns: Mapping[str, Sequence[Any]], path: object) -> None:
                 f"({cure})",
                 path=path, column=name,
             )  # fmt: skip
-    missing = [line for line, size in enumerate(columns["N"], 2) if math.isnan(size)]
+    missing = [line for line, size in zip(lines, columns["N"], strict=True) if math.isnan(size)]
     if missing and len(missing) < len(columns["N"]):
         raise DataError(
             "is missing in some rows and given in others; N counts parameters without "
             "embeddings, give it in all rows or none",
             path=path, line=missing[0], column="N",
         )  # fmt: skip
+
+
+def _known(value: Any) -> Any:
+    try:
+        return None if value != value else value
+    except TypeError:  # pandas.NA is neither true nor false
+        return None
+    except ValueError:  # an array in a cell: `from_rows` refuses it
+        return value
 
 
 def run_table(rows: Iterable[Mapping[str, Any]] | Any) -> RunTable:
@@ -265,8 +298,7 @@ def run_table(rows: Iterable[Mapping[str, Any]] | Any) -> RunTable:
         return RunTable.from_rows(rows.to_dicts())
     if hasattr(rows, "to_dict"):
         return RunTable.from_rows(
-            {key: None if value != value else value for key, value in row.items()}
-            for row in rows.to_dict("records")
+            {key: _known(value) for key, value in row.items()} for row in rows.to_dict("records")
         )
     if isinstance(rows, Iterable):
         return RunTable.from_rows(rows)
