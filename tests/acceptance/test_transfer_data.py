@@ -64,6 +64,8 @@ def test_the_same_law_serves_losses_that_it_was_not_chosen_on(gadre: dict[str, A
     assert sum(row["inside"] for row in other.values()) >= 58  # of 63
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_fine_tuning_losses_are_forecast_sixteen_times_ahead(folder: Path) -> None:
     found = public_tables.flan(folder)
     errors = {law: row["mean_absolute_log_error"] for law, row in found["laws"].items()}

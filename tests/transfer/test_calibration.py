@@ -41,6 +41,7 @@ def test_a_run_counts_and_can_be_repeated(tmp_path: Path) -> None:
     assert np.ptp([row["joint beta"] for row in first]) > 0
 
 
+@pytest.mark.wrong_types
 def test_the_rows_do_not_depend_on_where_a_run_began(tmp_path: Path) -> None:
     class Live:
         rows = ({},)
