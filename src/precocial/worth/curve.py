@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 COLUMNS = ("arm", "data", "seed", "loss")
-MAX_LEVELS = 2_000
+MAX_LEVELS = 500
 """More data sizes than this is the log of one run, not a learning curve."""
 MAX_RUNS = 200_000
 _MAX_SEED = 2**53

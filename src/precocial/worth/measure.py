@@ -54,8 +54,14 @@ def worth(
     last for the high end. So the interval inverts the test of "the base loss at d + D equals the
     treated loss at d", and holds for steep and flat curves alike. Draws that leave the base
     curve's range are kept as bounds, so an end may be open. It covers the seeds' noise; it does
-    not cover a prior that other seeds would have made different (one pre-trained checkpoint), nor
-    noise shared by runs of different sizes.
+    not cover a prior that other seeds would have made different (one pre-trained checkpoint).
+
+    How often 95 % intervals hold the truth, in simulation (1,000 tables a case, 8 base sizes, mean
+    of 4 values of d; a case's error is about 0.5 %): 2, 3, 5 seeds 96, 95, 95 %; noise whose
+    spread falls 1.8-fold a decade of data 94-95 %; heavy tails, skew, 5 % outliers 94-95 %; noise
+    of each size unrelated to the next 93 %; half the noise shared by all sizes 94 %; 4 base sizes a
+    decade apart 94-96 %; one treated seed 95 %; a plateau, or noise as large as the steps between
+    sizes, 97 %. Laws, where they are the truth: 94 %, and 93 % (at worst 91 %) under 5 % noise.
 
     Args:
         base: the arm without the prior.
