@@ -180,9 +180,8 @@ def test_amounts_of_pretraining_get_an_exponent() -> None:
     for at, D_pre in enumerate((1e8, 1e9, 1e10)):
         law = Constants(k=TEXT.k * (D_pre / 1e9) ** gamma, alpha=TEXT.alpha, beta=TEXT.beta)
         table = simulate(law, design=SMALL, noise=Noise(relative=0.0))
-        tuned = changed(table.pretrained, D_pre=D_pre,
-                        run_id=np.array([f"{name}-{at}" for name in table.pretrained.run_id]))  # fmt: skip
-        tables.append(tuned)
+        names = np.array([f"{name}-{at}" for name in table.pretrained.run_id])
+        tables.append(changed(table.pretrained, D_pre=D_pre, run_id=names))
     rows = [row for table in (drawn().scratch, *tables) for row in table.rows()]
     found = fit(RunTable.from_rows(rows)).estimates()
     assert found["gamma"] == pytest.approx(gamma, abs=1e-6)

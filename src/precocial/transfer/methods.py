@@ -192,8 +192,8 @@ def _joint_target(parts: Parts) -> tuple[Floats, NDArray[np.int_]]:
 
 
 def readoff(parts: Parts, delta: float | None, draws: int, rng: np.random.Generator) -> Found:
-    base, used, scratch = parts.scratch.table, parts.used, parts.scratch
-    log_D_E, side = _bounded(parts, np.log(read_off(base, used))[:, None])
+    used, scratch = parts.used, parts.scratch
+    log_D_E, side = _bounded(parts, _log_read_off(parts)[:, None])
     slope = np.abs(scratch.surface.slope(used.N, np.exp(log_D_E[0]))[0])
     model = ReadOffModel(parts.terms, used, slope)
     tau, threshold = _start(parts)[None], delta or MIN_DELTA
@@ -214,6 +214,12 @@ def readoff(parts: Parts, delta: float | None, draws: int, rng: np.random.Genera
         surface=scratch.surface, tau=tau, tau_draws=samples, noise=noise,
         surface_draws=scratch.draws(draws, rng),
     )  # fmt: skip
+
+
+def _log_read_off(parts: Parts) -> Floats:
+    """(n,) log D_E; -inf for a run below its curve."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(read_off(parts.scratch.table, parts.used)))
 
 
 def _redrawn(parts: Parts, draws: int, rng: np.random.Generator) -> Floats:
@@ -240,13 +246,13 @@ def _ends_of_curve(parts: Parts, row: int | np.intp) -> tuple[float, float]:
 
 
 def logit_paper(parts: Parts, delta: float | None, draws: int, rng: np.random.Generator) -> Found:
-    base, used, scratch = parts.scratch.table, parts.used, parts.scratch
+    used, scratch = parts.used, parts.scratch
     if parts.terms.names != ("alpha", "beta"):
         raise FitError(
             "the paper's fit of fits needs two or more sizes at one amount of pre-training; "
             "use method='joint'"
         )
-    tau = _fit_of_fits(parts, np.log(read_off(base, used)))
+    tau = _fit_of_fits(parts, _log_read_off(parts))
     redrawn = _redrawn(parts, draws, rng) if draws else np.empty((len(used), 0))
     samples = [_fit_of_fits(parts, column) for column in redrawn.T]
     return Found(
