@@ -213,7 +213,7 @@ def _number(value: Any, name: str, path: object, line: int | None) -> float:
         if name in REQUIRED:
             raise DataError("is missing", path=path, line=line, column=name)
         return math.nan
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_ | bytes | bytearray | np.ndarray):  # float() takes these
         raise DataError(f"must be a number; got {value!r}", path=path, line=line, column=name)
     try:
         number = float(value)
