@@ -61,7 +61,8 @@ def check_whole(table: RunTable, count: int) -> None:
     ("column", "value"),
     [
         *[(name, bad) for name in ("N", "D_F", "loss", "loss_se", "lr")
-          for bad in ("x", "-1", -1, math.inf, "inf", "1e999", True, [1], {}, b"1", np.True_, 1j, 10**5000)],
+          for bad in ("x", "-1", -1, math.inf, "inf", "1e999", True, [1], {}, b"1", np.True_,
+                      1j, 10**5000)],
         *[("N", 0), ("loss", 0), ("D_F", 0), ("D_F", None), ("loss", None), ("D_F", math.nan),
           ("loss", "nan"), ("loss", " "), ("loss", np.array([1.0, 2.0]))],
         *[("arm", bad) for bad in ("Scratch", "", None, 1, "scratch ")],
