@@ -14,7 +14,7 @@ from precocial.io import Row, dumps
 from precocial.report.findings import Findings
 from precocial.report.page import Code, Listing, Part, Section, Table, Text, quantity
 from precocial.runs import Verdict, duration, judge
-from precocial.transfer import CLAIMS, Evidence, Flag, Have, Prices, TransferFit
+from precocial.transfer import CLAIMS, Flag, Have, Prices, TransferFit
 from precocial.transfer import plan as decide
 
 EXAMPLE_PRICES = {"data": 1e-6, "flop": 1e-17}
@@ -94,8 +94,7 @@ def _loss_now(fit: TransferFit, N: float, D_F: float, D_pre: float) -> float:
 
 def claims(findings: Findings) -> Section:
     """The paper's statements, judged on these runs."""
-    on = Evidence(table=findings.table, draws=findings.draws, seed=findings.seed)
-    return claims_section(judge(CLAIMS, on))
+    return claims_section(judge(CLAIMS, findings.evidence))
 
 
 def claims_section(rows: Sequence[Row]) -> Section:
@@ -104,7 +103,7 @@ def claims_section(rows: Sequence[Row]) -> Section:
     said = ", ".join(f"{count} {word.value}" for word, count in counts.items() if count)
     shown = [
         {
-            "verdict": f"{_MARKS[Verdict(row['verdict'])]} {row['verdict']}",
+            "verdict": f"{_MARKS[Verdict(row['verdict'])]}\u00a0{row['verdict']}",
             "statement": row["statement"], "paper": row["figure"],
             "ours": row["ours"], "interval": _interval(row["interval"]),
             "tolerance": row["tolerance"], "source": row["source"].removeprefix(_PAPER),

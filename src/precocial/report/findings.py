@@ -18,11 +18,11 @@ from precocial.transfer import (
     Backtest,
     Cell,
     EffectiveData,
+    Evidence,
     Flag,
     RunTable,
     TransferFit,
     backtest,
-    effective_data,
     fit_transfer,
     ossification_map,
 )
@@ -92,8 +92,13 @@ class Findings:
         return f"loss ({self.loss_unit})" if self.loss_unit else "loss"
 
     @cached_property
+    def evidence(self) -> Evidence:
+        """What the claims are judged on: it shares the joint fit with this page."""
+        return Evidence(table=self.table, draws=self.draws, seed=self.seed)
+
+    @property
     def effective(self) -> EffectiveData:
-        return effective_data(self.table, draws=self.draws, seed=self.seed)
+        return self.evidence.effective
 
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
@@ -118,8 +123,12 @@ class Findings:
         found: dict[str, TransferFit | FitError] = {}
         for method in METHODS:
             try:
-                found[method] = fit_transfer(
-                    self.table, method=method, law=self.law, draws=self.draws, seed=self.seed
+                found[method] = (
+                    self.evidence.fit
+                    if method == "joint"
+                    else fit_transfer(
+                        self.table, method=method, law=self.law, draws=self.draws, seed=self.seed
+                    )
                 )
             except FitError as error:
                 found[method] = error

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from precocial.report import figures as art
 from precocial.report.page import quantity
 from precocial.transfer import Cell, RunTable
+from precocial.transfer.effective import LOW_DATA
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +25,8 @@ ORDERED = LinearSegmentedColormap.from_list(
 )
 """From little to much, through colours of Okabe and Ito."""
 HURT_HELP = LinearSegmentedColormap.from_list("hurt_help", ["#d55e00", "#f7f7f7", "#0072b2"])
-SHARES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
-          0.999, 0.9999)  # fmt: skip
-COARSE = (0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
+SHARES = (0.5, 0.9, 0.1, 0.99, 0.01, 0.999, 0.9999, 0.8, 0.2, 0.7, 0.3, 0.6, 0.4, 0.95, 0.05)
+"""Where an axis of shares may have ticks, the most wanted first."""
 MARKS = {"helps": "^", "hurts": "v", "undecided": "o", "unbracketed": "D"}
 METHOD_COLOURS = {"joint": art.VERMILION, "readoff": art.BLUE, "logit-paper": art.GREEN}
 
@@ -51,19 +51,22 @@ class Curves:
     arrow: tuple[Cell, float] | None
 
 
+def panel_columns(count: int) -> int:
+    """Columns that leave few places empty."""
+    return 2 if count in (2, 4) else min(count, 3)
+
+
 def loss_curves(figure: Figure, panels: Sequence[Curves], unit: str, loss_label: str) -> None:
     """Loss against data, a panel a size."""
-    columns = min(len(panels), 3)
+    columns = panel_columns(len(panels))
     rows = -(-len(panels) // columns)
     axes = figure.subplots(rows, columns, squeeze=False, sharex=True)
     for place, panel in zip(axes.flat, panels, strict=False):
         _loss_panel(place, panel)
     for place in axes.flat[len(panels) :]:
         place.set_visible(False)
-        # sharing hides the ticks of the panel above an empty place
-    for at, place in enumerate(axes.flat[: len(panels)]):
-        if at + columns >= len(panels):
-            place.tick_params(labelbottom=True)
+    for place in axes.flat[: len(panels)]:
+        place.tick_params(labelbottom=True)
     figure.supxlabel(f"data ({unit})", fontsize=10, color=art.INK)
     figure.supylabel(loss_label, fontsize=10, color=art.INK)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -103,7 +106,7 @@ def _arrow(axes: Axes, cell: Cell, loss: float) -> None:
                     "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
     axes.annotate(
-        f"×{quantity(cell.ratio)}", xy=(float(np.sqrt(start * end)), loss), xytext=(0, 6),
+        quantity(end - start), xy=(float(np.sqrt(start * end)), loss), xytext=(0, 6),
         textcoords="offset points", ha="center", fontsize=9, color=art.INK, zorder=5,
     )  # fmt: skip
 
@@ -132,11 +135,13 @@ def fraction_curves(
     # the points set the range: one open bar would squeeze all others
     bottom, top = float(places.min()) - 0.6, float(places.max()) + 0.6
     axes.set_ylim(bottom, top)
-    ticks = [share for share in SHARES if bottom <= _logit(np.array(share)) <= top]
-    if top - bottom > 4:
-        ticks = [share for share in ticks if share in COARSE]
-    axes.set_yticks([float(_logit(np.array(share))) for share in ticks],
-                    [f"{share:g}" for share in ticks])  # fmt: skip
+    ticks: dict[float, float] = {}
+    for share in SHARES:
+        place = float(_logit(np.array(share)))
+        clear = all(abs(place - other) > (top - bottom) / 12 for other in ticks)
+        if bottom <= place <= top and clear:
+            ticks[place] = share
+    axes.set_yticks(list(ticks), [f"{share:g}" for share in ticks.values()])
     axes.set_ylabel("fraction from transfer, D_T / D_E")
     axes.legend(title="fine-tuning data", loc="center left", bbox_to_anchor=(1.01, 0.5),
                 alignment="left")  # fmt: skip
@@ -218,8 +223,8 @@ def ossification(figure: Figure, cells: Sequence[Cell], *, regime: bool, unit: s
                                 norm=norm, marker=marker, s=110, edgecolors=art.INK,
                                 linewidths=0.8, label=verdict)  # fmt: skip
     axes.margins(0.08)
-    if regime and (low := axes.get_xlim())[1] > 0.1 > low[0]:
-        axes.axvline(0.1, color=art.INK, linewidth=1, linestyle=(0, (4, 3)))
+    if regime and any(cell.regime > LOW_DATA for cell in cells):
+        axes.axvline(LOW_DATA, color=art.INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0),
                 ncols=4)  # fmt: skip
     if seen is not None:

@@ -27,6 +27,7 @@ from precocial.transfer import (
     fraction_from_transfer,
     iso_loss,
 )
+from precocial.transfer.effective import LOW_DATA
 
 Floats = NDArray[np.float64]
 
@@ -103,17 +104,18 @@ def curves(findings: Findings) -> Section:
     panels = [
         _panel(findings, size, fit if isinstance(fit, TransferFit) else None) for size in sizes
     ]
-    rows, columns = -(-len(panels) // 3), min(len(panels), 3)
+    columns = pictures.panel_columns(len(panels))
+    rows = -(-len(panels) // columns)
     what = "Loss against data, from scratch and fine-tuned, a panel a model size."
     picture = svg(
         lambda figure: pictures.loss_curves(figure, panels, findings.unit, findings.loss_label),
-        what, width=3.0 + 2.1 * columns, height=1.2 + 2.3 * rows,
+        what, width=8.2 if columns > 1 else 5.0, height=0.9 + 2.4 * rows,
     )  # fmt: skip
     lines = "Lines are the joint fit, with its 95 % band. " if panels[0].bands else ""
     return Section(key="curves", title="What the runs show", parts=(
         Text(text="The arrow is D_T, the data that pre-training saves: it starts at a fine-tuned "
              "run and ends where a model from scratch of the same size has the same loss. "
-             "The number above it is D_E / D_F."),
+             "The number above it is D_T."),
         Picture(svg=picture, table=_run_rows(table),
                 caption=f"{what} {lines}The grey bar is the interval of the arrow's end."),
         Table.of(findings.effective.rows(), title="Effective data of every fine-tuned run",
@@ -298,6 +300,8 @@ def ossification(findings: Findings) -> Section:
     dashed = (
         " The dashed line is a tenth of D(N), the data that a model of that size can use: right "
         "of it the law is not fitted."
+        if any(cell.regime > LOW_DATA for cell in cells)
+        else ""
         if regime
         else " The from-scratch law has no floor, so D(N) is infinite; the axis is D_F."
     )
