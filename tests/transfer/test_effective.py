@@ -1,0 +1,156 @@
+"""Effective data: read off, bounded, and never extrapolated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from precocial.errors import FitError
+from precocial.transfer import ReadStatus, RunTable, effective_data, fit_scratch, transferred
+from precocial.transfer.effective import read_off, redraw, run_noise
+from tests.transfer.planted import TEXT, changed, codes, drawn
+
+
+def test_noise_free_tables_give_the_planted_data() -> None:
+    table = drawn(whole=True)
+    read = effective_data(table, draws=0)
+    D_T = transferred(TEXT, parameters=read.table.N, fine_tune_data=read.table.D_F)
+    measured = read.measured
+    np.testing.assert_allclose(read.D_E[measured], (read.table.D_F + D_T)[measured], rtol=0.02)
+    assert measured.mean() > 0.9
+    np.testing.assert_allclose(read.fraction, read.D_T / read.D_E)
+    assert np.isnan(read.D_E_low).all()
+
+
+def moved(loss: float, row: int = 5) -> RunTable:
+    """The table with one fine-tuned run of another loss."""
+    at = np.flatnonzero(~drawn().is_scratch)[row]
+    return changed(drawn(), loss=np.where(np.arange(len(drawn())) == at, loss, drawn().loss))
+
+
+def test_a_loss_beyond_either_end_is_a_bound() -> None:
+    above, below = (effective_data(moved(loss), draws=20) for loss in (0.5, 50.0))
+    assert above.status[5] == ReadStatus.above_range
+    assert above.D_E[5] == above.D_E_high[5] == np.inf
+    assert not above.ossified[5]
+    assert below.status[5] == ReadStatus.below_range
+    assert below.D_E[5] == below.D_E_low[5] == 0
+    assert below.ossified[5]
+    for read in (above, below):
+        assert "not_bracketed" in codes(read.flags)
+        assert (np.delete(read.status, 5) == ReadStatus.measured).all()
+    assert all(ReadStatus(status).advice or status == "measured" for status in ReadStatus)
+
+
+def test_negative_transfer_is_kept() -> None:
+    base = drawn().scratch
+    own = (np.unique(base.N)[1] == base.N) & np.isclose(base.D_F, 1e7)
+    hurt = int(np.flatnonzero((np.unique(base.N)[1] == drawn().pretrained.N)
+                              & np.isclose(drawn().pretrained.D_F, 1e7))[0])  # fmt: skip
+    table = moved(1.1 * float(base.loss[own][0]), hurt)
+    read = effective_data(table, draws=50)
+    assert read.status[hurt] == ReadStatus.measured
+    assert -1e7 < read.D_T[hurt] < 0
+    assert read.D_T_high[hurt] < 0
+    assert read.ossified[hurt]
+    assert read.ossified.sum() == 1
+
+
+@pytest.mark.parametrize("per_unit", [4.0, 1e-3])
+def test_the_unit_of_data_scales_everything(per_unit: float) -> None:
+    table = drawn(0.003)
+    old, new = (
+        effective_data(own, scratch=fit_scratch(own, "kaplan"), draws=30)
+        for own in (table, changed(table, D_F=table.D_F / per_unit, unit="tokens"))
+    )
+    for name in ("D_E", "D_T", "D_T_low", "D_T_high"):
+        np.testing.assert_allclose(getattr(new, name) * per_unit, getattr(old, name), rtol=1e-4)
+    np.testing.assert_allclose(new.regime, old.regime, rtol=1e-4)
+    assert (new.status == old.status).all()
+
+
+def test_zero_shot_runs_are_read_off() -> None:
+    table = drawn()
+    zero = ~table.is_scratch & (table.D_F == 1e5)
+    read = effective_data(changed(table, D_F=np.where(zero, 0.0, table.D_F)), draws=0)
+    assert "zero_shot" in codes(read.flags)
+    none = read.table.D_F == 0
+    assert none.sum() == 4
+    np.testing.assert_array_equal(read.D_T[none], read.D_E[none])
+    assert (read.regime[none] == 0).all()
+
+
+def test_identical_arms_transfer_nothing() -> None:
+    inside = []
+    for seed in range(10):
+        base = drawn(0.003, 2 * seed).scratch
+        twin = changed(drawn(0.003, 2 * seed + 1).scratch, arm="pretrained")
+        twin = twin.where((twin.D_F > 2e6) & (twin.D_F < 2e9) & (twin.N > 1e8))
+        rows = [row | {"run_id": f"{row['arm']}-{row['run_id']}"}
+                for part in (base, twin) for row in part.rows()]  # fmt: skip
+        both = RunTable.from_rows(rows)
+        read = effective_data(both, scratch=fit_scratch(both, "kaplan"), draws=200, seed=seed)
+        inside += ((read.D_T_low <= 0) & (read.D_T_high >= 0)).tolist()
+    # 95 % intervals: below 85 % of 24 or more runs is a rare accident
+    assert len(inside) >= 24
+    assert np.mean(inside) >= 0.85
+
+
+def test_the_same_arm_read_on_itself_is_its_own_data() -> None:
+    base = drawn().scratch
+    np.testing.assert_allclose(read_off(base, base), base.D_F, rtol=1e-9)
+
+
+def test_sizes_without_a_curve_have_none() -> None:
+    table = drawn()
+    other = ~table.is_scratch & (table.N.max() == table.N)
+    read = effective_data(changed(table, N=np.where(other, 2 * table.N, table.N)), draws=10)
+    assert (read.status == ReadStatus.no_curve).sum() == 4
+    assert np.isnan(read.D_E[read.status == ReadStatus.no_curve]).all()
+    with pytest.raises(FitError, match="of its own size"):
+        effective_data(changed(table, N=np.where(table.is_scratch, table.N, 3 * table.N)))
+    with pytest.raises(FitError, match="no pre-trained runs"):
+        effective_data(table.scratch)
+
+
+def test_intervals_narrow_with_less_noise_and_lower_level() -> None:
+    def width(noise: float, level: float) -> float:
+        fit = fit_scratch(drawn(noise), "kaplan")
+        read = effective_data(drawn(noise), scratch=fit, level=level, draws=100)
+        return float(np.median(np.log(read.D_E_high / read.D_E_low)))
+
+    assert width(0.003, 0.95) > 1.3 * width(0.003, 0.6)
+    assert width(0.004, 0.95) > 2 * width(0.001, 0.95)
+
+
+def test_noise_is_pooled_over_seeds_where_there_are_some() -> None:
+    base = drawn().scratch
+    fit = fit_scratch(base, "kaplan")
+    assert run_noise(base, base, fit) == fit.noise
+    rng = np.random.default_rng(0)
+    rows = [
+        row | {"run_id": f"{row['run_id']}-{seed}", "seed": seed,
+               "loss": row["loss"] * np.exp(0.02 * rng.standard_normal())}
+        for row in base.rows() for seed in range(4)
+    ]  # fmt: skip
+    seeded = RunTable.from_rows(rows)
+    assert run_noise(seeded, seeded, fit) == pytest.approx(0.02, rel=0.2)
+
+
+def test_redraws_have_the_spread_of_the_noise_over_the_slope() -> None:
+    table = drawn()
+    fit, runs = fit_scratch(table, "kaplan"), table.pretrained
+    first, last = redraw(table.scratch, runs, 1e-4, 400, np.random.default_rng(0))
+    D_E = read_off(table.scratch, runs)
+    slope = np.abs(fit.surface.slope(runs.N, D_E)[0])
+    # the run moves by the noise, and so does its curve (two points of it, shared by distance)
+    ratio = first.std(axis=1) / (1e-4 / slope)
+    assert ((ratio > 1.0) & (ratio < 1.7)).all()
+    np.testing.assert_allclose(first, last, rtol=1e-2)
+
+
+def test_rows_hold_the_table_and_the_reading() -> None:
+    row = effective_data(drawn(), draws=5).rows()[0]
+    assert {"run_id", "N", "D_F", "loss", "D_E", "D_T", "D_T_low", "regime", "status",
+            "ossified"} <= set(row)  # fmt: skip
+    assert row["D_T"] == pytest.approx(row["D_E"] - row["D_F"])
