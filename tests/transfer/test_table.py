@@ -308,12 +308,21 @@ def test_other_formats_read_the_same(ending: str, tmp_path: Path) -> None:
         assert same(read(path), table)
 
 
+class OldFrame:
+    """Before pandas 3, `to_dict` gave pandas.NA, which is neither true nor false."""
+
+    def to_dict(self, orient: str) -> list[dict[str, Any]]:
+        assert orient == "records"
+        return [row | {"seed": pd.NA} for row in rows(lr=0.1)[:1]] + [rows()[1] | {"lr": pd.NA}]
+
+
 def test_frames() -> None:
     table = RunTable.from_rows(rows(lr=0.1))
     frame = pd.DataFrame(rows(lr=0.1))
     assert np.isnan(frame["lr"][1])  # pandas' way to say nothing
     assert same(run_table(frame), table)
-    assert same(run_table(frame.convert_dtypes()), table)  # pandas.NA
+    assert same(run_table(frame.convert_dtypes()), table)
+    assert same(run_table(OldFrame()), table)
     assert same(run_table(iter(rows(lr=0.1))), table)
     assert run_table(table) is table
     with pytest.raises(DataError, match="already"):
