@@ -15,7 +15,7 @@ from precocial import io
 from precocial.runs import RunRecord
 from precocial.transfer.evidence import SHIPPED, shipped
 from precocial.transfer.experiment import run_sweep
-from precocial.transfer.ladder import demo
+from precocial.transfer.ladder import recipe
 
 COMMAND = "python benchmarks/sweep.py --remake"
 
@@ -27,7 +27,9 @@ def remake(workers: int) -> None:
         print(f"{done} of {total}, {left or 0:.0f} s left", file=sys.stderr)
 
     with tempfile.TemporaryDirectory() as root:
-        result = run_sweep(demo(), root=root, workers=workers, on_done=told, command=COMMAND)
+        result = run_sweep(
+            recipe("demo"), root=root, workers=workers, on_done=told, command=COMMAND
+        )
         io.write_bytes(SHIPPED, io.read_bytes(result.path / "table.csv"))
         io.write_bytes(SHIPPED.with_suffix(".json"), io.read_bytes(result.path / "sweep.json"))
 
