@@ -19,9 +19,9 @@ def demo(*, out: Path = Path("demo"), workers: int = 2, common: Common = COMMON)
     """
     from precocial.cli.sweep import train
     from precocial.report import transfer_report
-    from precocial.transfer.ladder import demo as recipe
+    from precocial.transfer.ladder import recipe
 
-    result = train(recipe(seed=common.seed), out=out, workers=workers, common=common)
+    result = train(recipe("demo", seed=common.seed), out=out, workers=workers, common=common)
     note("fitting the law and drawing the page", common)
     page = transfer_report(out, out=out / "report.html")
     show(

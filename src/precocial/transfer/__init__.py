@@ -16,7 +16,7 @@ from precocial.transfer.exchange import (
 )
 from precocial.transfer.fit import TransferFit, fit_transfer
 from precocial.transfer.flags import Flag
-from precocial.transfer.forecast import Forecast, forecast
+from precocial.transfer.forecast import Forecast, ScratchForecast, forecast, forecast_scratch
 from precocial.transfer.formulas import (
     PUBLISHED,
     Constants,
@@ -65,6 +65,7 @@ __all__ = [
     "ReadStatus",
     "RunTable",
     "ScratchFit",
+    "ScratchForecast",
     "Surface",
     "TransferFit",
     "backtest",
@@ -77,6 +78,7 @@ __all__ = [
     "fit_scratch",
     "fit_transfer",
     "forecast",
+    "forecast_scratch",
     "fraction_from_half_size",
     "fraction_from_transfer",
     "half_size",

@@ -128,7 +128,7 @@ def _check_levels(used: RunTable) -> list[Flag]:
     flags = []
     for code, name, column in (("few_sizes", "N", used.N), ("few_data_levels", "D_F", used.D_F)):
         count = len(levels(column))
-        if count < 3:
+        if count < 3 and not (name == "N" and count == 0):  # a table of one size names none
             flags.append(Flag(
                 code=code,
                 message=f"the fine-tuned runs have {count} level(s) of {name}; its exponent "
