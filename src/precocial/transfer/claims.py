@@ -27,6 +27,7 @@ from precocial.transfer.formulas import (
     transferred,
 )
 from precocial.transfer.models import log_effective
+from precocial.transfer.scratch import fit_scratch
 from precocial.transfer.table import RunTable
 
 Floats = NDArray[np.float64]
@@ -226,7 +227,8 @@ def _raw_is_noisier(evidence: Evidence) -> Measured:
     raw: list[float] = []
     logit: list[float] = []
     for table in evidence.simulated:
-        read = effective_data(table, draws=0)
+        # a law that is known to hold there: the tables are drawn from it
+        read = effective_data(table, scratch=fit_scratch(table, "kaplan"), draws=0)
         good = read.measured & (read.D_E > read.table.D_F) & (read.regime <= LOW_DATA)
         runs = read.table.where(good)
         x = np.stack([np.ones(len(runs)), np.log(runs.D_F), np.log(runs.N)], axis=1)
