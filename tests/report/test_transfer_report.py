@@ -22,9 +22,10 @@ from precocial.report import (
     render,
     transfer_page,
     transfer_report,
+    transfer_sections,
 )
 from precocial.report.findings import Findings
-from precocial.report.transfer_sections import headline
+from precocial.report.page import Page as Report
 from precocial.transfer import CLAIMS, Constants, Design, Noise, RunTable, simulate
 
 HOSTILE = "<script>alert('x')</script>"
@@ -151,7 +152,7 @@ def test_a_harmful_prior_is_said_to_cost_data() -> None:
 
 
 def _headline(table: RunTable) -> str:
-    return headline(Findings(name="t", table=table, sweep={}, draws=40))
+    return transfer_sections.headline(Findings(name="t", table=table, sweep={}, draws=40))
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path: Path) -> None:
@@ -203,6 +204,17 @@ def test_zero_shot_rows_do_not_break_the_page(tmp_path: Path) -> None:
     page = transfer_page(tmp_path, draws=40)
     assert {s.key for s in page.sections if s.state is State.refused} <= {"plan"}
     assert "Zero-shot runs" in render(page)
+
+
+def test_intervals_that_reach_beyond_the_curves_are_drawn_as_far_as_the_picture_goes() -> None:
+    findings = Findings(name="t", table=runs(), sweep={}, draws=40)
+    few, *rest = findings.cells
+    findings.__dict__["cells"] = (replace(few, low=0.0, high=float("inf")), *rest)
+    shown = [transfer_sections.curves(findings), transfer_sections.fraction(findings)]
+    shown.append(transfer_sections.ossification(findings))
+    page = Report(title="", headline=transfer_sections.headline(findings), figures=(),
+                 sections=tuple(shown))  # fmt: skip
+    assert "−∞" in render(page)
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '"x"', '{"a": NaN}'])

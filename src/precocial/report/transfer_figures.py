@@ -124,27 +124,32 @@ def fraction_curves(
         if data in lines:
             axes.plot(sizes, _logit(lines[data]), color=colour, linewidth=1.2)
         middle, low, high = (
-            _logit(1 - 1 / np.array([getattr(cell, name) for cell in cells]))
+            _logit(np.array([share(getattr(cell, name)) for cell in cells]))
             for name in ("ratio", "low", "high")
         )
         x = [cell.parameters for cell in cells]
         axes.errorbar(x, middle, yerr=[middle - low, high - middle], ecolor=colour,
                       elinewidth=1, capsize=2, label=f"{quantity(data, unit)}",
                       **art.dots(colour, "osD^vPX"[at % 7], size=5.5))  # fmt: skip
-    places = _logit(1 - 1 / np.array([c.ratio for cells in groups.values() for c in cells]))
+    places = _logit(np.array([share(c.ratio) for cells in groups.values() for c in cells]))
     # the points set the range: one open bar would squeeze all others
     bottom, top = float(places.min()) - 0.6, float(places.max()) + 0.6
     axes.set_ylim(bottom, top)
     ticks: dict[float, float] = {}
-    for share in SHARES:
-        place = float(_logit(np.array(share)))
+    for wanted in SHARES:
+        place = float(_logit(np.array(wanted)))
         clear = all(abs(place - other) > (top - bottom) / 12 for other in ticks)
         if bottom <= place <= top and clear:
-            ticks[place] = share
-    axes.set_yticks(list(ticks), [f"{share:g}" for share in ticks.values()])
+            ticks[place] = wanted
+    axes.set_yticks(list(ticks), [f"{value:g}" for value in ticks.values()])
     axes.set_ylabel("fraction from transfer, D_T / D_E")
     axes.legend(title="fine-tuning data", loc="center left", bbox_to_anchor=(1.01, 0.5),
                 alignment="left")  # fmt: skip
+
+
+def share(ratio: float) -> float:
+    """f = 1 - D_F / D_E; minus infinity where the interval of D_E reaches 0."""
+    return 1 - 1 / ratio if ratio > 0 else -float("inf")
 
 
 def _logit(share: Floats) -> Floats:

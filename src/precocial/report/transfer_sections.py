@@ -214,8 +214,9 @@ def fraction(findings: Findings) -> Section:
     )  # fmt: skip
     left = f" {hurt} cell(s) where pre-training saved nothing have no place on it." if hurt else ""
     numbers = [
-        {"N": cell.parameters, "D_F": cell.fine_tune_data, "fraction": 1 - 1 / cell.ratio,
-         "low": 1 - 1 / cell.low, "high": 1 - 1 / cell.high, "verdict": cell.verdict}
+        {"N": cell.parameters, "D_F": cell.fine_tune_data, "fraction": pictures.share(cell.ratio),
+         "low": pictures.share(cell.low), "high": pictures.share(cell.high),
+         "verdict": cell.verdict}
         for cell in findings.cells if cell.verdict != "unbracketed"
     ]  # fmt: skip
     return Section(key="fraction", title="How much of the data is transferred", parts=(
