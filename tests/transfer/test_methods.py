@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from precocial.errors import FitError
 from precocial.transfer import METHODS, fit_scratch
-from precocial.transfer.methods import Parts, prepare
+from precocial.transfer.methods import Parts, _joint_target, _redrawn, prepare
 from tests.transfer.planted import TEXT, changed, codes, drawn
 
 
@@ -29,6 +31,28 @@ def test_a_run_off_its_curve_is_a_bound_on_the_right_side(loss: float, side: int
     assert said == {"not_bracketed"}
     assert parts.side.sum() == side
     assert parts.side[5] == side
+
+
+@pytest.mark.parametrize(("loss", "end"), [(0.5, 1e12), (50.0, 1e5)])
+def test_the_joint_fit_bounds_by_the_end_of_the_curve(loss: float, end: float) -> None:
+    row = int(np.flatnonzero(~drawn().is_scratch)[5])
+    moved = np.where(np.arange(len(drawn())) == row, loss, drawn().loss)
+    parts, _ = parts_of(loss=moved)
+    target, side = _joint_target(parts)
+    at_end = parts.scratch.surface.log_loss(drawn().N[row], end)[0, 0]
+    assert target[32 + 5] == pytest.approx(at_end)
+    assert np.flatnonzero(side).tolist() == [32 + 5]
+
+
+def test_curves_that_rise_leave_every_redraw_a_number_or_a_bound() -> None:
+    table = drawn()
+    two = np.isin(table.D_F, np.unique(table.scratch.D_F)[-2:])  # a flat pair: noise turns it over
+    parts, _ = parts_of(loss=table.loss)
+    flat = replace(parts, scratch=replace(parts.scratch, noise=0.3))
+    flat = replace(flat, scratch=replace(flat.scratch, table=table.where(table.is_scratch & two)))
+    drawn_D_E = _redrawn(flat, 200, np.random.default_rng(0))
+    assert not np.isnan(drawn_D_E).any()
+    assert np.isfinite(drawn_D_E).any()
 
 
 def test_runs_of_a_size_without_a_curve_are_left_out() -> None:

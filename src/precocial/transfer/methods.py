@@ -226,7 +226,10 @@ def _redrawn(parts: Parts, draws: int, rng: np.random.Generator) -> Floats:
     """(n, draws) log D_E of redrawn tables; the middle where a curve is crossed twice."""
     base, used = parts.scratch.table, parts.used
     first, last = redraw(base, used, run_noise(base, used, parts.scratch), draws, rng)
-    return np.asarray(0.5 * (first + last))
+    low, high = np.log([_ends_of_curve(parts, row) for row in range(len(used))]).T[:, :, None]
+    # a redrawn curve that rises may have one crossing outside its range: below it, or beyond
+    middle = 0.5 * (np.clip(first, low, high) + np.clip(last, low, high))
+    return np.where(first == last, first, middle)
 
 
 def _bounded(parts: Parts, log_D_E: Floats) -> tuple[Floats, NDArray[np.int_]]:
