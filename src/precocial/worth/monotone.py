@@ -92,7 +92,8 @@ class MonotoneCurve:
         """
         wanted = np.asarray(log_loss, dtype=np.float64)
         last = len(self.log_data) - 2
-        piece = np.clip(np.searchsorted(-self.log_loss, -wanted, side="right") - 1, 0, last)
+        right = np.searchsorted(-self.log_loss, -wanted, side="right")
+        piece = np.asarray(np.clip(right - 1, 0, last))
         found = _solve(self.log_data, self.log_loss, self.slopes, piece, wanted)
         # a piece that is flat at its end cannot be solved there to more than half the digits
         for knot in (piece, piece + 1):
