@@ -30,7 +30,7 @@ from precocial.lm.tokens import (  # noqa: E402
     save_tokenizer,
 )
 from precocial.lm.train import Loss, TrainConfig, Training, evaluate  # noqa: E402
-from precocial.lm.trial import Trial, read_texts, trial, write_texts  # noqa: E402
+from precocial.lm.trials import Trial, read_texts, trial, write_texts  # noqa: E402
 
 __all__ = [
     "GPT",

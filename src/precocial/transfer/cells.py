@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from precocial.lm.gpt import GPTConfig
 from precocial.lm.train import TrainConfig
-from precocial.lm.trial import Trial
+from precocial.lm.trials import Trial
 from precocial.transfer.ladder import Rung, SweepConfig
 from precocial.transfer.texts import (
     SOURCE,

@@ -24,7 +24,7 @@ from typing import Any
 
 from precocial import io
 from precocial.io import Row
-from precocial.lm.trial import RUNS, Trial, result_of, trial
+from precocial.lm.trials import RUNS, Trial, result_of, trial
 from precocial.runs import OnDone, RunRecord, config_dict, run_id, sweep
 from precocial.transfer.cells import Cells, cost
 from precocial.transfer.ladder import SweepConfig

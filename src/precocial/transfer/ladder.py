@@ -89,9 +89,9 @@ class SweepConfig:
     """rung of the scratch ladder on which its rate is tuned (0 is the first)"""
     scratch_rates: tuple[float, ...] = (0.5, 1.0, 2.0)
     """multiples of the rule's rate that are tried from scratch"""
-    pretrain_rates: tuple[float, ...] = (1.0,)
+    pretrain_rates: tuple[float, ...] = (0.5, 1.0, 2.0)
     """multiples that are tried in pre-training"""
-    fine_tune_rates: tuple[float, ...] = (0.03, 0.1, 0.3)
+    fine_tune_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
     """multiples that are tried in fine-tuning, for every amount of data by itself"""
     weight_decay: float = 0.1
     """of AdamW, in both arms"""
@@ -168,10 +168,11 @@ class SweepConfig:
         return next(heads for heads in range(wanted, 0, -1) if width % heads == 0)
 
 
-def smoke() -> SweepConfig:
+def smoke(*, seed: int = 0) -> SweepConfig:
     """Seconds. It shows that all the parts work, and measures nothing: too few steps."""
     return SweepConfig(
         recipe="smoke",
+        seed=seed,
         widths=(8, 12, 16),
         context=32,
         scratch=(
@@ -186,6 +187,7 @@ def smoke() -> SweepConfig:
         tune_width=8,
         tune_rung=1,
         scratch_rates=(1.0,),
+        pretrain_rates=(1.0,),
         fine_tune_rates=(0.1,),
         evaluations=4,
         tune_bytes=4_096,
@@ -193,10 +195,11 @@ def smoke() -> SweepConfig:
     )
 
 
-def demo() -> SweepConfig:
+def demo(*, seed: int = 0) -> SweepConfig:
     """About three minutes on two cores: 3 sizes, 6 k to 99 k parameters."""
     return SweepConfig(
         recipe="demo",
+        seed=seed,
         widths=(16, 32, 64),
         scratch=(
             Rung(data_bytes=10_000, steps=120, seeds=2),
@@ -215,14 +218,14 @@ def demo() -> SweepConfig:
     )
 
 
-RECIPES: dict[str, Callable[[], SweepConfig]] = {"smoke": smoke, "demo": demo}
+RECIPES: dict[str, Callable[..., SweepConfig]] = {"smoke": smoke, "demo": demo}
 
 
-def recipe(name: str) -> SweepConfig:
+def recipe(name: str, *, seed: int = 0) -> SweepConfig:
     """A recipe by its name.
 
     Raises:
         ConfigError: no such recipe.
     """
     one_of("recipe", name, tuple(RECIPES))
-    return RECIPES[name]()
+    return RECIPES[name](seed=seed)

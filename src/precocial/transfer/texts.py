@@ -22,7 +22,7 @@ from precocial.lm.corpus import (
 )
 from precocial.lm.stdlib import stdlib_corpora
 from precocial.lm.tokens import BPETokenizer, Bytes, ByteTokenizer, Tokenizer, text_bytes
-from precocial.lm.trial import write_texts
+from precocial.lm.trials import write_texts
 from precocial.runs import stream_seed
 from precocial.transfer.ladder import SweepConfig
 
