@@ -38,6 +38,7 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": False}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
+napoleon_attr_annotations = False  # a type such as numpy.str_ would be read as a link
 
 
 def escape_bars(
@@ -50,4 +51,3 @@ def escape_bars(
 def setup(app: Any) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", escape_bars)
-napoleon_attr_annotations = False  # a type such as numpy.str_ would be read as a link

@@ -5,11 +5,8 @@ Needs the extra [torch].
 
 from __future__ import annotations
 
-from precocial.errors import need
-
-need("torch", "torch")  # before the imports below, so that a missing torch is told with its remedy
-
-from precocial.lm.corpus import (  # noqa: E402
+import precocial.lm.extra  # isort: skip  # first: a missing torch is told with its remedy
+from precocial.lm.corpus import (
     Corpus,
     Document,
     Split,
@@ -19,9 +16,9 @@ from precocial.lm.corpus import (  # noqa: E402
     read_documents,
     split,
 )
-from precocial.lm.gpt import GPT, GPTConfig, count_params, train_flops  # noqa: E402
-from precocial.lm.stdlib import stdlib_corpora  # noqa: E402
-from precocial.lm.tokens import (  # noqa: E402
+from precocial.lm.gpt import GPT, GPTConfig, count_params, train_flops
+from precocial.lm.stdlib import stdlib_corpora
+from precocial.lm.tokens import (
     BPETokenizer,
     ByteTokenizer,
     Tokenizer,
@@ -29,8 +26,8 @@ from precocial.lm.tokens import (  # noqa: E402
     load_tokenizer,
     save_tokenizer,
 )
-from precocial.lm.train import Loss, TrainConfig, Training, evaluate  # noqa: E402
-from precocial.lm.trials import Trial, read_texts, trial, write_texts  # noqa: E402
+from precocial.lm.train import Loss, TrainConfig, Training, evaluate
+from precocial.lm.trials import Trial, read_texts, trial, write_texts
 
 __all__ = [
     "GPT",

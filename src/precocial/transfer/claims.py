@@ -217,9 +217,12 @@ def _fewer_epochs(evidence: Evidence) -> Measured:
                 ratios.append(
                     cell.scratch.best_step.mean() / max(1.0, cell.pretrained.best_step.mean())
                 )
-    if not ratios:
-        raise FitError("no cell has both arms with the step of their best loss")
-    return Measured(value=float(np.median(ratios)), note=f"{len(ratios)} cells of small D_F")
+    if len(ratios) < 3:
+        raise FitError("fewer than three cells have both arms with the step of their best loss")
+    return Measured(
+        value=float(np.median(ratios)), interval=(min(ratios), max(ratios)),
+        note=f"range over {len(ratios)} cells of small D_F, in steps of equal batches",
+    )  # fmt: skip
 
 
 def _raw_is_noisier(evidence: Evidence) -> Measured:
