@@ -5,7 +5,7 @@ Needs the extra [torch].
 
 from __future__ import annotations
 
-import precocial.lm.extra  # isort: skip  # first: a missing torch is told with its remedy
+import precocial.lm.extra  # isort: skip  # noqa: F401  first: it says how to install torch
 from precocial.lm.corpus import (
     Corpus,
     Document,
