@@ -262,6 +262,7 @@ def _row(record: RunRecord, arm: str, *, seed: int, data: int, texts: Texts | No
         "D_pre": texts.source_bytes if texts else 0,
         "D_F": data,
         "unit": "bytes",
+        "loss_unit": "nats/byte",
         "seed": seed,
         "loss": result["loss"],
         "loss_se": result["loss_se"],

@@ -1,0 +1,103 @@
+"""From folders to the texts of a sweep."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from precocial.errors import DataError
+from precocial.lm.trials import read_texts
+from precocial.transfer.texts import prepare
+from tests.transfer.tiny_texts import TINY, write_both, write_texts
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return write_both(tmp_path)
+
+
+def test_smaller_data_are_parts_of_larger_ones_and_seeds_draw_their_own(tmp_path, folders):
+    source, target = folders
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    texts, tokenizer = read_texts(tmp_path, made.name)
+    names = ["source", "source-tune", "target-0", "target-1", "target-test", "target-tune"]
+    assert sorted(texts) == names
+    assert {name: len(text) for name, text in texts.items()} == made.info["bytes"]
+    assert len(texts["target-0"]) == len(texts["target-1"]) == TINY.target_bytes
+    assert (len(texts["target-tune"]), len(texts["target-test"])) == (600, 900)
+    assert not np.array_equal(texts["target-0"], texts["target-1"])
+    assert made.vocabulary == tokenizer.vocabulary < 20
+
+
+def test_held_out_text_is_in_no_training_text(tmp_path, folders):
+    source, target = folders
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    texts, _ = read_texts(tmp_path, made.name)
+    held_out = texts["target-test"].tobytes().decode() + texts["target-tune"].tobytes().decode()
+    lines = {line for line in held_out.replace("\0", "\n").split("\n") if len(line) > 50}
+    assert len(lines) > 15
+    for name in ("source", "source-tune", "target-0", "target-1"):
+        text = texts[name].tobytes().decode()
+        assert not any(line in text for line in lines), name
+    units = set(made.info["tune_units"]) & set(made.info["test_units"])
+    assert not units
+
+
+def test_a_source_that_holds_the_target_loses_it(tmp_path, folders):
+    source, target = folders
+    for file in target.iterdir():
+        (source / f"copy-{file.name}").write_text(file.read_text())
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    held_out = len(made.info["tune_units"]) + len(made.info["test_units"])
+    assert len(made.info["source"]["overlapping_dropped"]) == held_out > 1
+
+
+def test_the_same_texts_have_the_same_name(tmp_path, folders):
+    source, target = folders
+    names = [
+        prepare(config, source=source, target=target, root=tmp_path).name
+        for config in (TINY, TINY, replace(TINY, seed=1), replace(TINY, test_bytes=901))
+    ]
+    assert names[0] == names[1]
+    assert len(set(names)) == 3
+
+
+def test_the_source_can_be_cut(tmp_path, folders):
+    source, target = folders
+    made = prepare(replace(TINY, source_bytes=2000), source=source, target=target, root=tmp_path)
+    assert made.source_bytes == 2000
+
+
+def test_bpe_reads_both_languages(tmp_path, folders):
+    source, target = folders
+    config = replace(TINY, tokens="bpe", vocabulary=300)
+    made = prepare(config, source=source, target=target, root=tmp_path)
+    texts, tokenizer = read_texts(tmp_path, made.name)
+    assert made.vocabulary == 300
+    for name in ("source", "target-0"):
+        assert len(tokenizer.encode(texts[name])) < 0.8 * len(texts[name])
+
+
+def test_too_little_text_says_what_is_needed(tmp_path, folders):
+    source, target = folders
+    small = write_texts(tmp_path / "small", letters="xyz", files=3, size=400, seed=5)
+    with pytest.raises(DataError, match=r"needs 2400\. Name more text with --source"):
+        prepare(TINY, source=small, target=target, root=tmp_path)
+    with pytest.raises(DataError, match=r"recipe 'tiny'\s+needs 4000|too little to hold out"):
+        prepare(TINY, source=source, target=small, root=tmp_path)
+    lone = target / "file0.txt"
+    with pytest.raises(DataError, match=r"1 unit.*at least 3"):
+        prepare(TINY, source=source, target=lone, root=tmp_path)
+
+
+def test_the_built_in_texts_keep_their_modules_apart(tmp_path):
+    config = replace(TINY, tune_bytes=4000, test_bytes=8000)
+    made = prepare(config, source=None, target=None, root=tmp_path)
+    assert made.source_name == "python-english"
+    assert made.info["target"]["name"] == "python-code"
+    assert made.info["python_like_share_of_source"] < 0.01
+    assert made.info["python_like_share_of_target"] > 0.4
+    assert made.source_bytes > 500_000
+    assert 60 < made.vocabulary < 256
