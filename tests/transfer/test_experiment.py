@@ -11,7 +11,8 @@ import pytest
 from precocial import io
 from precocial.runs import read_runs
 from precocial.transfer import RunTable, experiment
-from precocial.transfer.experiment import SweepResult, run_sweep
+from precocial.transfer.experiment import run_sweep
+from precocial.transfer.ladder import SweepResult
 from precocial.transfer.table import COLUMNS
 from tests.transfer.tiny_texts import TINY, write_both
 

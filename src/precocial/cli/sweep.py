@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from precocial.cli.output import COMMON, Common, note, show, table
-
-if TYPE_CHECKING:
-    from precocial.transfer.experiment import SweepResult
-    from precocial.transfer.ladder import SweepConfig
+from precocial.transfer.ladder import SweepConfig, SweepResult
+from precocial.transfer.ladder import recipe as named
 
 
 def sweep(
@@ -31,16 +30,12 @@ def sweep(
     Args:
         source: folder or files of UTF-8 text for pre-training; none: English of Python's manual
         target: folder or files to learn, at least 3 files or sub-folders; none: Python's library
-        recipe: smoke (seconds), demo (minutes), laptop (about an hour), paper (about 8 hours)
+        recipe: smoke (seconds), demo (minutes), laptop (20 to 40 minutes), paper (hours)
         out: folder for texts, runs, table.csv and sweep.json
         workers: processes, one thread each
         tokens: bytes, or bpe (needs the extra [hf])
         steps_scale: factor on all steps; 2 shows how far from converged the figures are
     """
-    from dataclasses import replace
-
-    from precocial.transfer.ladder import recipe as named
-
     config = replace(named(recipe, seed=common.seed), tokens=tokens, steps_scale=steps_scale)
     result = train(config, out=out, workers=workers, common=common, source=source, target=target)
     rows = [
@@ -78,7 +73,7 @@ def train(
 ) -> SweepResult:
     """Run a sweep with its progress on stderr."""
     from precocial.runs import Progress
-    from precocial.transfer.experiment import run_sweep
+    from precocial.transfer.experiment import run_sweep  # here, because it imports torch
 
     note("reading and splitting the texts", common)
     with Progress(f"{config.recipe} sweep", quiet=common.quiet) as progress:

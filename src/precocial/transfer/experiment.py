@@ -27,30 +27,14 @@ from precocial.io import Row
 from precocial.lm.trials import RUNS, Trial, result_of, trial
 from precocial.runs import OnDone, RunRecord, config_dict, run_id, sweep
 from precocial.transfer.cells import Cells, cost
-from precocial.transfer.ladder import SweepConfig
-from precocial.transfer.table import PRETRAINED, SCRATCH, RunTable
+from precocial.transfer.ladder import TABLE, SweepConfig, SweepResult
+from precocial.transfer.table import PRETRAINED, SCRATCH
 from precocial.transfer.texts import Sources, Texts, prepare
 
-TABLE, REPORT = "table.csv", "sweep.json"
+REPORT = "sweep.json"
 FORMAT = 1
 PRETRAINING = "pre-training"
 Train = Callable[[Sequence[Trial]], list[RunRecord]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepResult:
-    """What a sweep measured: `rows` are those of the run table, `notes` are its weak spots."""
-
-    path: Path
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    """wall time of this call"""
-
-    @property
-    def table(self) -> RunTable:
-        """The rows, checked."""
-        return RunTable.from_rows(self.rows, path=self.path / TABLE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from precocial.errors import ConfigError, one_of
+from precocial.io import Row
+from precocial.transfer.table import RunTable
 
+TABLE = "table.csv"
 TOKENS = ("bytes", "bpe")
 
 
@@ -168,6 +172,22 @@ class SweepConfig:
         return next(heads for heads in range(wanted, 0, -1) if width % heads == 0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """What a sweep measured: `rows` are those of the run table, `notes` are its weak spots."""
+
+    path: Path
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    """wall time of this call"""
+
+    @property
+    def table(self) -> RunTable:
+        """The rows, checked."""
+        return RunTable.from_rows(self.rows, path=self.path / TABLE)
+
+
 def smoke(*, seed: int = 0) -> SweepConfig:
     """Seconds. It shows that all the parts work, and measures nothing: too few steps."""
     return SweepConfig(
@@ -218,7 +238,76 @@ def demo(*, seed: int = 0) -> SweepConfig:
     )
 
 
-RECIPES: dict[str, Callable[..., SweepConfig]] = {"smoke": smoke, "demo": demo}
+def laptop(*, seed: int = 0) -> SweepConfig:
+    """20 to 40 minutes on two cores: 4 sizes, 6 k to 222 k parameters, twice the demo's steps."""
+    return SweepConfig(
+        recipe="laptop",
+        seed=seed,
+        widths=(16, 32, 64, 96),
+        scratch=(
+            Rung(data_bytes=10_000, steps=200, seeds=3),
+            Rung(data_bytes=30_000, steps=600, seeds=3),
+            Rung(data_bytes=100_000, steps=1600, seeds=3),
+            Rung(data_bytes=300_000, steps=3000, seeds=2),
+            Rung(data_bytes=1_000_000, steps=4000),
+            Rung(data_bytes=3_000_000, steps=5000),
+        ),
+        fine_tune=(
+            Rung(data_bytes=3_000, steps=60, seeds=3),
+            Rung(data_bytes=10_000, steps=100, seeds=3),
+            Rung(data_bytes=30_000, steps=250, seeds=3),
+            Rung(data_bytes=100_000, steps=600, seeds=2),
+            Rung(data_bytes=300_000, steps=1500, seeds=2),
+        ),
+        pretrain_steps=8000,
+        pretrain_seeds=2,
+        tune_width=32,
+        tune_bytes=65_536,
+        test_bytes=262_144,
+    )
+
+
+def paper(*, seed: int = 0) -> SweepConfig:
+    """4 to 8 hours on two cores (estimated): 5 sizes, 37 k to 1.3 M parameters, context 128.
+
+    The built-in English (1 MB) is little for the larger sizes: name tens of megabytes of your own
+    with --source.
+    """
+    return SweepConfig(
+        recipe="paper",
+        seed=seed,
+        widths=(32, 64, 96, 128, 192),
+        depth=3,
+        context=128,
+        scratch=(
+            Rung(data_bytes=30_000, steps=600, seeds=2),
+            Rung(data_bytes=100_000, steps=1600, seeds=2),
+            Rung(data_bytes=300_000, steps=3000, seeds=2),
+            Rung(data_bytes=1_000_000, steps=5000),
+            Rung(data_bytes=3_500_000, steps=8000),
+        ),
+        fine_tune=(
+            Rung(data_bytes=10_000, steps=100, seeds=3),
+            Rung(data_bytes=30_000, steps=250, seeds=3),
+            Rung(data_bytes=100_000, steps=600, seeds=3),
+            Rung(data_bytes=300_000, steps=1500, seeds=2),
+            Rung(data_bytes=1_000_000, steps=3000),
+        ),
+        pretrain_steps=20_000,
+        pretrain_seeds=2,
+        tune_width=64,
+        tune_rung=2,
+        tune_bytes=65_536,
+        test_bytes=262_144,
+    )
+
+
+RECIPES: dict[str, Callable[..., SweepConfig]] = {
+    "smoke": smoke,
+    "demo": demo,
+    "laptop": laptop,
+    "paper": paper,
+}
 
 
 def recipe(name: str, *, seed: int = 0) -> SweepConfig:
