@@ -94,7 +94,7 @@ class Findings:
     @cached_property
     def evidence(self) -> Evidence:
         """What the claims are judged on: it shares the joint fit with this page."""
-        return Evidence(table=self.table, draws=self.draws, seed=self.seed)
+        return Evidence(table=self.table, law=self.law, draws=self.draws, seed=self.seed)
 
     @property
     def effective(self) -> EffectiveData:

@@ -36,10 +36,12 @@ class Evidence:
     Attributes:
         table: a run table with both arms, from models that were trained; None for none.
         mixed: the same with pre-training on text mixed with other code; None for none.
+        law: of the from-scratch surface; None lets a backtest choose.
     """
 
     table: RunTable | None = None
     mixed: RunTable | None = None
+    law: str | None = None
     draws: int = 400
     seed: int = 0
 
@@ -54,7 +56,7 @@ class Evidence:
 
     @cached_property
     def fit(self) -> TransferFit:
-        return fit_transfer(self.runs, draws=self.draws, seed=self.seed)
+        return fit_transfer(self.runs, law=self.law, draws=self.draws, seed=self.seed)
 
     @cached_property
     def mixed_fit(self) -> TransferFit:

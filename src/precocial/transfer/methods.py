@@ -22,7 +22,7 @@ from precocial.transfer.effective import ReadStatus, read_off, redraw, run_noise
 from precocial.transfer.flags import Flag, levels
 from precocial.transfer.models import JointModel, ReadOffModel, TransferTerms
 from precocial.transfer.scratch import EFFICIENT, MIN_DELTA, ScratchFit, robust_spread
-from precocial.transfer.solver import Problem, minimise, polish
+from precocial.transfer.solver import Problem, best_of, minimise
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import wild_bootstrap
@@ -157,18 +157,15 @@ def joint(parts: Parts, delta: float | None, draws: int, rng: np.random.Generato
     target, side = _joint_target(parts)
     start = np.concatenate([surface.phi[0], _start(parts)])[None]
     threshold = delta or parts.scratch.delta
-    for _ in range(1 if delta else 3):
-        problem = Problem(
-            model=model, target=target, weights=np.ones(len(target)), delta=threshold, side=side
-        )
-        solved = minimise(problem, start)
-        finer = polish(problem, solved.theta[0])
-        solved = finer if finer.objective[0] < solved.objective[0] else solved
-        start = solved.theta
-        residuals = problem.residuals(model(solved.theta)[0])[0]
-        noise = robust_spread(residuals[side == 0])
-        if delta is None:
-            threshold = max(MIN_DELTA, EFFICIENT * noise)
+    problem = Problem(
+        model=model, target=target, weights=np.ones(len(target)), delta=threshold, side=side
+    )
+    for _ in range(0 if delta else 2):
+        start = minimise(problem, start).theta
+        threshold = max(MIN_DELTA, EFFICIENT * _spread(problem, start))
+        problem = replace(problem, delta=threshold)
+    start = best_of(problem, start).theta
+    noise = _spread(problem, start)
     noise *= float(np.sqrt(len(target) / max(1, len(target) - start.shape[1])))
     samples = wild_bootstrap(problem, start[0], draws, rng)
     return Found(
@@ -176,6 +173,12 @@ def joint(parts: Parts, delta: float | None, draws: int, rng: np.random.Generato
         surface_draws=replace(surface, phi=samples[:, :p]), tau_draws=samples[:, p:],
         noise=noise, problem=problem,
     )  # fmt: skip
+
+
+def _spread(problem: Problem, theta: Floats) -> float:
+    """Robust standard deviation of the residuals of the rows that are measured."""
+    residuals = problem.residuals(problem.model(theta)[0])[0]
+    return robust_spread(residuals if problem.side is None else residuals[problem.side == 0])
 
 
 def _joint_target(parts: Parts) -> tuple[Floats, NDArray[np.int_]]:

@@ -23,7 +23,7 @@ from precocial.transfer.flags import (
     levels,
 )
 from precocial.transfer.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS, Law
-from precocial.transfer.solver import Problem, Solution, minimise, polish
+from precocial.transfer.solver import Problem, best_of, minimise
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import case_bootstrap, wild_bootstrap
@@ -110,13 +110,14 @@ def fit_scratch(
     surface = Surface(law=law, phi=empty, x0=_centre(runs.N, law.uses_size), y0=_centre(runs.D_F))
     freed = float(np.sqrt(len(runs) / (len(runs) - len(law.coordinates))))
     starts = project(surface, runs, delta or MIN_DELTA)
-    solved = _solve(surface, runs, starts, delta or MIN_DELTA)
     if delta is None:
+        delta = MIN_DELTA
         for _ in range(2):
-            noise = freed * robust_spread(_residuals(_with(surface, solved.theta), runs))
+            found = minimise(_problem(surface, runs, delta), starts)
+            starts = found.theta[np.argsort(found.objective)[:1]]
+            noise = freed * robust_spread(_residuals(_with(surface, starts), runs))
             delta = max(MIN_DELTA, EFFICIENT * noise)
-            solved = _solve(surface, runs, solved.theta, delta)
-    assert delta is not None  # for mypy
+    solved = best_of(_problem(surface, runs, delta), starts)
     fitted = _with(surface, solved.theta)
     residuals = _residuals(fitted, runs)
     noise = freed * robust_spread(residuals)
@@ -166,16 +167,6 @@ def project(surface: Surface, runs: RunTable, delta: float) -> Floats:
     problem = _problem(surface, runs, delta)
     objective = problem.objective(problem.residuals(problem.model(starts)[0]))
     return starts[np.argsort(objective, kind="stable")[:_STARTS]]
-
-
-def _solve(surface: Surface, runs: RunTable, starts: Floats, delta: float) -> Solution:
-    problem = _problem(surface, runs, delta)
-    found = minimise(problem, starts)
-    best = found.theta[int(np.argmin(found.objective))]
-    polished = polish(problem, best)
-    return polished if polished.objective[0] <= found.objective.min() else Solution(
-        best[None], found.objective.min(keepdims=True), found.converged[:1]
-    )  # fmt: skip
 
 
 def _problem(surface: Surface, runs: RunTable, delta: float) -> Problem:

@@ -28,6 +28,8 @@ Model = Callable[[Floats], tuple[Floats, Floats]]
 
 _CHUNK = 4_000_000
 """Numbers in one Jacobian: larger batches are solved in pieces to bound memory (32 MB each)."""
+_POLISH = 300
+"""BFGS steps at most: a law with a coordinate that runs away gains nothing more from them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +191,21 @@ def polish(problem: Problem, start: Floats) -> Solution:
         return float(problem.objective(residuals)[0]) / scale, gradient / scale
 
     with np.errstate(over="ignore", invalid="ignore"):
-        result = minimize(value, start, jac=True, method="BFGS", options={"gtol": 1e-9})
+        result = minimize(
+            value, start, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": _POLISH}
+        )
     theta = np.asarray(result.x)
     return Solution(theta[None], np.array([value(theta)[0] * scale]), np.array([True]))
+
+
+def best_of(problem: Problem, starts: Floats) -> Solution:
+    """The best of P starts, polished if that helps: one solution."""
+    found = minimise(problem, starts)
+    best = int(np.argmin(found.objective))
+    finer = polish(problem, found.theta[best])
+    if finer.objective[0] <= found.objective[best]:
+        return finer
+    return Solution(
+        found.theta[best : best + 1], found.objective[best : best + 1],
+        found.converged[best : best + 1],
+    )  # fmt: skip
