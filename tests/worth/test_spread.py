@@ -28,6 +28,15 @@ def test_few_levels_share_one_spread() -> None:
     assert np.mean(got.residuals**2) == pytest.approx(1)
 
 
+def test_residuals_of_small_levels_are_widened_more() -> None:
+    rows = [(1, 0, 1.0), (1, 1, -1.0), (2, 0, 1.0), (2, 1, 1.0), (2, 2, -1.0), (2, 3, -1.0)]
+    curve = Curve.from_rows({"data": d, "seed": s, "loss": np.exp(y)} for d, s, y in rows)
+    got = spread(curve.levels())
+    assert got is not None
+    size = np.abs(got.residuals)
+    np.testing.assert_allclose(size[:2] / size[2], np.sqrt((2 / 1) / (4 / 3)))
+
+
 def test_many_levels_let_the_spread_change_with_data() -> None:
     sd = np.geomspace(0.03, 0.001, 10)
     got = spread(levels(noisy(sd, 40)))

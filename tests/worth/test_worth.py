@@ -148,6 +148,12 @@ def test_more_noise_and_fewer_seeds_make_the_interval_wider() -> None:
     assert width(rows[0]) < width(rows[2])
 
 
+def test_the_two_arms_are_drawn_apart() -> None:
+    """With one stream for both, a curve against itself would have an interval of no width."""
+    base, _ = World(sd=0.01).draw(0)
+    assert width(worth(base, base).rows[3]) > 0.05 * base.levels().data[3]
+
+
 def test_a_higher_level_makes_the_interval_wider() -> None:
     pair = World().draw(0)
     assert width(worth(*pair, level=0.5).rows[0]) < width(worth(*pair, level=0.99).rows[0])
@@ -214,6 +220,7 @@ def test_beyond_the_base_curve_only_a_bound_is_known(
     assert over.upper_bound is None
     assert over.lower_bound == pytest.approx(base.data[-1] - data)
     assert over.high == math.inf
+    assert over.low == pytest.approx(base.data[-1] - data)
     assert over.censored_above == DRAWS
     assert "Train the base arm on more data" in over.advice
 
@@ -223,6 +230,7 @@ def test_beyond_the_base_curve_only_a_bound_is_known(
     assert under.lower_bound is None
     assert under.upper_bound == pytest.approx(base.data[0] - data)
     assert under.low == pytest.approx(-data)
+    assert under.high == pytest.approx(base.data[0] - data)
     assert under.censored_below == DRAWS
     assert "Train the base arm on less data" in under.advice
 
