@@ -33,6 +33,9 @@ from precocial.transfer.texts import Sources, Texts, prepare
 
 REPORT = "sweep.json"
 FORMAT = 1
+FLAT = 0.005
+"""A rate at the edge of its grid is no cause for worry if its neighbour loses less than this share
+(ours: the tuning text cannot tell smaller differences apart)."""
 PRETRAINING = "pre-training"
 Train = Callable[[Sequence[Trial]], list[RunRecord]]
 
@@ -263,13 +266,16 @@ def _notes(
     notes = []
     for arm, data in dict.fromkeys((row.arm, row.data_bytes) for row in tried):
         grid = [row for row in tried if (row.arm, row.data_bytes) == (arm, data)]
-        multiples = sorted(row.multiple for row in grid)
-        best = _chosen(grid)
-        if len(grid) > 1 and best in (multiples[0], multiples[-1]):
-            notes.append(
-                f"the best rate of {arm} at {data} bytes is the edge of those tried "
-                f"(x{best:g} of {', '.join(f'{value:g}' for value in multiples)}): widen the grid"
-            )
+        grid.sort(key=lambda row: row.multiple)
+        best = [row.chosen for row in grid].index(True)
+        if len(grid) > 1 and best in (0, len(grid) - 1):
+            beside = grid[1 if best == 0 else best - 1].tune_loss
+            if beside > (1 + FLAT) * grid[best].tune_loss:
+                multiples = ", ".join(f"{row.multiple:g}" for row in grid)
+                notes.append(
+                    f"the best rate of {arm} at {data} bytes is the edge of those tried "
+                    f"(x{grid[best].multiple:g} of {multiples}): widen the grid"
+                )
     for n in sorted({row["N"] for row in rows}):
         mine = [row for row in rows if row["N"] == n]
         floor = min(row["loss"] for row in mine if row["arm"] == SCRATCH)

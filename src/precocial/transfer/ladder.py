@@ -226,15 +226,17 @@ def demo(*, seed: int = 0) -> SweepConfig:
             Rung(data_bytes=30_000, steps=300, seeds=2),
             Rung(data_bytes=100_000, steps=800, seeds=2),
             Rung(data_bytes=300_000, steps=1400),
-            Rung(data_bytes=800_000, steps=1700),
+            Rung(data_bytes=700_000, steps=1600),
         ),
         fine_tune=(
-            Rung(data_bytes=3_000, steps=60, seeds=2),
-            Rung(data_bytes=10_000, steps=80, seeds=2),
-            Rung(data_bytes=30_000, steps=150, seeds=2),
-            Rung(data_bytes=100_000, steps=300, seeds=2),
+            Rung(data_bytes=3_000, steps=100, seeds=2),
+            Rung(data_bytes=10_000, steps=150, seeds=2),
+            Rung(data_bytes=30_000, steps=220, seeds=2),
+            Rung(data_bytes=100_000, steps=350, seeds=2),
         ),
-        pretrain_steps=4000,
+        pretrain_steps=3600,
+        evaluations=9,
+        patience=4,
     )
 
 
