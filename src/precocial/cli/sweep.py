@@ -30,7 +30,7 @@ def sweep(
     Args:
         source: folder or files of UTF-8 text for pre-training; none: English of Python's manual
         target: folder or files to learn, at least 3 files or sub-folders; none: Python's library
-        recipe: smoke (seconds), demo (minutes), laptop (20 to 40 minutes), paper (hours)
+        recipe: smoke (seconds), demo (minutes), laptop (an hour), paper (hours)
         out: folder for texts, runs, table.csv and sweep.json
         workers: processes, one thread each
         tokens: bytes, or bpe (needs the extra [hf])

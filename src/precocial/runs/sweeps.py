@@ -68,6 +68,11 @@ def sweep(
     began, spent, left = time.perf_counter(), 0.0, sum(prices[name] for name in todo)
 
     def done(name: str, record: RunRecord, seconds_left: float | None) -> None:
+        if name not in unique:
+            raise RunError(
+                f"{experiment.__name__}: its source files changed while the sweep ran. What is "
+                "complete stays, under the old sources' names; run again for the new ones"
+            )
         records[name] = record
         if on_done:
             on_done(record, len(records), len(unique), seconds_left)
@@ -80,9 +85,10 @@ def sweep(
         _finished(experiment, jobs, root, workers, backend, command)
     ) as finished:
         for record in finished:
-            spent, left = spent + prices[record.id], left - prices[record.id]
+            price = prices.get(record.id, 0.0)
+            spent, left = spent + price, left - price
             elapsed = time.perf_counter() - began
-            done(record.id, record, elapsed * left / spent)
+            done(record.id, record, elapsed * left / spent if spent else None)
     return [records[name] for name in ids]
 
 

@@ -235,13 +235,16 @@ def demo(*, seed: int = 0) -> SweepConfig:
             Rung(data_bytes=100_000, steps=350, seeds=2),
         ),
         pretrain_steps=3600,
+        # Not tuned here: the laptop sweep tries x0.5, x1 and x2.
+        pretrain_rates=(1.0,),
+        fine_tune_rates=(0.003, 0.01, 0.03, 0.1),
         evaluations=9,
         patience=4,
     )
 
 
 def laptop(*, seed: int = 0) -> SweepConfig:
-    """20 to 40 minutes on two cores: 4 sizes, 6 k to 222 k parameters, twice the demo's steps."""
+    """About an hour on two cores: 4 sizes, 6 k to 222 k parameters, twice the demo's steps."""
     return SweepConfig(
         recipe="laptop",
         seed=seed,
@@ -263,6 +266,7 @@ def laptop(*, seed: int = 0) -> SweepConfig:
         ),
         pretrain_steps=8000,
         pretrain_seeds=2,
+        fine_tune_rates=(0.003, 0.01, 0.03, 0.1, 0.3),
         tune_width=32,
         tune_bytes=65_536,
         test_bytes=262_144,
