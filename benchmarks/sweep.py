@@ -1,7 +1,8 @@
 """The sweep whose run table precocial ships, and on which `precocial claims transfer` judges.
 
 `python benchmarks/sweep.py` says what is shipped. `--remake` trains it again (the laptop recipe,
-about an hour on two cores; killed, it goes on from ROOT) and writes `src/precocial/transfer/results/sweep.csv` and `.json`.
+about an hour on two cores; killed, it goes on from ROOT) and writes
+`src/precocial/transfer/results/sweep.csv` and `.json`.
 """
 
 from __future__ import annotations

@@ -440,3 +440,17 @@ def test_tables_return_what_was_written(tmp_path: Path) -> None:
         {"arm": "base", "loss": "2.5"},
         {"arm": "treated", "loss": "2.25"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [("t.csv", "a,b\n1,2\n\n3,4\n", 3), ("t.jsonl", '{"a": 1}\n\n{"a": 2}\n', 2)],
+)
+def test_an_empty_line_between_rows_is_refused_with_its_number(
+    tmp_path: Path, name: str, text: str, line: int
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=f"line {line}.*an empty line stands between rows"):
+        io.read_table(tmp_path / name)
+    (tmp_path / name).write_text(text.replace("\n\n", "\n") + "\n\n")
+    assert len(io.read_table(tmp_path / name)) == 2

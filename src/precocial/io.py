@@ -236,7 +236,9 @@ def read_jsonl(path: PathLike, *, torn_tail: bool = False) -> list[Row]:
     rows: list[Row] = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            continue
+            if any(rest.strip() for rest in lines[number:]):
+                raise DataError("an empty line stands between rows", path=path, line=number)
+            break
         row = loads(line, path=path, line=number)
         if not isinstance(row, dict):
             raise DataError("each line must be a JSON object", path=path, line=number)
@@ -266,9 +268,13 @@ def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[R
         twice = _twice(names)
         if twice is not None:
             raise DataError("the column stands twice", path=path, line=1, column=twice)
+        empty = None
         for cells in reader:
             if not cells:
+                empty = empty or reader.line_num
                 continue
+            if empty:  # skipped, it would shift the line that every later error names
+                raise DataError("an empty line stands between rows", path=path, line=empty)
             if len(cells) != len(names):
                 raise DataError(
                     f"has {len(cells)} cells; the header has {len(names)}",

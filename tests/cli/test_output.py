@@ -1,8 +1,7 @@
-"""What people and programs read: numbers, tables, documents, progress."""
+"""What people and programs read: numbers, tables, documents."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from precocial.cli import output
-from precocial.cli.output import Common, as_document, number, printable, progress, show, table
+from precocial.cli.output import Common, as_document, number, printable, show, table
 
 Capture = pytest.CaptureFixture[str]
 
@@ -81,49 +79,3 @@ def test_a_wide_table_is_not_cut_at_80_columns_in_a_pipe(capsys: Capture) -> Non
 def test_half_a_surrogate_pair_can_be_shown(capsys: Capture) -> None:
     show({}, lambda: [printable("a\ud800")], Common())
     assert capsys.readouterr().out == "a\ufffd\n"
-
-
-def test_progress_in_a_pipe_is_a_line_a_tenth(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter(range(0, 1000, 3))
-    monkeypatch.setattr(output.time, "monotonic", lambda: float(next(clock)))
-    with progress("Training", 40, Common()) as advance:
-        for _ in range(20):
-            advance(2, note="loss 2.5")
-    said = capsys.readouterr()
-    assert said.out == ""
-    lines = said.err.splitlines()
-    assert len(lines) == 10
-    assert lines[0] == "Training: 4 of 40, 54 s left, loss 2.5"
-    assert lines[-1].startswith("Training: 40 of 40, 0 s left")
-
-
-def test_quick_work_and_quiet_work_show_no_progress(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 0.1, 0.2])
-    monkeypatch.setattr(output.time, "monotonic", lambda: next(clock))
-    with progress("Training", 2, Common()) as advance:
-        advance()
-        advance()
-    with progress("Training", 2, Common(quiet=True)) as advance:
-        advance(2, note="x")
-    assert capsys.readouterr().err == ""
-
-
-def test_progress_on_a_terminal_is_a_bar_that_leaves_no_trace_on_stdout(
-    capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
-    monkeypatch.setattr(output.sys, "stderr", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    with progress("[b]Training", 2, Common()) as advance:
-        advance(note="[/x]")
-        advance()
-    assert "[b]Training" in terminal.getvalue()
-    assert capsys.readouterr().out == ""

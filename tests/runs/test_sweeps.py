@@ -213,3 +213,14 @@ def test_on_ray_the_bytes_are_the_same(tmp_path: Path, monkeypatch: pytest.Monke
     assert remains(records) == remains(sweep(experiment, CONFIGS, tmp_path / "here"))
     assert ray.started
     assert ray.most == 2
+
+
+def test_sources_that_change_meanwhile_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = iter(["0+before", "0+after"])
+    version = "precocial.runs.configs.code_version"
+    monkeypatch.setattr(version, lambda experiment: next(versions))
+    monkeypatch.setattr("precocial.runs.folder.code_version", lambda experiment: next(versions))
+    with pytest.raises(RunError, match="source files changed while the sweep ran"):
+        sweep(experiment, CONFIGS[:1], tmp_path, backend="serial")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from precocial.testing import NotConforming, check_law
-from precocial.transfer.laws import LAWS, Evaluation
+from precocial.worth.laws import LAWS, Evaluation
 
 
 @pytest.mark.parametrize("name", LAWS)

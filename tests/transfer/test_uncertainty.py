@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from precocial.transfer.solver import Problem, minimise
 from precocial.transfer.uncertainty import case_bootstrap, profile, wild_bootstrap
+from precocial.worth.solver import Problem, minimise
 
 T = np.linspace(-1, 1, 60)
 X = np.stack([np.ones_like(T), T])

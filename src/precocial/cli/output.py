@@ -1,4 +1,4 @@
-"""What every command shares: three flags, one way to show a result, one way to show progress.
+"""What every command shares: three flags and one way to show a result.
 
 Results go to stdout, once. Progress and notes go to stderr, so that stdout can be piped.
 """
@@ -7,22 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
@@ -30,8 +20,6 @@ from precocial import io
 
 PIPE_WIDTH = 120
 """Columns of a table when stdout is not a terminal; rich would fall back to 80 and cut numbers."""
-QUIET_SECONDS = 2.0
-"""Work that ends sooner than this shows no progress lines."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,12 +35,6 @@ class Common:
 
 
 COMMON = Common()
-
-
-class Advance(Protocol):
-    """Call it after each step: `advance()`, `advance(3)`, `advance(note="loss 2.31")`."""
-
-    def __call__(self, steps: int = 1, *, note: str = "") -> None: ...
 
 
 def show(document: Any, view: Callable[[], Iterable[RenderableType]], common: Common) -> None:
@@ -95,57 +77,6 @@ def note(text: str, common: Common) -> None:
     """One line on stderr, unless `--quiet`."""
     if not common.quiet:
         _console(sys.stderr).print(Text(printable(text)))
-
-
-@contextmanager
-def progress(title: str, total: int, common: Common) -> Iterator[Advance]:
-    """A bar with the time left on a terminal, plain lines otherwise, nothing with `--quiet`."""
-    console = _console(sys.stderr)
-    if common.quiet:
-        yield lambda steps=1, *, note="": None
-    elif console.is_terminal:
-        with _bar(console) as bar:
-            task = bar.add_task(printable(title), total=total, note="")
-
-            def advance(steps: int = 1, *, note: str = "") -> None:
-                bar.update(task, advance=steps, note=printable(note))
-
-            yield advance
-    else:
-        yield _Lines(console, title, total)
-
-
-class _Lines:
-    """Progress without a terminal: one line a tenth of the way."""
-
-    def __init__(self, console: Console, title: str, total: int) -> None:
-        self.console, self.title, self.total = console, title, max(total, 1)
-        self.done, self.tenth, self.start = 0, 0, time.monotonic()
-
-    def __call__(self, steps: int = 1, *, note: str = "") -> None:
-        self.done += steps
-        elapsed = time.monotonic() - self.start
-        tenth = 10 * self.done // self.total
-        if elapsed < QUIET_SECONDS or tenth == self.tenth:
-            return
-        self.tenth = tenth
-        left = elapsed * (self.total - self.done) / max(self.done, 1)
-        line = f"{self.title}: {self.done} of {self.total}, {left:.0f} s left"
-        self.console.print(Text(printable(f"{line}, {note}" if note else line)))
-
-
-def _bar(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        console=console,
-        transient=True,
-    )
 
 
 def _console(stream: Any) -> Console:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import PrecocialError
-from precocial.transfer.laws import Law
+from precocial.worth.laws import Law
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ class NotConforming(PrecocialError, AssertionError):  # noqa: N818 (it names wha
 
 
 def check_law(law: Law, *, vectors: int = 12, seed: int = 0) -> None:
-    """Check a from-scratch law against the contract of `precocial.transfer.laws.Law`.
+    """Check a from-scratch law against the contract of `precocial.worth.laws.Law`.
 
     Parameters come from the law's own `grid` and `assemble`, points from five decades on both
     sides of the centre. Checked: shapes; one row of a batch does not touch another; inputs are

@@ -28,7 +28,6 @@ from precocial.transfer.formulas import (
     multiplier,
     transferred,
 )
-from precocial.transfer.laws import LAWS, Law
 from precocial.transfer.methods import METHODS
 from precocial.transfer.plan import Have, Option, Plan, Prices, plan
 from precocial.transfer.readers import read_runs
@@ -37,6 +36,7 @@ from precocial.transfer.simulate import KAPLAN_SURFACE, Design, Noise, simulate
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import COLUMNS, RunTable, run_table
 from precocial.transfer.uncertainty import Profile
+from precocial.worth.laws import LAWS, Law
 
 __all__ = [
     "CLAIMS",

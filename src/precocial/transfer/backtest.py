@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.transfer.flags import levels
-from precocial.transfer.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS
 from precocial.transfer.methods import joint, prepare
 from precocial.transfer.models import log_effective
 from precocial.transfer.scratch import fit_scratch
 from precocial.transfer.table import RunTable
+from precocial.worth.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS
 
 AXES = ("flops", "N", "D_F")
 ORIGINS = (0.5, 0.6, 0.7, 0.8, 0.9)

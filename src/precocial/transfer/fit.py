@@ -13,14 +13,14 @@ from precocial.transfer.backtest import backtest
 from precocial.transfer.effective import LOW_DATA
 from precocial.transfer.flags import Flag, check_correlation
 from precocial.transfer.formulas import Constants
-from precocial.transfer.laws import Law
 from precocial.transfer.methods import METHODS, prepare
 from precocial.transfer.models import TransferTerms
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
-from precocial.transfer.solver import Problem
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import Profile, profile
+from precocial.worth.laws import Law
+from precocial.worth.solver import Problem
 
 Floats = NDArray[np.float64]
 

@@ -22,10 +22,10 @@ from precocial.transfer.effective import ReadStatus, read_off, redraw, run_noise
 from precocial.transfer.flags import Flag, levels
 from precocial.transfer.models import JointModel, ReadOffModel, TransferTerms
 from precocial.transfer.scratch import EFFICIENT, MIN_DELTA, ScratchFit, robust_spread
-from precocial.transfer.solver import Problem, best_of, minimise
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import wild_bootstrap
+from precocial.worth.solver import Problem, best_of, minimise
 
 Floats = NDArray[np.float64]
 

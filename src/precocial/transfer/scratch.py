@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.transfer.flags import (
@@ -22,11 +21,11 @@ from precocial.transfer.flags import (
     check_sizes,
     levels,
 )
-from precocial.transfer.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS, Law
-from precocial.transfer.solver import Problem, best_of, minimise
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import case_bootstrap, wild_bootstrap
+from precocial.worth.laws import LAWS, ONE_SIZE_LAWS, SIZE_LAWS, Law, project
+from precocial.worth.solver import Model, Problem, best_of, minimise
 
 Floats = NDArray[np.float64]
 
@@ -109,7 +108,7 @@ def fit_scratch(
     empty = np.empty((0, len(law.coordinates)))
     surface = Surface(law=law, phi=empty, x0=_centre(runs.N, law.uses_size), y0=_centre(runs.D_F))
     freed = float(np.sqrt(len(runs) / (len(runs) - len(law.coordinates))))
-    starts = project(surface, runs, delta or MIN_DELTA)
+    starts = _starts(surface, runs, delta or MIN_DELTA)
     if delta is None:
         delta = MIN_DELTA
         for _ in range(2):
@@ -152,18 +151,10 @@ def robust_spread(residuals: Floats) -> float:
     return float(1.4826 * np.median(np.abs(residuals)))
 
 
-def project(surface: Surface, runs: RunTable, delta: float) -> Floats:
-    """(S, p) starts: the best points of the grid, the linear parameters solved for."""
-    law = surface.law
+def _starts(surface: Surface, runs: RunTable, delta: float) -> Floats:
+    """(S, p) the best points of the grid."""
     x, y = _coordinates(surface, runs)
-    log_loss = np.log(runs.loss)
-    tried = []
-    for nonlinear in law.grid():
-        relative = law.columns(nonlinear, x, y) * np.exp(-law.power(nonlinear) * log_loss)[:, None]
-        scale = np.linalg.norm(relative, axis=0)
-        coefficients, _ = nnls(relative / scale, np.ones(len(y)))
-        tried.append(law.assemble(nonlinear, coefficients / scale))
-    starts = np.stack(tried)
+    starts = project(surface.law, x, y, np.log(runs.loss))
     problem = _problem(surface, runs, delta)
     objective = problem.objective(problem.residuals(problem.model(starts)[0]))
     return starts[np.argsort(objective, kind="stable")[:_STARTS]]
@@ -176,7 +167,7 @@ def _problem(surface: Surface, runs: RunTable, delta: float) -> Problem:
     )  # fmt: skip
 
 
-def _model(surface: Surface, runs: RunTable):  # type: ignore[no-untyped-def]
+def _model(surface: Surface, runs: RunTable) -> Model:
     x, y = _coordinates(surface, runs)
 
     def model(phi: Floats) -> tuple[Floats, Floats]:

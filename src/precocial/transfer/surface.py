@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.errors import ConfigError, one_of
-from precocial.transfer.laws import LAWS, Law
+from precocial.worth.laws import LAWS, Law
 
 Floats = NDArray[np.float64]
 

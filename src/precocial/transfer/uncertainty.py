@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from precocial.transfer.solver import Problem, minimise
+from precocial.worth.solver import Problem, minimise
 
 Floats = NDArray[np.float64]
 

@@ -1,180 +1,317 @@
-"""Two laws of a learning curve, fitted to many noisy copies of it at once.
+"""From-scratch laws: the loss of a model of N parameters on D units of data.
 
-    power      L(d) = E + B / d^b
-    rectified  L(d) = E + B / (D_l + d^b)        (Lin et al. 2024)
+    additive   L = E + A*N**-a + B*D**-b                       Hoffmann et al. 2022
+    gadre      additive with a = b                             Gadre et al. 2024: their
+               L = E + (a*M**eta + b*M**-eta) * C**-eta, M = D/N, C = 6*N*D, is this with
+               exponent 2*eta
+    rectified  L = E + A*N**-a + B/(D_l + D**b)                Lin et al. 2024, with a size term
+    kaplan     L = ((N_c/N)**(a_N/a_D) + D_c/D)**a_D           Kaplan et al. 2020
+    power, rectified_one_size: additive and rectified without the size term
+    ..._no_floor: those two with E = 0, for curves that are still far from their floor
 
-E is the loss that no data removes, D_l the data that pre-learned weights stand for. The fit is
-weighted least squares on log loss, by Levenberg-Marquardt with the analytic Jacobian in the
-logarithms of all parameters (so all stay positive), for a batch of curves in one go.
+Every law works on centred logarithms x = log N - x0 and y = log D - y0 and on unconstrained
+coordinates phi (logarithms of positive parameters, scales moved to the centre), so that one
+batched solver serves all. Shape letters: P parameter vectors, p coordinates, n rows.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
-from scipy.special import expit
+from numpy.typing import NDArray
+from scipy.optimize import nnls
 
-from precocial.errors import FitError
-from precocial.worth.curve import Floats
-
-PARAMETERS = {"power": 3, "rectified": 4}
-_STEPS = 300
-_TOLERANCE = 1e-13
-_EXPONENTS = (0.05, 0.15, 0.3, 0.6, 1.2)
-_FLOORS = (0.02, 0.3, 0.7, 0.95)
-_SHIFTS = (-3.0, 0.0, 2.0)
-_BOUND = 40.0
-"""How far, in nats, log E, log B and log D_l may run from the data: exp(-40) is nothing."""
+Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LawFit:
-    """A batch of fitted laws.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A law at (P, n) points: log loss (nats of log), d/dphi (P, p, n), d/dlog D (P, n)."""
 
-    Attributes:
-        law: "power" or "rectified".
-        center: log data that the parameters are centred at: x = log d - center.
-        theta: (p, draws) log E, log B, log b and, for the rectified law, log D_l, where d is
-            counted in units of exp(center).
-        misfit: (draws,) weighted sum of squared residuals of log loss.
+    log_loss: Floats
+    jacobian: Floats
+    slope: Floats
+
+
+class Law(Protocol):
+    """What the fits need of a from-scratch law; `testing.check_law` checks one of your own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the p entries of phi."""
+        ...
+
+    @property
+    def uses_size(self) -> bool: ...
+
+    def evaluate(self, phi: Floats, x: Floats, y: Floats) -> Evaluation:
+        """phi (P, p); x and y (n,), or (P, n) where each vector has points of its own."""
+        ...
+
+    def log_floor(self, phi: Floats, x: Floats) -> Floats:
+        """Log loss with infinite data, (P, n)."""
+        ...
+
+    def log_data(self, phi: Floats, x: Floats, log_loss: Floats) -> Floats:
+        """y at which the law reaches `log_loss`, (P, n); inf where it never does, -inf where it
+        does with no data."""
+        ...
+
+    def natural(self, phi: Floats, x0: float, y0: float) -> dict[str, Floats]:
+        """The law's own parameters by name, (P,) each; coefficients in natural units."""
+        ...
+
+    def coordinates_of(self, natural: Mapping[str, float]) -> Floats:
+        """phi (p,) at x0 = y0 = 0 of the law's own parameters."""
+        ...
+
+    def grid(self) -> Iterator[tuple[float, ...]]:
+        """Nonlinear parameters to start from."""
+        ...
+
+    def columns(self, nonlinear: tuple[float, ...], x: Floats, y: Floats) -> Floats:
+        """(n, k) columns in whose non-negative span L**power lies, given the nonlinear ones."""
+        ...
+
+    def power(self, nonlinear: tuple[float, ...]) -> float: ...
+
+    def assemble(self, nonlinear: tuple[float, ...], coefficients: Floats) -> Floats:
+        """phi (p,) from the two parts."""
+        ...
+
+
+_EXPONENTS = np.geomspace(0.05, 2.0, 12)
+_SMALL = 1e-9
+
+
+def _safe_log(value: Floats | float) -> Floats:
+    return np.asarray(np.log(np.maximum(value, _SMALL)))
+
+
+@dataclass(frozen=True)
+class SumLaw:
+    """[E] + [A*exp(-a*x)] + B / (D_l + exp(b*y)), D_l = 0 unless rectified, a = b if tied.
+
+    phi is (log B, log b, [log D_l], [log A, [log a]], [log E]).
     """
 
-    law: str
-    center: float
-    theta: Floats
-    misfit: Floats
+    name: str
+    size: str = "free"
+    """"free" exponent, "tied" to the data exponent, or "none" (no size term)."""
+    rectified: bool = False
+    floor: bool = True
 
-    def log_loss(self, log_data: Floats) -> Floats:
-        """(n, draws) log losses at log data (n,)."""
-        return _predict(self.law, self.theta, (log_data - self.center)[:, None])[0]
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        names = ["log B", "log b"]
+        if self.rectified:
+            names.append("log D_l")
+        if self.uses_size:
+            names.append("log A")
+        if self.size == "free":
+            names.append("log a")
+        if self.floor:
+            names.append("log E")
+        return tuple(names)
 
-    def log_data(self, log_loss: Floats) -> Floats:
-        """(rows, draws) log data at which log losses are reached: inf below the law's E."""
-        floor, scale, exponent = self.theta[0], self.theta[1], self.theta[2]
+    @property
+    def uses_size(self) -> bool:
+        return self.size != "none"
+
+    @property
+    def _at_size(self) -> int:
+        return 3 if self.rectified else 2
+
+    def _data_term(self, phi: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+        """(P, n) log of B / (D_l + exp(b*y)), b as (P, 1), and the share of exp(b*y) below."""
+        b = np.exp(phi[:, 1:2])
+        by = b * y
+        denominator = np.logaddexp(phi[:, 2:3], by) if self.rectified else by
+        return phi[:, 0:1] - denominator, b, np.exp(by - denominator)
+
+    def _size_term(self, phi: Floats, x: Floats) -> tuple[Floats, Floats]:
+        at = self._at_size
+        a = np.exp(phi[:, at + 1 : at + 2] if self.size == "free" else phi[:, 1:2])
+        return phi[:, at : at + 1] - a * x, a
+
+    def evaluate(self, phi: Floats, x: Floats, y: Floats) -> Evaluation:
+        data, b, moving = self._data_term(phi, y)
+        terms, a = [data], b
+        if self.uses_size:
+            size, a = self._size_term(phi, x)
+            terms.append(np.broadcast_to(size, data.shape))
+        if self.floor:
+            terms.append(np.broadcast_to(phi[:, -1:], data.shape))
+        top = np.maximum.reduce(terms)
+        shares = [np.exp(term - top) for term in terms]
+        total = np.add.reduce(shares)
+        log_loss = top + np.log(total)
+        shares = [share / total for share in shares]
+
+        moved = shares[0] * moving
+        jacobian = np.zeros((phi.shape[0], phi.shape[1], data.shape[1]))
+        jacobian[:, 0] = shares[0]
+        jacobian[:, 1] = -moved * b * y
+        if self.rectified:
+            jacobian[:, 2] = moved - shares[0]
+        if self.uses_size:
+            at = self._at_size
+            jacobian[:, at] = shares[1]
+            jacobian[:, at + 1 if self.size == "free" else 1] -= shares[1] * a * x
+        if self.floor:
+            jacobian[:, -1] = shares[-1]
+        return Evaluation(log_loss, jacobian, -moved * b)
+
+    def log_floor(self, phi: Floats, x: Floats) -> Floats:
+        floor = np.full((len(phi), len(x)), -np.inf)
+        if self.floor:
+            floor = np.logaddexp(floor, phi[:, -1:])
+        return np.logaddexp(floor, self._size_term(phi, x)[0]) if self.uses_size else floor
+
+    def log_data(self, phi: Floats, x: Floats, log_loss: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
-            excess = log_loss + np.log(-np.expm1(np.minimum(floor - log_loss, 0.0)))
-            term = scale - excess
-            if self.law == "rectified":
-                shift = self.theta[3] - term
-                term = term + np.log(-np.expm1(np.minimum(shift, 0.0)))
-        result: Floats = term / np.exp(exponent) + self.center
-        return result
+            gap = log_loss + np.log(-np.expm1(self.log_floor(phi, x) - log_loss))
+            needed = phi[:, 0:1] - gap  # log of (D_l + D**b)
+            if self.rectified:
+                learned = phi[:, 2:3]
+                # worse than with no data at all: -inf; below the floor `needed` is NaN and stays
+                needed = np.where(
+                    needed <= learned, -np.inf, needed + np.log(-np.expm1(learned - needed))
+                )
+            return np.where(np.isnan(needed), np.inf, needed / np.exp(phi[:, 1:2]))
+
+    def natural(self, phi: Floats, x0: float, y0: float) -> dict[str, Floats]:
+        b = np.exp(phi[:, 1])
+        out = {"B": np.exp(phi[:, 0] + b * y0), "b": b}
+        if self.rectified:
+            out["D_l"] = np.exp(phi[:, 2] + b * y0)
+        if self.uses_size:
+            term, a = self._size_term(phi, np.zeros(1))
+            out["A"] = np.exp(term[:, 0] + a[:, 0] * x0)
+            if self.size == "free":
+                out["a"] = a[:, 0]
+        if self.floor:
+            out["E"] = np.exp(phi[:, -1])
+        return out
+
+    def coordinates_of(self, natural: Mapping[str, float]) -> Floats:
+        return np.log([natural[name.removeprefix("log ")] for name in self.coordinates])
+
+    def grid(self) -> Iterator[tuple[float, ...]]:
+        sizes = _EXPONENTS if self.size == "free" else [0.0]
+        learned = [0.0, 0.03, 0.3, 3.0] if self.rectified else [0.0]
+        return itertools.product(_EXPONENTS, sizes, learned)
+
+    def columns(self, nonlinear: tuple[float, ...], x: Floats, y: Floats) -> Floats:
+        b, a, learned = nonlinear
+        columns = [1 / (learned + np.exp(b * y))]
+        if self.uses_size:
+            columns.append(np.exp(-(a if self.size == "free" else b) * x))
+        if self.floor:
+            columns.append(np.ones_like(y))
+        return np.stack(columns, axis=1)
+
+    def power(self, nonlinear: tuple[float, ...]) -> float:
+        return 1.0
+
+    def assemble(self, nonlinear: tuple[float, ...], coefficients: Floats) -> Floats:
+        b, a, learned = nonlinear
+        logs = iter(_safe_log(coefficients))
+        phi = [next(logs), np.log(b)]
+        if self.rectified:
+            phi.append(_safe_log(learned))
+        if self.uses_size:
+            phi.append(next(logs))
+        if self.size == "free":
+            phi.append(np.log(a))
+        if self.floor:
+            phi.append(next(logs))
+        return np.array(phi, dtype=np.float64)
 
 
-def fit(law: str, log_data: Floats, log_loss: Floats, weights: Floats) -> LawFit:
-    """The law nearest to one curve (n,), from many starting points.
+@dataclass(frozen=True)
+class KaplanLaw:
+    """L = (exp(r*(c_N - x)) + exp(c_D - y))**a_D with r = a_N/a_D, c_N = log N_c, c_D = log D_c."""
 
-    Raises:
-        FitError: fewer levels than the law has parameters and one more.
-    """
-    needed = PARAMETERS[law] + 1
-    if len(log_data) < needed:
-        raise FitError(
-            f"the {law} law has {PARAMETERS[law]} parameters: {needed} data sizes above 0 are "
-            f"needed; got {len(log_data)}. Add sizes, or use method='cubic'"
+    name: str = "kaplan"
+    coordinates: tuple[str, ...] = ("log a_D", "log r", "log N_c", "log D_c")
+    uses_size: bool = True
+
+    def evaluate(self, phi: Floats, x: Floats, y: Floats) -> Evaluation:
+        a_D, r = np.exp(phi[:, 0:1]), np.exp(phi[:, 1:2])
+        size, data = r * (phi[:, 2:3] - x), phi[:, 3:4] - y
+        total = np.logaddexp(size, data)
+        of_size, of_data = np.exp(size - total), np.exp(data - total)
+        log_loss = a_D * total
+        jacobian = np.stack(
+            [log_loss, a_D * of_size * size, a_D * of_size * r, a_D * of_data], axis=1
         )
-    center = float(log_data.mean())
-    x = (log_data - center)[:, None]
-    starts = _starts(law, x, log_loss)
-    copies = np.repeat(log_loss[:, None], starts.shape[1], axis=1)
-    theta, misfit = _descend(law, starts, x, copies, _scaled(weights))
-    best = int(np.argmin(misfit))
-    return LawFit(law=law, center=center, theta=theta[:, [best]], misfit=misfit[[best]])
+        return Evaluation(log_loss, jacobian, -a_D * of_data)
+
+    def log_floor(self, phi: Floats, x: Floats) -> Floats:
+        return np.asarray(np.exp(phi[:, 0:1] + phi[:, 1:2]) * (phi[:, 2:3] - x))
+
+    def log_data(self, phi: Floats, x: Floats, log_loss: Floats) -> Floats:
+        a_D, r = np.exp(phi[:, 0:1]), np.exp(phi[:, 1:2])
+        total, size = log_loss / a_D, r * (phi[:, 2:3] - x)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            needed = phi[:, 3:4] - (total + np.log(-np.expm1(size - total)))
+        return np.where(np.isnan(needed), np.inf, needed)
+
+    def natural(self, phi: Floats, x0: float, y0: float) -> dict[str, Floats]:
+        a_D, r = np.exp(phi[:, 0]), np.exp(phi[:, 1])
+        N_c, D_c = np.exp(phi[:, 2] + x0), np.exp(phi[:, 3] + y0)
+        return {"a_N": a_D * r, "a_D": a_D, "N_c": N_c, "D_c": D_c}
+
+    def coordinates_of(self, natural: Mapping[str, float]) -> Floats:
+        a_N, a_D = natural["a_N"], natural["a_D"]
+        return np.log([a_D, a_N / a_D, natural["N_c"], natural["D_c"]])
+
+    def grid(self) -> Iterator[tuple[float, ...]]:
+        return itertools.product(np.geomspace(0.02, 1.0, 12), np.geomspace(0.2, 3.0, 10))
+
+    def columns(self, nonlinear: tuple[float, ...], x: Floats, y: Floats) -> Floats:
+        return np.stack([np.exp(-nonlinear[1] * x), np.exp(-y)], axis=1)
+
+    def power(self, nonlinear: tuple[float, ...]) -> float:
+        return 1 / nonlinear[0]
+
+    def assemble(self, nonlinear: tuple[float, ...], coefficients: Floats) -> Floats:
+        a_D, r = nonlinear
+        u, v = np.log(np.maximum(coefficients, 1e-300))
+        return np.array([np.log(a_D), np.log(r), u / r, v])
 
 
-def refit(first: LawFit, log_data: Floats, curves: Floats, weights: Floats) -> LawFit:
-    """The law refitted to curves (n, draws), each from the parameters of `first`."""
-    if curves.shape[1] == 0:
-        return LawFit(
-            law=first.law, center=first.center, theta=first.theta[:, :0], misfit=first.misfit[:0]
-        )
-    start = np.repeat(first.theta, curves.shape[1], axis=1)
-    x = (log_data - first.center)[:, None]
-    theta, misfit = _descend(first.law, start, x, curves, _scaled(weights))
-    return LawFit(law=first.law, center=first.center, theta=theta, misfit=misfit)
+_ONE_SIZE = (
+    SumLaw("power", size="none"),
+    SumLaw("power_no_floor", size="none", floor=False),
+    SumLaw("rectified_one_size", size="none", rectified=True),
+    SumLaw("rectified_one_size_no_floor", size="none", rectified=True, floor=False),
+)
+_SIZES = (
+    SumLaw("additive"),
+    SumLaw("gadre", size="tied"),
+    SumLaw("rectified", rectified=True),
+    KaplanLaw(),
+)
+LAWS: dict[str, Law] = {law.name: law for law in (*_SIZES, *_ONE_SIZE)}
+ONE_SIZE_LAWS = tuple(law.name for law in _ONE_SIZE)
+SIZE_LAWS = tuple(law.name for law in _SIZES)
 
 
-def _scaled(weights: Floats) -> Floats:
-    result: Floats = np.sqrt(weights / weights.mean())[:, None]
-    return result
-
-
-def _starts(law: str, x: Floats, y: Floats) -> Floats:
-    """Every exponent with every floor (and shift); B by the mean of what they leave."""
-    out = []
-    low = float(y.min())
-    for exponent in _EXPONENTS:
-        for share in _FLOORS:
-            excess = np.log(np.maximum(np.exp(y - low) - share, 1e-9)) + low
-            for shift in _SHIFTS if law == "rectified" else (0.0,):
-                growth = exponent * x[:, 0]
-                if law == "rectified":
-                    growth = np.logaddexp(shift, growth)
-                start = [low + np.log(share), float(np.mean(excess + growth)), np.log(exponent)]
-                out.append([*start, shift] if law == "rectified" else start)
-    return np.array(out).T
-
-
-def _predict(law: str, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """Log loss (n, draws) and its derivatives (p, n, draws) in theta."""
-    floor, scale, slope = theta[0], theta[1], np.exp(theta[2])
-    growth, per_slope, per_shift = slope * x, slope * x, None
-    if law == "rectified":
-        part = expit(growth - theta[3])
-        growth, per_slope = np.logaddexp(theta[3], growth), part * per_slope
-        per_shift = 1 - part
-    term = scale - growth
-    log_loss = np.logaddexp(floor, term)
-    share = expit(term - floor)
-    gradient = [1 - share, share, -share * per_slope]
-    if per_shift is not None:
-        gradient.append(-share * per_shift)
-    return log_loss, np.stack(gradient)
-
-
-def _descend(
-    law: str, theta: Floats, x: Floats, curves: Floats, scale: Floats
-) -> tuple[Floats, Floats]:
-    """Levenberg-Marquardt on every column of theta (p, draws)."""
-    low, high = _bounds(law, x, curves)
-    theta = np.clip(theta, low, high)
-    predicted, gradient = _predict(law, theta, x)
-    residual = scale * (predicted - curves)
-    misfit = (residual**2).sum(axis=0)
-    damping = np.full(theta.shape[1], 1e-3)
-    active = np.arange(theta.shape[1])
-    for _ in range(_STEPS):
-        jacobian = (scale * gradient[:, :, active]).transpose(2, 1, 0)
-        hessian = jacobian.transpose(0, 2, 1) @ jacobian
-        slope = (jacobian * residual[:, active].T[:, :, None]).sum(axis=1)
-        diagonal = np.einsum("bpp->bp", hessian)
-        ridge = damping[active, None] * (diagonal + 1e-12 * diagonal.max(axis=1, keepdims=True))
-        hessian = hessian + np.einsum("bp,pq->bpq", ridge + 1e-300, np.eye(len(theta)))
-        step = -np.linalg.solve(hessian, slope[:, :, None])[:, :, 0].T
-        moved = np.clip(theta[:, active] + np.clip(step, -2, 2), low, high)
-        predicted, slopes = _predict(law, moved, x)
-        left = scale * (predicted - curves[:, active])
-        cost = (left**2).sum(axis=0)
-        better = cost <= misfit[active]
-        gain = misfit[active] - cost
-        small = np.abs(moved - theta[:, active]).max(axis=0) < 1e-11
-        done = better & ((gain <= _TOLERANCE * misfit[active]) | small) | (damping[active] > 1e12)
-        took = active[better]
-        theta[:, took], misfit[took] = moved[:, better], cost[better]
-        residual[:, took], gradient[:, :, took] = left[:, better], slopes[:, :, better]
-        damping[active] = np.where(better, damping[active] / 5, damping[active] * 4)
-        active = active[~done]
-        if not len(active):
-            break
-    return theta, misfit
-
-
-def _bounds(law: str, x: Floats, curves: Floats) -> tuple[Floats, Floats]:
-    """The floor stays below the curve, exponents between 1e-3 and 20."""
-    low, high = float(curves.min()), float(curves.max())
-    lower = [low - _BOUND, low - _BOUND, np.log(1e-3)]
-    upper = [high, high + _BOUND, np.log(20.0)]
-    if law == "rectified":
-        lower, upper = [*lower, -_BOUND], [*upper, _BOUND]
-    return np.array(lower)[:, None], np.array(upper)[:, None]
+def project(law: Law, x: Floats, y: Floats, log_loss: Floats) -> Floats:
+    """(G, p) starts by variable projection: a vector for each point of the law's `grid`, its
+    linear parameters solved for, non-negative, on relative residuals at n points."""
+    starts = []
+    for nonlinear in law.grid():
+        relative = law.columns(nonlinear, x, y) * np.exp(-law.power(nonlinear) * log_loss)[:, None]
+        scale = np.linalg.norm(relative, axis=0)
+        coefficients, _ = nnls(relative / scale, np.ones(len(y)))
+        starts.append(law.assemble(nonlinear, coefficients / scale))
+    return np.stack(starts)

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from precocial.errors import ConfigError, one_of
-from precocial.worth import laws
 from precocial.worth.curve import Curve, Floats, Levels, check_units
+from precocial.worth.curve_law import CURVE_LAWS
 from precocial.worth.monotone import evaluate
 from precocial.worth.reading import MIN_LEVELS, Reading, read
 from precocial.worth.result import Status, Worth, WorthRow
 from precocial.worth.spread import Spread, borrow, redraw, spread
 
-METHODS = ("cubic", "pchip", *laws.PARAMETERS)
+METHODS = ("cubic", "pchip", *CURVE_LAWS)
 MIN_DRAWS, MAX_DRAWS = 100, 100_000
 WIDE_GAP = 10.0
 """Neighbouring base sizes further apart than this leave the curve between them to chance; ours."""
@@ -45,7 +45,7 @@ def worth(
 
     The treated loss at d is its level's mean (between levels, a cubic). The base curve is read
     backwards in log data and log loss: by a monotone cubic through the level means (`monotone`),
-    or by a fitted law (`laws`). Nothing is extrapolated: outside the base curve's data the row
+    or by a fitted law (`curve_law`). Nothing is extrapolated: outside the base curve's data the row
     says so and gives a bound; a law's guess there stands in `extrapolated`. D may be negative:
     then the prior costs data.
 

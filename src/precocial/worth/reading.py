@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from precocial.errors import FitError
-from precocial.worth import laws
 from precocial.worth.curve import Floats, Levels
+from precocial.worth.curve_law import CURVE_LAWS, CurveFit, fit_curve, refit_curves
 from precocial.worth.monotone import MonotoneCurve, cross
 from precocial.worth.spread import Spread
 
@@ -69,7 +69,7 @@ def read(
     method: str, levels: Levels, noise: Spread | None, curves: Floats, loss: Floats
 ) -> Reading:
     """Read curves (n, 1 + draws) at log losses (r, 1 + draws); column 0 is what was observed."""
-    if method in laws.PARAMETERS:
+    if method in CURVE_LAWS:
         return _by_law(method, levels, noise, curves, loss)
     if len(levels) < MIN_LEVELS:
         return _no_curve(levels, loss, _TOO_FEW.format(len(levels)))
@@ -121,8 +121,8 @@ def _by_law(
     law: str, levels: Levels, noise: Spread | None, curves: Floats, loss: Floats
 ) -> Reading:
     x, weights = np.log(levels.data), _weights(levels, noise)
-    fitted = laws.fit(law, x, curves[:, 0], weights)
-    redrawn = laws.refit(fitted, x, curves[:, 1:], weights)
+    fitted = fit_curve(law, x, curves[:, 0], weights)
+    redrawn = refit_curves(fitted, x, curves[:, 1:], weights)
     free = fitted.log_data(loss[:, :1])[:, 0]
     point = _inside(x, free)
     draws = _inside(x, redrawn.log_data(loss[:, 1:]))
@@ -151,14 +151,14 @@ def _inside(x: Floats, places: Floats) -> Floats:
 
 
 def _misfit(
-    law: str, fitted: laws.LawFit, levels: Levels, noise: Spread | None, seen: Floats
+    law: str, fitted: CurveFit, levels: Levels, noise: Spread | None, seen: Floats
 ) -> tuple[str, ...]:
     residual = fitted.log_loss(np.log(levels.data))[:, 0] - seen
     worst = f"by up to {100 * np.abs(np.expm1(residual)).max():.2g} %"
     if noise is None or not noise.sd.all():
         return (f"the {law} law misses the base levels {worst}",)
     squares = float((levels.runs * (residual / noise.sd) ** 2).sum())
-    freedom = len(levels) - laws.PARAMETERS[law]
+    freedom = len(levels) - fitted.phi.shape[1]
     if chi2.sf(squares, freedom) > _MISFIT:
         return ()
     return (

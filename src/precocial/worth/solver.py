@@ -1,4 +1,4 @@
-"""One solver for every fit of this room: batched, robust, with analytic Jacobians.
+"""One solver for every fit of a law: batched, robust, with analytic Jacobians.
 
 Minimises for each of P problems at once
 

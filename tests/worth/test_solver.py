@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from precocial.errors import FitError
-from precocial.transfer.solver import Problem, minimise, polish
+from precocial.worth.solver import Problem, minimise, polish
 
 T = np.linspace(0, 3, 30)
 TRUE = np.array([0.4, -0.7, 0.2])
@@ -68,7 +68,7 @@ def test_a_batch_is_one_by_one() -> None:
 def test_pieces_of_a_large_batch_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
     target = np.stack([noisy(seed) for seed in range(5)])
     whole = minimise(problem(target=target), starts())
-    monkeypatch.setattr("precocial.transfer.solver._CHUNK", 2 * len(T) * 3)
+    monkeypatch.setattr("precocial.worth.solver._CHUNK", 2 * len(T) * 3)
     pieces = minimise(problem(target=target), starts())
     np.testing.assert_allclose(pieces.theta, whole.theta, atol=1e-9)
 
