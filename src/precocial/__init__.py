@@ -9,7 +9,18 @@ import importlib
 from types import ModuleType
 
 __version__ = "0.1.0"
-_ROOMS = ("errors", "io", "worth", "runs", "lm", "transfer", "report", "testing")
+_ROOMS = (
+    "errors",
+    "io",
+    "worth",
+    "choice",
+    "runs",
+    "lm",
+    "transfer",
+    "preferences",
+    "report",
+    "testing",
+)
 __all__ = ["__version__", *_ROOMS]  # noqa: PLE0604
 
 

@@ -1,0 +1,17 @@
+"""From scores to choices: one family of pure functions, and one likelihood for every feedback."""
+
+from __future__ import annotations
+
+from precocial.choice.feedback import Choice, log_likelihood
+from precocial.choice.rules import boltzmann, epsilon_greedy, greedy, nth_best, satisfice, stick
+
+__all__ = [
+    "Choice",
+    "boltzmann",
+    "epsilon_greedy",
+    "greedy",
+    "log_likelihood",
+    "nth_best",
+    "satisfice",
+    "stick",
+]
