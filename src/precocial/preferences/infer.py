@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, xlogy
 
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.planners import Planner, Plans
+from precocial.preferences.planners import Negated, Planner, Plans
 from precocial.preferences.rewards import Rewards
 from precocial.preferences.values import solve
 
@@ -115,8 +115,7 @@ class Posterior:
     @property
     def entropy_bits(self) -> float:
         """What is not decided, in bits."""
-        p = self.probability[self.probability > 0]
-        return float(-(p * np.log2(p)).sum())
+        return entropy_bits(self.probability)
 
     def mean_reward(self) -> Floats:
         """E[R(s, a)], (S, A)."""
@@ -194,6 +193,11 @@ def infer(
     )  # fmt: skip
 
 
+def entropy_bits(probability: Floats) -> float:
+    """-sum p log2 p."""
+    return float(-xlogy(probability, probability).sum() / np.log(2))
+
+
 def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:
     """(H,) sum of n(s, a) log pi(a|s) over what was done; -inf where a policy never does it."""
     seen = counts > 0
@@ -209,10 +213,14 @@ def _blocks(
         R = rewards.block(low, low + BLOCK)
         values: dict[object, Floats] = {}
         for row, planner in enumerate(planners):
-            if isinstance(planner, Planner):
-                if planner.backup not in values:
-                    values[planner.backup] = solve(mdp, R, planner.backup).Q
-                policies = planner.rule(values[planner.backup])
+            core, sign = planner, 1.0
+            while isinstance(core, Negated):
+                core, sign = core.planner, -sign
+            if isinstance(core, Planner):
+                key = (core.backup, sign)
+                if key not in values:
+                    values[key] = solve(mdp, sign * R, core.backup).Q
+                policies = core.rule(values[key])
             else:
                 policies = planner.policies(mdp, R)
             yield row, low, Block(mdp=mdp, planner=planner, rewards=R, policies=policies)
