@@ -55,7 +55,7 @@ class Family:
 
 @dataclass(frozen=True, kw_only=True)
 class StateValue:
-    """What arriving at a state is worth beside the first visited one, among the rewards listed."""
+    """Mean reward of the moves that lead to a state, beside the first visited one's."""
 
     state: str
     visits: int

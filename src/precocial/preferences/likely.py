@@ -53,7 +53,7 @@ def likely_pairs(posterior: Posterior) -> LikelyPairs:
 
 
 def state_values(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list[StateValue]:
-    """What arriving at a state is worth beside the first one visited, in units of the rewards."""
+    """Mean reward of the moves that lead to a state, beside that of the first one visited."""
     counts, weight = demos.counts(mdp), posterior.reward_probability
     into = np.einsum("sa,sat->t", np.where(mdp.terminal[:, None], 0.0, 1.0), mdp.dense)
     mean = np.einsum("fsa,sat->ft", posterior.rewards.features, mdp.dense) / np.maximum(into, 1e-12)

@@ -134,7 +134,7 @@ def ambiguity(record: AuditRecord) -> Section:
          "worth less": r.less_than_first}
         for r in record.values
     ], title="By state")  # fmt: skip
-    what = "95 % intervals of what arriving at a state is worth, over the posterior."
+    what = "95 % intervals, over the posterior, of the mean reward of the moves that lead to a state."
     drawn = svg(
         lambda figure: pictures.value_intervals(figure, rows), what,
         width=7, height=1.2 + 0.25 * len(rows),
@@ -151,7 +151,8 @@ def regret(record: AuditRecord) -> Section:
     found, now = record.regret, record.split[0].expected_regret
     rows = [
         {"what is unknown": row.ignorance, "expected regret": row.expected_regret,
-         "so it is worth": None if row is record.split[0] else now - row.expected_regret}
+         "so knowing it is worth": None if row is record.split[0]
+         else max(round(now - row.expected_regret, 9), 0.0)}
         for row in record.split
     ]  # fmt: skip
     policy = [
