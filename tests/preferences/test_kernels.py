@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, FitError
+from precocial.preferences.blocks import solve_blocks
 from precocial.preferences.kernels import LANES
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.values import Backup, solve, solve_reference
@@ -183,10 +184,10 @@ def test_values_that_overflow_are_refused(engine: str) -> None:
         solve(mdp, np.full((1, 12, 3), 1e308), tolerance=1e300, engine=engine)
 
 
-def test_engines_and_devices_that_do_not_exist_are_refused() -> None:
+def test_a_device_that_does_not_exist_is_refused() -> None:
+    pytest.importorskip("torch")
     mdp = world(0)
     with pytest.raises(ConfigError, match="torch cannot use the device 'abacus'"):
-        pytest.importorskip("torch")
         solve(mdp, rewards(0, mdp, 1), engine="torch", device="abacus")
 
 
@@ -198,11 +199,9 @@ def test_an_unknown_engine_is_refused() -> None:
 
 
 def test_a_limit_of_sweeps_is_kept() -> None:
-    from precocial.preferences.kernels import solve_lanes
-
     mdp = world(7, discount=0.999, ends=0)
     R, leaf = rewards(7, mdp, 2), np.zeros((2, 12))
-    _, residual, sweeps = solve_lanes(mdp, R, leaf, Backup(), 1e-9, 20)
+    _, residual, sweeps = solve_blocks(mdp, R, leaf, Backup(), 1e-9, 20)
     assert (residual > 1e-9).all()
     assert (sweeps <= 20 + 8).all()
     _, _, wanted = solve_reference(mdp, R, leaf, Backup(), 1e-9, 20)

@@ -168,9 +168,9 @@ def _sweeper(engine: Engine, mdp: TabularMDP, R: Floats, how: Backup, device: st
     work = R.size * mdp.successors.shape[2] * (how.steps or TYPICAL_SWEEPS)
     work *= how.delays + 1 if how.steps is not None else 1
     if engine == "numba" or (engine == "auto" and work > WORTH_COMPILING):
-        from precocial.preferences.kernels import solve_lanes
+        from precocial.preferences.blocks import solve_blocks
 
-        return solve_lanes
+        return solve_blocks
     return solve_reference
 
 
