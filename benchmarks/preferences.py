@@ -37,7 +37,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from benchmarks.public_tables import ROOT
 from benchmarks.transfer import row
 from precocial.preferences import Backup, TabularMDP, solve
-from precocial.preferences.blocks import Block
+from precocial.preferences.blocks import Block, aligned
 from precocial.preferences.kernels import LANES, compiled, fill, load, store
 from precocial.runs import stream
 
@@ -162,9 +162,9 @@ def read(numbers, times, total):  # type: ignore[no-untyped-def]
 
 def l2_bandwidth() -> float:
     """Bytes a second that one core reads from its L2 cache."""
-    total, fastest = np.zeros(LANES, dtype=np.float32), 0.0
+    total, fastest = aligned(LANES, np.float32), 0.0
     for size in L2_BYTES:
-        numbers = np.ones(size // 4, dtype=np.float32)
+        numbers = aligned(size // 4, np.float32)
         times = 2**29 // size
         read(numbers, 1, total)
         _, cpu = best(lambda: read(numbers, times, total))  # noqa: B023

@@ -170,70 +170,59 @@ for _function, _emit in (
     _arithmetic(_function, _emit)
 
 
-def floats(vector):
-    """Terms of the exponential's series, of the logarithm's, bits of the mantissa, its integer."""
+def format_of(vector):
+    """Bits of the mantissa, the integer of that size, terms of the power's and logarithm's series
+    (each the first to leave an error below the rounding), and the smallest exponent."""
     if isinstance(vector.element, ir.FloatType):
-        return 6, 5, 23, ir.VectorType(ir.IntType(32), LANES)
-    return 12, 10, 52, ir.VectorType(ir.IntType(64), LANES)
+        return 23, ir.VectorType(ir.IntType(32), LANES), 6, 5, -126.0
+    return 52, ir.VectorType(ir.IntType(64), LANES), 12, 10, -1022.0
 
 
 @intrinsic
-def exponential(typing_context, lanes):
-    """exp(x): 2^n times the Taylor series on |f| <= log(2)/2, f = x - n log 2. Numbers below
-    the smallest normal one are taken to be it."""
+def power_of_two(typing_context, lanes):
+    """2^x for x <= 0: 2^n times the Taylor series on |f| <= 1/2, f = x - n. What lies below the
+    smallest normal number is taken to be that."""
 
     def code(context, builder, signature, values):
         vector = vector_of(lanes.scalar)
-        terms, _, mantissa, integer = floats(vector)
-        lowest = -87.0 if mantissa == 23 else -708.0
-        highest = -lowest
-
-        def value(x):
-            return constant(vector, x)
-
-        x = values[0]
-        for bound, sign in ((lowest, ">"), (highest, "<")):
-            inside = builder.fcmp_ordered(sign, x, value(bound))
-            x = builder.select(inside, x, value(bound))
-        n = called(builder, "rint", builder.fmul(x, value(1 / math.log(2))))
-        # log 2 in two parts, the first short enough for n times it to be exact
-        high = math.ldexp(round(math.ldexp(math.log(2), 15 if mantissa == 23 else 40)),
-                          -15 if mantissa == 23 else -40)  # fmt: skip
-        f = called(builder, "fmuladd", n, value(-high), x)
-        f = called(builder, "fmuladd", n, value(high - math.log(2)), f)
-        total = value(1 / math.factorial(terms))
-        for power in range(terms - 1, -1, -1):
-            total = called(builder, "fmuladd", total, f, value(1 / math.factorial(power)))
-        shift = constant(integer, mantissa)
-        raised = builder.shl(builder.fptosi(n, integer), shift)
-        bits = builder.add(builder.bitcast(total, integer), raised)
-        return builder.bitcast(bits, vector)
+        mantissa, integer, terms, _, lowest = format_of(vector)
+        inside = builder.fcmp_ordered(">", values[0], constant(vector, lowest))
+        x = builder.select(inside, values[0], constant(vector, lowest))
+        # a number so large that its last bit is 1: adding it rounds x, and leaves n in the bits
+        large = constant(vector, 1.5 * 2.0**mantissa)
+        rounded = builder.fadd(x, large)
+        f = builder.fsub(x, builder.fsub(rounded, large))
+        total = constant(vector, math.log(2) ** terms / math.factorial(terms))
+        for k in range(terms - 1, -1, -1):
+            term = constant(vector, math.log(2) ** k / math.factorial(k))
+            total = called(builder, "fmuladd", total, f, term)
+        exponent = builder.shl(builder.bitcast(rounded, integer), constant(integer, mantissa))
+        return builder.bitcast(builder.add(builder.bitcast(total, integer), exponent), vector)
 
     return lanes(lanes), code
 
 
 @intrinsic
-def logarithm(typing_context, lanes):
-    """log(x) of normal x > 0: n log 2 + 2 artanh(z), z = (f-1)/(f+1), x = 2^n f, f in [.7, 1.4]."""
+def logarithm_of_two(typing_context, lanes):
+    """log2(x) of normal x > 0: n + (2 / log 2) artanh(z), z = (f-1)/(f+1), x = 2^n f with f in
+    [0.7, 1.4]."""
 
     def code(context, builder, signature, values):
         vector = vector_of(lanes.scalar)
-        _, terms, mantissa, integer = floats(vector)
-        view = np.float32(math.sqrt(0.5)).view(np.int32) if mantissa == 23 else None
-        start = int(np.float64(math.sqrt(0.5)).view(np.int64) if view is None else view)
-        bits = builder.bitcast(values[0], integer)
-        shift = constant(integer, mantissa)
-        n = builder.ashr(builder.sub(bits, constant(integer, start)), shift)
+        mantissa, integer, _, terms, _ = format_of(vector)
+        real, whole = (np.float32, np.int32) if mantissa == 23 else (np.float64, np.int64)
+        start = constant(integer, int(real(math.sqrt(0.5)).view(whole)))
+        bits, shift = builder.bitcast(values[0], integer), constant(integer, mantissa)
+        n = builder.ashr(builder.sub(bits, start), shift)
         f = builder.bitcast(builder.sub(bits, builder.shl(n, shift)), vector)
         one = constant(vector, 1.0)
         z = builder.fdiv(builder.fsub(f, one), builder.fadd(f, one))
         square = builder.fmul(z, z)
-        total = constant(vector, 2 / (2 * terms - 1))
+        total = constant(vector, 2 / math.log(2) / (2 * terms - 1))
         for odd in range(2 * terms - 3, 0, -2):
-            total = called(builder, "fmuladd", total, square, constant(vector, 2 / odd))
-        power = builder.sitofp(n, vector)
-        scaled = builder.fmul(power, constant(vector, math.log(2)))
-        return called(builder, "fmuladd", total, z, scaled)
+            term = constant(vector, 2 / math.log(2) / odd)
+            total = called(builder, "fmuladd", total, square, term)
+        return called(builder, "fmuladd", total, z, builder.sitofp(n, vector))
 
     return lanes(lanes), code
 
@@ -281,17 +270,17 @@ def action_value(s, a, later, paid, before, R, successors, P, tilt, side):
 
 @inlined
 def log_mean_exp(Q, first, actions, top, beta):
-    """(1/beta) log mean_a exp(beta Q)."""
+    """log2 of the mean of 2^(beta Q), over beta."""
     total = fill(Q, Q.dtype.type(0))
     for a in range(actions):
-        total = total + exponential(fill(Q, beta) * (load(Q, first + a * LANES) - top))
+        total = total + power_of_two(fill(Q, beta) * (load(Q, first + a * LANES) - top))
     mean = fill(Q, Q.dtype.type(1) / Q.dtype.type(actions)) * total
-    return fused(Q.dtype.type(1) / beta, logarithm(mean), top)
+    return fused(Q.dtype.type(1) / beta, logarithm_of_two(mean), top)
 
 
 @inlined
 def choose(Q, first, actions, top, kind, beta, chosen):
-    """What will be done, unnormalised: exp(beta Q), or the first action that ties with the best,
+    """What will be done, unnormalised: 2^(beta Q), or the first action that ties with the best,
     into chosen[a]."""
     none, free = fill(Q, Q.dtype.type(0)), fill(Q, Q.dtype.type(1))
     size = none
@@ -305,7 +294,7 @@ def choose(Q, first, actions, top, kind, beta, chosen):
             picked = where_larger(least, q, none, free)
             free = free - picked
         else:
-            picked = exponential(fill(Q, beta) * (q - top))
+            picked = power_of_two(fill(Q, beta) * (q - top))
         store(chosen, a * LANES, picked)
 
 
