@@ -22,7 +22,7 @@ Shape letters: B problems, T steps, S states, A actions, F features.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
 
@@ -115,6 +115,14 @@ class _World:
     terminal: NDArray[np.bool_]
     discount: float
     start: Floats
+    kept: list[tuple[Floats, Floats]] = field(default_factory=list)
+
+    def room(self, T: int, A: int, S: int, lanes: int) -> tuple[Floats, Floats]:
+        """V[t, s, l] and pi[t, a, s, l] to be filled: the same memory for block after block,
+        because asking the system for it anew costs as much as the sweeps."""
+        if not self.kept or self.kept[0][1].shape != (T, A, S, lanes):
+            self.kept[:] = [(np.empty((T + 1, S, lanes)), np.empty((T, A, S, lanes)))]
+        return self.kept[0]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,8 +149,8 @@ def soft_plan(
     for low, high in _blocks(len(R)):
         lanes = _lanes(R[low:high])
         solved = _solve(world, lanes, horizon, beta, None)
-        policies.append(np.moveaxis(solved.pi, (-1, -3), (0, -1)))
-        values.append(solved.V.T)
+        policies.append(np.moveaxis(solved.pi, (-1, -3), (0, -1)).copy())
+        values.append(solved.V.T.copy())
         visits.append(_from_lanes(_visits(world, solved, _start(world, lanes.shape[-1]))))
         worst = max(worst, solved.residual)
     return SoftPlan(
@@ -396,7 +404,7 @@ def _solve(
     A, S, lanes = R.shape
     first = (world.successors, world.weight, world.terminal, R, beta)
     if horizon is not None:
-        V, pi = np.empty((horizon + 1, S, lanes)), np.empty((horizon, A, S, lanes))
+        V, pi = world.room(horizon, A, S, lanes)
         world.kernels.backward(*first, V, pi)
         return _Solved(pi=pi, V=V[0], residual=0.0)
     V = np.zeros((S, lanes)) if near is None else near.copy()
