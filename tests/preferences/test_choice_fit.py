@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -148,13 +149,11 @@ def test_what_no_behaviour_decides(kind: str, name: str) -> None:
     assert bias.advice_differs > 0.1
     assert sign.advice_differs > 0.95
     assert scale.advice_differs == 0
+
     # The gap is measured: a planner whose bias is another shows one.
-    other = lambda columns, *theta, as_bias=False: (
-        (1 - 0.5 * as_bias)
-        * model.advantage(  # noqa: E731
-            columns, *theta
-        )
-    )
+    def other(columns: Any, *theta: Any, as_bias: bool = False) -> Any:
+        return (1 - 0.5 * as_bias) * model.advantage(columns, *theta)
+
     wrong = choice_fit._fit(data, replace(model, advantage=other), 0.25, 0.95, 0)
     assert wrong.undecided[0].gap_nats > 0.1
 
