@@ -137,7 +137,7 @@ class Interpreter:
             case "table":
                 return np.asarray(np.eye(A)[list(args[0])])
             case "always":
-                return np.eye(A)[np.full(S, args[0])]
+                return np.asarray(np.eye(A)[np.full(S, args[0])])
             case _:
                 pi = np.array(args[0], dtype=np.float64).reshape(S, A)
                 if pi.min() < 0 or np.abs(pi.sum(axis=1) - 1).max() > 1e-9:
