@@ -17,8 +17,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from scipy.special import logsumexp
-from scipy.stats import chi2, multivariate_t, norm, qmc
+from scipy.special import gammaln, logsumexp
+from scipy.stats import chi2, norm, qmc
 
 from precocial.choice import Choice
 from precocial.errors import ConfigError, FitError
@@ -281,13 +281,20 @@ def _integrated(
         wide = np.sqrt(DEGREES / chi2.ppf(u[:, T], DEGREES))[:, None]
         parts.append(mode.theta + wide * norm.ppf(u[:, :T]) @ np.linalg.cholesky(mode.covariance).T)
     theta = np.concatenate(parts)
-    density = [
-        multivariate_t(mode.theta, mode.covariance, df=DEGREES).logpdf(theta) for mode in used
-    ]
-    log_q = logsumexp(np.reshape(density, (len(used), -1)), axis=0) - np.log(len(used))
+    density = [_log_t(theta, mode) for mode in used]
+    log_q = logsumexp(density, axis=0) - np.log(len(used))
     shares = np.array_split(theta, -(-len(theta) // PART))
     target = np.concatenate([model.log_likelihood(part) for part in shares])
     return theta, target + model.log_prior(theta) - log_q - np.log(len(theta))
+
+
+def _log_t(theta: Floats, mode: Mode) -> Floats:
+    """(N,) log density of the t distribution laid on a mode."""
+    T, root = theta.shape[1], np.linalg.cholesky(mode.covariance)
+    far = (np.linalg.solve(root, (theta - mode.theta).T) ** 2).sum(axis=0)
+    constant = gammaln((DEGREES + T) / 2) - gammaln(DEGREES / 2)
+    constant -= 0.5 * T * np.log(DEGREES * np.pi) + np.log(np.diag(root)).sum()
+    return np.asarray(constant - 0.5 * (DEGREES + T) * np.log1p(far / DEGREES))
 
 
 def _log_factors(model: SoftModel, theta: Floats, assume: Sequence[Assumption]) -> Floats:

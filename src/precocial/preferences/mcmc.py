@@ -41,6 +41,8 @@ MAX_R_HAT, MIN_EFFECTIVE = 1.01, 400.0
 NEGLIGIBLE = 0.01
 """Planners with less mass are not judged: their indicators have few draws whatever the chain."""
 MAX_START_DRAWS = 1000
+MAX_SEEN = 1_000_000
+"""Pairs whose numbers are kept at a time, about 200 MB."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -269,6 +271,8 @@ class _Target:
         """Log likelihood and the rest, (n,) each."""
         told, width = states.tobytes(), states.itemsize * states.shape[1]
         keys = [told[i : i + width] for i in range(0, len(told), width)]
+        if len(self.seen) > MAX_SEEN:
+            self.seen.clear()
         new = {key: i for i, key in enumerate(keys) if key not in self.seen}
         if new:
             rows = states[list(new.values())]
@@ -359,7 +363,7 @@ class _Walk:
         stepped = states[rows, column] + 2 * rng.integers(2, size=n) - 1
         anywhere = (rng.random(n) * size).astype(np.int64)
         wanted = np.where(move == 0, stepped, anywhere)
-        possible = (wanted >= 0) & (wanted < size)
+        possible = np.asarray((wanted >= 0) & (wanted < size))
         out = states.copy()
         moves = possible & (move < 3)
         out[rows[moves], column[moves]] = wanted[moves]
@@ -369,7 +373,7 @@ class _Walk:
                 [self.opposite[states[flip, 0]],
                  *(row[states[flip, 1 + f]] for f, row in enumerate(self.mirror))], axis=1,
             )  # fmt: skip
-            exists = (turned >= 0).all(axis=1)
+            exists = np.asarray(turned.min(axis=1) >= 0)
             out[flip] = np.where(exists[:, None], turned, states[flip])
             possible[flip] = exists
         return out, possible
@@ -443,7 +447,8 @@ def _mirrored(values: Floats) -> Ints:
 def _judged(
     target: _Target, planner: Ints, place: Ints, log_joint: Floats
 ) -> tuple[dict[str, float], dict[str, float]]:
-    quantities = {"log joint": log_joint}
+    # Planners are solved to 1e-8: what differs by less is rounding, not mixing.
+    quantities = {"log joint": np.round(log_joint, 6)}
     for f, values in enumerate(target.values):
         quantities[f"w{f}"] = values[place[:, :, f]]
     for p, name in enumerate(one.name for one in target.planners):

@@ -35,7 +35,10 @@ Floats = NDArray[np.float64]
 FREE = ("beta", "hyperbolic", "discount")
 NEWTON_STEPS = 200
 RESIDUAL = 1e-13
-"""Newton stops at a change below this share of the largest value (ours: rounding is near 1e-15)."""
+"""V is a fixed point if a sweep moves it by less than this share of its size (ours; rounding is
+near 1e-15)."""
+LARGEST = 1e12
+"""beta * R beyond this leaves no digits of the differences between actions (ours)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,9 +80,10 @@ class Soft:
             )
         backup = planner.backup
         return cls(
-            sign=1.0, beta=np.full(1, backup.beta), sharpness=np.full(1, planner.rule.parameter),
-            hyperbolic=np.full(1, backup.hyperbolic), discount=np.full(1, mdp.discount),
-            delays=backup.delays,
+            sign=1.0, beta=np.full(1, float(backup.beta)),
+            sharpness=np.full(1, float(planner.rule.parameter)),
+            hyperbolic=np.full(1, float(backup.hyperbolic)),
+            discount=np.full(1, float(mdp.discount)), delays=backup.delays,
         )  # fmt: skip
 
 
@@ -126,12 +130,14 @@ def _fixed_point(P: Floats, R: Floats, gamma: Floats, beta: Floats) -> Floats:
     """(n, S) V = soft max of R + gamma P V."""
     V = np.zeros(R.shape[:2])
     eye = np.eye(R.shape[1])
-    for _ in range(NEWTON_STEPS):
+    sane = np.isfinite(R).all() and np.abs(R).max() < LARGEST / beta.max()
+    for _ in range(NEWTON_STEPS if sane else 0):
         Q = R + gamma * _mean_after(P, V)
         flow = np.einsum("nsa,sat->nst", softmax(beta * Q, axis=-1), P, optimize=True)
-        step = np.linalg.solve(eye - gamma * flow, (_soft_max(Q, beta) - V)[..., None])[..., 0]
-        V = V + step
-        if np.abs(step).max() <= RESIDUAL * max(1.0, np.abs(V).max()):
+        off = _soft_max(Q, beta) - V
+        done = np.abs(off).max() <= RESIDUAL * max(1.0, np.abs(V).max())
+        V = V + np.linalg.solve(eye - gamma * flow, off[..., None])[..., 0]
+        if done:
             return V
     raise FitError(
         f"the soft values reached no fixed point in {NEWTON_STEPS} Newton steps: the rewards or "
