@@ -1,0 +1,505 @@
+"""Changing one part of a policy and seeing what it does: the evidence behind every verdict."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from precocial.preferences.inside_places import Place, changed, is_scalar, is_truth, leaves
+from precocial.preferences.inside_runs import Change, Log, Mapped, Part, Pick, Run, SiteKey, Subject
+from precocial.runs.streams import stream
+
+Scores = dict[int, float]
+"""By action."""
+FOLLOWED = 0.95
+"""Ours: a policy follows a part if it does in this share of the trials. Ties and the edges of
+floating point cost a few; a policy that follows nothing reaches 1/A by chance."""
+MIN_TRIALS = 16
+"""Ours: with two actions, chance follows 16 trials in a row once in 65,536."""
+TARGET_TRIALS = 48
+BUMPS = (10.0, 1000.0)
+"""Ours, in ranges of the part: large enough to outweigh the other parts of a sum, and a second
+size for when they are larger, or the first overflows."""
+MAX_LEAVES_PROBED = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartEffect:
+    """What a part does to the action.
+
+    Attributes:
+        mapped: how its values belong to actions.
+        flips: share of states whose action changes when it is negated.
+        frozen: share that changes when it says one thing always.
+        best, worst: share of trials with random values in which the policy takes the action of the
+            largest, the smallest.
+        place: the place (1 is best) that is taken most often, with its share.
+        raised, lowered: share of trials in which the action whose value is raised, lowered, wins.
+        trials: (random, bumps).
+    """
+
+    part: Part
+    mapped: Mapped
+    flips: float = 0.0
+    frozen: float = 0.0
+    best: float = 0.0
+    worst: float = 0.0
+    place: tuple[int, float] = (0, 0.0)
+    raised: float = 0.0
+    lowered: float = 0.0
+    trials: tuple[int, int] = (0, 0)
+
+    @property
+    def sense(self) -> int:
+        """+1 if the policy goes to where the part is large, -1 to where it is small, else 0."""
+        if self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED:
+            return 1 if self.best >= self.worst else -1
+        if self.trials[1] >= MIN_TRIALS and max(self.raised, self.lowered) >= FOLLOWED:
+            return 1 if self.raised >= self.lowered else -1
+        return 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it alone decides."""
+        return self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteEffect:
+    """What a call that selects does: `followed` is the share of trials in which the policy takes
+    the candidate that the call is made to return; `sense` is read off the values it compared."""
+
+    key: SiteKey
+    how: str
+    sense: int
+    followed: float
+    trials: int
+    truths: bool
+    """it compared only true and false"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LookupEffect:
+    """What the entries of a table of actions do: `follows` is the share of states that take what
+    their own entry is changed to, and that no other entry moves."""
+
+    part: Part
+    follows: float
+    states: int
+
+
+# ---------------------------------------------------------------- values by action
+
+
+def map_part(subject: Subject, base: Run, part: Part) -> Mapped:
+    """How the values of a function belong to actions."""
+    logs = [log.calls[part] for log in base.logs if part in log.calls]
+    values = [call.value for calls in logs for call in calls]
+    if not values:
+        return Mapped("none")
+    if all(_is_vector(subject, value) for value in values):
+        return Mapped("vector")
+    if not all(is_scalar(value) for value in values):
+        return Mapped("none")
+    found: list[tuple[int, str]] = []
+    for slot in logs[0][0].slots:
+        numbers = [[subject.number(c.slots.get(slot)) for c in calls] for calls in logs]
+        kinds = [set(row) for row in numbers]
+        if all(None not in kind for kind in kinds) and max(map(len, kinds)) > 1:
+            found.append((sum(map(len, kinds)), slot))
+    if found:
+        return Mapped("slot", max(found, key=lambda pair: pair[0])[1])
+    A = len(subject.actions)
+    if len(logs) == len(base.logs) and all(len(calls) == A for calls in logs):
+        return Mapped("order")
+    return Mapped("none")
+
+
+def _is_vector(subject: Subject, value: Any) -> bool:
+    if isinstance(value, dict):
+        known = all(subject.number(key) is not None for key in value)
+        return len(value) > 1 and known and all(map(is_scalar, value.values()))
+    if isinstance(value, np.ndarray):
+        return value.shape == (len(subject.actions),) and value.dtype.kind in "iuf"
+    fits = isinstance(value, list | tuple) and len(value) == len(subject.actions)
+    return fits and all(map(is_scalar, value))
+
+
+def scores_of(subject: Subject, log: Log, part: Part, mapped: Mapped) -> Scores:
+    """What a function said of each action; empty if it contradicts itself."""
+    calls, found = log.calls.get(part, []), {}
+    if mapped.how == "vector":
+        value = calls[-1].value if calls else {}
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, score in items:
+            number = subject.number(key) if isinstance(value, dict) else key
+            if number is not None:
+                found[number] = float(score)
+        return found
+    for turn, call in enumerate(calls):
+        number = turn if mapped.how == "order" else subject.number(call.slots.get(mapped.slot))
+        if number is None or not is_scalar(call.value):
+            continue
+        if found.get(number, call.value) != call.value:
+            return {}
+        found[number] = float(call.value)
+    return found
+
+
+def state_parts(state: Any) -> dict[str, Any]:
+    """The inputs of a state by name: fields, keys, or places."""
+    if isinstance(state, dict):
+        return {str(key): value for key, value in state.items()}
+    if hasattr(state, "_fields"):
+        return {name: getattr(state, name) for name in state._fields}
+    if isinstance(state, list | tuple) or (isinstance(state, np.ndarray) and state.ndim == 1):
+        return {f"[{place}]": value for place, value in enumerate(state)} if len(state) < 33 else {}
+    if hasattr(state, "__dataclass_fields__"):
+        return {name: getattr(state, name) for name in state.__dataclass_fields__}
+    return dict(vars(state)) if hasattr(state, "__dict__") else {}
+
+
+def _matches(state: Any, key: Any) -> bool:
+    return same_key(state, key) or any(same_key(part, key) for part in state_parts(state).values())
+
+
+def same_key(one: Any, two: Any) -> bool:
+    """Equality of a state's part and a key of a table."""
+    try:
+        return bool(one == two) and is_truth(one) == is_truth(two)
+    except Exception:
+        return False
+
+
+def _flat(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    flat: list[Any] = []
+    for key in path:
+        flat.extend(key if isinstance(key, tuple) else (key,))
+    return tuple(flat)
+
+
+@dataclass(frozen=True)
+class TableMap:
+    """Which place of a table's keys is the action."""
+
+    subject: Subject
+    place: int
+
+    def action(self, path: tuple[Any, ...]) -> int | None:
+        """The action that a leaf belongs to."""
+        flat = _flat(path)
+        if self.place >= len(flat):
+            return None
+        number = self.subject.number(flat[self.place])
+        if number is None and is_scalar(flat[self.place]):
+            in_range = 0 <= flat[self.place] < len(self.subject.actions)
+            return int(flat[self.place]) if in_range else None
+        return number
+
+    def scores(self, table: list[tuple[tuple[Any, ...], Any]], state: Any) -> Scores:
+        """What the table says of each action in a state; empty if that is ambiguous."""
+        found: Scores = {}
+        for path, value in table:
+            flat, number = _flat(path), self.action(path)
+            others = flat[: self.place] + flat[self.place + 1 :]
+            if number is None or not _indexed(state, others):
+                continue
+            if number in found:
+                return {}
+            found[number] = float(value)
+        return found
+
+
+def _indexed(state: Any, keys: tuple[Any, ...]) -> bool:
+    if len(keys) == 1 and same_key(state, keys[0]):
+        return True
+    parts = tuple(state_parts(state).values())
+    if len(keys) == len(parts):
+        return all(same_key(part, key) for part, key in zip(parts, keys, strict=True))
+    return all(_matches(state, key) for key in keys)
+
+
+# ---------------------------------------------------------------- parts
+
+
+def probe_part(subject: Subject, base: Run, part: Part, seed: int) -> PartEffect:
+    """Negate, freeze, randomise and bump one function or table."""
+    if part.kind == "table":
+        return _probe_table(subject, base, part, seed)
+    mapped = map_part(subject, base, part)
+    values = [v for log in base.logs for c in log.calls.get(part, []) for v in _numbers(c.value)]
+    if not values:
+        return PartEffect(part=part, mapped=mapped)
+
+    def run(change: Change) -> Run:
+        return subject.run(changes={part: (mapped, change)})
+
+    def scores(done: Run) -> list[Scores]:
+        return [scores_of(subject, log, part, mapped) for log in done.logs]
+
+    return _probe(subject, base, part, mapped, values, run, scores, seed)
+
+
+def _numbers(value: Any) -> list[float]:
+    if is_scalar(value):
+        return [float(value)]
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
+        return [float(v) for v in value.ravel()]
+    if isinstance(value, list | tuple) and all(map(is_scalar, value)):
+        return [float(v) for v in value]
+    return []
+
+
+def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffect:
+    table = leaves(part.value)
+    values = [float(value) for _, value in table if is_scalar(value)]
+    none = PartEffect(part=part, mapped=Mapped("none"))
+    if len(values) < len(table) or len(values) > MAX_LEAVES_PROBED * 8:
+        return none
+    best = none
+    for place in range(len(_flat(table[0][0]))):
+        where = TableMap(subject, place)
+        if len({where.action(path) for path, _ in table} - {None}) < 2:
+            continue
+        mapped, last = Mapped("table", str(place)), [part.value]
+
+        def run(change: Change, where: TableMap = where, last: list[Any] = last) -> Run:
+            last[0] = changed(part.value, lambda path, value: change(where.action(path), value))
+            return subject.run(values=dict.fromkeys(part.places, last[0]))
+
+        def scores(
+            done: Run, where: TableMap = where, last: list[Any] = last
+        ) -> list[Scores]:
+            now = leaves(last[0])
+            return [where.scores(now, state) for state in subject.states]
+
+        effect = _probe(subject, base, part, mapped, values, run, scores, seed)
+        if _strength(effect) > _strength(best):
+            best = effect
+    return best
+
+
+def _strength(effect: PartEffect) -> tuple[bool, float, float]:
+    return (
+        effect.sense != 0,
+        max(effect.best, effect.worst, effect.raised, effect.lowered),
+        effect.flips,
+    )
+
+
+def _probe(
+    subject: Subject,
+    base: Run,
+    part: Part,
+    mapped: Mapped,
+    values: Sequence[float],
+    run: Callable[[Change], Run],
+    scores: Callable[[Run], list[Scores]],
+    seed: int,
+) -> PartEffect:
+    low, high = min(values), max(values)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        finite = [value for value in values if np.isfinite(value)] or [0.0]
+        low, high = min(finite), max(finite)
+    if high == low:
+        low, high = low - 1.0, high + 1.0
+    negated = run(lambda action, value: -value)
+    frozen = run(lambda action, value: (low + high) / 2)
+    flips = flip_share(base, negated)
+    if mapped.how == "none":
+        return PartEffect(part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen))
+    rng = stream(seed, "preferences", "inside", part.label)
+    places: list[tuple[int, int]] = []
+    draws = max(2, -(-TARGET_TRIALS // len(subject.states)))
+    for _ in range(draws):
+        done = run(lambda action, value: float(rng.uniform(low, high)))
+        for action, said in zip(done.actions, scores(done), strict=True):
+            if len(set(said.values())) > 1:
+                places.append(_place(said, action))
+    rank = [place for place, _ in places]
+    usual = max(set(rank), key=rank.count) if rank else 0
+    raised, lowered, bumps = _bump(subject, run, scores, high - low)
+    total = max(len(rank), 1)
+    return PartEffect(
+        part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen),
+        best=rank.count(1) / total, worst=sum(p == n for p, n in places) / total,
+        place=(usual, rank.count(usual) / total), raised=raised, lowered=lowered,
+        trials=(len(rank), bumps),
+    )  # fmt: skip
+
+
+def _place(said: Scores, action: int | None) -> tuple[int, int]:
+    """(place of the action, 1 is best, 0 for none; number of candidates)."""
+    if action is None or action not in said:
+        return 0, len(said)
+    return 1 + sum(value > said[action] for value in said.values()), len(said)
+
+
+def _bump(
+    subject: Subject,
+    run: Callable[[Change], Run],
+    scores: Callable[[Run], list[Scores]],
+    width: float,
+) -> tuple[float, float, int]:
+    """Raise, then lower, one action's value in turn; the share in which that action wins."""
+    best = (0.0, 0.0, 0)
+    for size in BUMPS:
+        counts: list[list[bool]] = [[], []]
+        for sign, seen in zip((1.0, -1.0), counts, strict=True):
+            for number in range(len(subject.actions)):
+                step = sign * size * width
+                done = run(lambda a, v, n=number, d=step: v + d if a == n else v)  # type: ignore[misc]
+                for action, said in zip(done.actions, scores(done), strict=True):
+                    if number in said and len(said) > 1:
+                        seen.append(action == number)
+        up, down = (sum(seen) / max(len(seen), 1) for seen in counts)
+        best = max(best, (up, down, min(map(len, counts))), key=lambda three: max(three[:2]))
+        if max(best[:2]) >= FOLLOWED:
+            break
+    return best
+
+
+def flip_share(base: Run, done: Run) -> float:
+    """The share of states whose action is another, or none."""
+    return float(np.mean([a != b for a, b in zip(base.actions, done.actions, strict=True)]))
+
+
+# ---------------------------------------------------------------- selections
+
+
+def probe_sites(subject: Subject, base: Run) -> list[SiteEffect]:
+    """Make each call that selects return another candidate."""
+    keys = list(dict.fromkeys(key for log in base.logs for key in log.picks))
+    return [effect for key in keys if (effect := _probe_site(subject, base, key)) is not None]
+
+
+def _probe_site(subject: Subject, base: Run, key: SiteKey) -> SiteEffect | None:
+    picks = [log.picks[key][-1] if key in log.picks else None for log in base.logs]
+    widest = max((len(pick.items) for pick in picks if pick), default=0)
+    if widest < 2:
+        return None
+    runs = [subject.run(forced={key: lambda n, j=j: min(j, n - 1)}) for j in range(min(widest, 64))]  # type: ignore[misc]
+    best: SiteEffect | None = None
+    for how in _ways(subject, picks):
+        hits = []
+        for j, done in enumerate(runs):
+            for log, action in zip(done.logs, done.actions, strict=True):
+                pick = log.picks[key][-1] if key in log.picks else None
+                if pick is None or j >= len(pick.items) or _first(pick.items, j) < j:
+                    continue
+                hits.append(action is not None and action == item_action(subject, pick, j, how))
+        share = sum(hits) / max(len(hits), 1)
+        if best is None or share > best.followed:
+            best = SiteEffect(
+                key=key, how=how, sense=_site_sense(subject, base, key, how), followed=share,
+                trials=len(hits), truths=all(is_truth(v) for p in picks if p for v in p.values),
+            )  # fmt: skip
+    return best
+
+
+def _first(items: list[Any], place: int) -> int:
+    return next(i for i, item in enumerate(items) if same_key(item, items[place]) or i == place)
+
+
+def _ways(subject: Subject, picks: Sequence[Pick | None]) -> Iterator[str]:
+    yield "item"
+    yield "order"
+    sample = next((pick.items[0] for pick in picks if pick and pick.items), None)
+    if isinstance(sample, tuple | list):
+        yield from (f"part {place}" for place in range(len(sample)))
+
+
+def item_action(subject: Subject, pick: Pick, place: int, how: str) -> int | None:
+    """The action that a candidate stands for."""
+    if how == "order":
+        return place if place < len(subject.actions) else None
+    item = pick.items[place]
+    if how != "item":
+        where = int(how.split()[1])
+        if not isinstance(item, tuple | list) or where >= len(item):
+            return None
+        item = item[where]
+    return subject.number(item)
+
+
+def site_scores(subject: Subject, log: Log, key: SiteKey, how: str) -> Scores:
+    """What a selection compared, by action, where it is numbers."""
+    picks, found = log.picks.get(key, []), {}
+    for place, value in enumerate(picks[-1].values if picks else []):
+        number = item_action(subject, picks[-1], place, how)
+        first = value[0] if isinstance(value, tuple | list) and value else value
+        if number is not None and is_scalar(first):
+            found[number] = float(first)
+    return found
+
+
+def _site_sense(subject: Subject, base: Run, key: SiteKey, how: str) -> int:
+    high, low, total = 0, 0, 0
+    for log, action in zip(base.logs, base.actions, strict=True):
+        said = site_scores(subject, log, key, how)
+        if action in said and len(set(said.values())) > 1:
+            total += 1
+            high += said[action] == max(said.values())
+            low += said[action] == min(said.values())
+    if total == 0 or max(high, low) < FOLLOWED * total:
+        return 0
+    return 1 if high >= low else -1
+
+
+# ---------------------------------------------------------------- tables of actions
+
+
+def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None:
+    """Change one entry at a time. None if the table does not hold actions alone."""
+    table = leaves(part.value)
+    numbers = [subject.number(value) for _, value in table]
+    if None in numbers or len(table) < 2 or len(table) > MAX_LEAVES_PROBED:
+        return None
+    owners: list[list[int]] = [[] for _ in subject.states]
+    wrong = [False] * len(subject.states)
+    for place, (path, _) in enumerate(table):
+        other = (int(numbers[place] or 0) + 1) % len(subject.actions)
+        value = changed(
+            part.value,
+            lambda p, v, path=path, other=other: subject.actions[other] if p == path else v,  # type: ignore[misc]
+        )
+        done = subject.run(values=dict.fromkeys(part.places, value))
+        for s, state in enumerate(subject.states):
+            if done.actions[s] == base.actions[s]:
+                continue
+            owners[s].append(place)
+            keyed = _indexed(state, _flat(path)) or _indexed(state, path)
+            wrong[s] |= done.actions[s] != other or not keyed
+    # A list of actions that is indexed by their number moves all states of one action together; a
+    # table has more entries in use than there are actions.
+    used = {row[0] for row in owners if row}
+    owned = [len(row) == 1 and not bad for row, bad in zip(owners, wrong, strict=True)]
+    rest = {base.actions[s] for s, row in enumerate(owners) if not row}
+    few = len(used) <= len(set(base.actions)) and not rest
+    if few or len(used) < 2 or len(rest) > 1:
+        return LookupEffect(part=part, follows=0.0, states=len(subject.states))
+    moved = [good for good, row in zip(owned, owners, strict=True) if row]
+    return LookupEffect(part=part, follows=float(np.mean(moved)), states=len(moved))
+
+
+def find_caches(subject: Subject, base: Run) -> dict[Place, Any]:
+    """Containers that the policy fills and does as well without: a memory, not a table."""
+    found: dict[Place, Any] = {}
+    for place, after in base.data.items():
+        if not isinstance(after, dict | list | set):
+            continue
+        if not place.value:
+            continue
+        empty = copy.copy(place.value)
+        empty.clear()
+        filled = copy.copy(empty)
+        done = subject.run(values={place: filled})
+        if done.actions == base.actions and len(filled) > 0:
+            found[place] = empty
+    return found
