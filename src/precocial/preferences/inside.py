@@ -30,7 +30,7 @@ from precocial.preferences.inside_probes import (
 )
 from precocial.preferences.inside_report import Candidate, Effect, Evidence, Inside
 from precocial.preferences.inside_runs import Log, Run, Subject, list_parts
-from precocial.preferences.inside_static import read
+from precocial.preferences.inside_static import Reading, read
 from precocial.preferences.inside_verdict import (
     IRRELEVANT,
     Answer,
@@ -116,7 +116,7 @@ def look_inside(
         )  # fmt: skip
     reading = read(places.functions)
     if function.__code__ in reading.entries:
-        return _look(subject, function.__code__, given, seed)
+        return _look(subject, function.__code__, reading, given, seed)
     why = reading.unread.get(function.__code__.co_name, "its module is a library's")
     return Inside(
         verdict="unknown", actions=done, tags=given,
@@ -124,7 +124,9 @@ def look_inside(
     )  # fmt: skip
 
 
-def _look(subject: Subject, entry: types.CodeType, tags: dict[str, str], seed: int) -> Inside:
+def _look(
+    subject: Subject, entry: types.CodeType, reading: Reading, tags: dict[str, str], seed: int
+) -> Inside:
     base = subject.run()
     subject.emptied = find_caches(subject, base)
     if subject.emptied:
@@ -132,7 +134,7 @@ def _look(subject: Subject, entry: types.CodeType, tags: dict[str, str], seed: i
     parts = [part for part in subject.parts
              if part.kind == "function" or not {*part.places} & {*subject.emptied}]  # fmt: skip
     found = Findings(
-        reading=read(subject.places.functions), base=base, tags=tags, entry=entry,
+        reading=reading, base=base, tags=tags, entry=entry,
         parts=[probe_part(subject, base, part, seed) for part in parts],
         sites=probe_sites(subject, base),
         lookups=[e for part in parts if part.kind == "table"
@@ -156,9 +158,7 @@ def _scorer(subject: Subject, given: Answer) -> Callable[[Log], Scores]:
     return scores
 
 
-def _report(
-    subject: Subject, found: Findings, given: Answer, inputs: list[InputEffect]
-) -> Inside:
+def _report(subject: Subject, found: Findings, given: Answer, inputs: list[InputEffect]) -> Inside:
     verdict, reason = given.verdict, given.reason
     depends = [_depends(e, found.tags) for e in inputs if e.flips or e.moved]
     rest = other_candidates(found, given)
@@ -282,5 +282,3 @@ def _check_tags(tags: Mapping[str, str], subject: Subject) -> None:
     wrong = sorted(name for name in set(tags) - inputs if tags[name] == IRRELEVANT)
     if wrong:
         raise ConfigError(f"look_inside: only inputs can be tagged irrelevant; got {wrong}")
-
-

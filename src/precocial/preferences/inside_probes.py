@@ -184,34 +184,51 @@ def _flat(path: tuple[Any, ...]) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class TableMap:
-    """Which place of a table's keys is the action."""
+    """Which leaves of a table belong to which action, the action being one place of the keys.
 
-    subject: Subject
-    place: int
+    Attributes:
+        actions: of each path; None where it has none.
+        rows: for each state its leaves by action; none where that is ambiguous.
+    """
 
-    def action(self, path: tuple[Any, ...]) -> int | None:
-        """The action that a leaf belongs to."""
-        flat = _flat(path)
-        if self.place >= len(flat):
-            return None
-        number = self.subject.number(flat[self.place])
-        if number is None and is_scalar(flat[self.place]):
-            in_range = 0 <= flat[self.place] < len(self.subject.actions)
-            return int(flat[self.place]) if in_range else None
-        return number
+    actions: dict[tuple[Any, ...], int | None]
+    rows: tuple[dict[int, int], ...]
 
-    def scores(self, table: list[tuple[tuple[Any, ...], Any]], state: Any) -> Scores:
-        """What the table says of each action in a state; empty if that is ambiguous."""
-        found: Scores = {}
-        for path, value in table:
-            flat, number = _flat(path), self.action(path)
-            others = flat[: self.place] + flat[self.place + 1 :]
-            if number is None or not _indexed(state, others):
+    def scores(self, table: Any) -> list[Scores]:
+        """What the table says of each action in each state."""
+        values = [value for _, value in leaves(table)]
+        return [{a: float(values[leaf]) for a, leaf in row.items()} for row in self.rows]
+
+
+def map_table(subject: Subject, paths: Sequence[tuple[Any, ...]], place: int) -> TableMap:
+    """Read the `place` of the keys as the action and the others as the state."""
+    flat = [_flat(path) for path in paths]
+    numbers = [_action(subject, keys[place]) if place < len(keys) else None for keys in flat]
+    others = [keys[:place] + keys[place + 1 :] for keys in flat]
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for leaf, keys in enumerate(others):
+        groups.setdefault(keys, []).append(leaf)
+    rows = []
+    for state in subject.states:
+        row: dict[int, int] = {}
+        twice = False
+        for keys, found in groups.items():
+            if not _indexed(state, keys):
                 continue
-            if number in found:
-                return {}
-            found[number] = float(value)
-        return found
+            for leaf in found:
+                if (number := numbers[leaf]) is not None:
+                    twice |= number in row
+                    row[number] = leaf
+        rows.append({} if twice else row)
+    return TableMap(dict(zip(paths, numbers, strict=True)), tuple(rows))
+
+
+def _action(subject: Subject, key: Any) -> int | None:
+    """The action that a key names, or counts."""
+    number = subject.number(key)
+    if number is None and is_scalar(key) and 0 <= key < len(subject.actions):
+        return int(key)
+    return number
 
 
 def _indexed(state: Any, keys: tuple[Any, ...]) -> bool:
@@ -264,20 +281,17 @@ def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffe
         return none
     best = none
     for place in range(len(_flat(table[0][0]))):
-        where = TableMap(subject, place)
-        if len({where.action(path) for path, _ in table} - {None}) < 2:
+        where = map_table(subject, [path for path, _ in table], place)
+        if len({*where.actions.values()} - {None}) < 2:
             continue
         mapped, last = Mapped("table", str(place)), [part.value]
 
         def run(change: Change, where: TableMap = where, last: list[Any] = last) -> Run:
-            last[0] = changed(part.value, lambda path, value: change(where.action(path), value))
+            last[0] = changed(part.value, lambda path, v: change(where.actions[path], v))
             return subject.run(values=dict.fromkeys(part.places, last[0]))
 
-        def scores(
-            done: Run, where: TableMap = where, last: list[Any] = last
-        ) -> list[Scores]:
-            now = leaves(last[0])
-            return [where.scores(now, state) for state in subject.states]
+        def scores(done: Run, where: TableMap = where, last: list[Any] = last) -> list[Scores]:
+            return where.scores(last[0])
 
         effect = _probe(subject, base, part, mapped, values, run, scores, seed)
         if _strength(effect) > _strength(best):
@@ -462,7 +476,7 @@ def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None
     if None in numbers or len(table) < 2 or len(table) > MAX_LEAVES_PROBED:
         return None
     owners: list[list[int]] = [[] for _ in subject.states]
-    wrong = [False] * len(subject.states)
+    obeyed, keyed = [True] * len(subject.states), [True] * len(subject.states)
     for place, (path, _) in enumerate(table):
         other = (int(numbers[place] or 0) + 1) % len(subject.actions)
         value = changed(
@@ -474,17 +488,18 @@ def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None
             if done.actions[s] == base.actions[s]:
                 continue
             owners[s].append(place)
-            keyed = _indexed(state, _flat(path)) or _indexed(state, path)
-            wrong[s] |= done.actions[s] != other or not keyed
-    # A list of actions that is indexed by their number moves all states of one action together; a
-    # table has more entries in use than there are actions.
-    used = {row[0] for row in owners if row}
-    owned = [len(row) == 1 and not bad for row, bad in zip(owners, wrong, strict=True)]
+            obeyed[s] &= done.actions[s] == other
+            keyed[s] &= _indexed(state, _flat(path)) or _indexed(state, path)
     rest = {base.actions[s] for s, row in enumerate(owners) if not row}
+    used = {row[0] for row in owners if row}
     few = len(used) <= len(set(base.actions)) and not rest
-    if few or len(used) < 2 or len(rest) > 1:
+    if len(used) < 2 or few or len(rest) > 1:
         return LookupEffect(part=part, follows=0.0, states=len(subject.states))
-    moved = [good for good, row in zip(owned, owners, strict=True) if row]
+    # A list of actions that something else counts into is no table of what to do where: the keys
+    # are of the state, or each state has an entry of its own.
+    private = len(used) == len(subject.states)
+    moved = [obeyed[s] and len(row) == 1 and (private or keyed[s])
+             for s, row in enumerate(owners) if row]  # fmt: skip
     return LookupEffect(part=part, follows=float(np.mean(moved)), states=len(moved))
 
 

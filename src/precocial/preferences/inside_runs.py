@@ -246,9 +246,7 @@ class Watch:
 
         return tapped
 
-    def _seen(
-        self, part: Part, slots: dict[str, Any], result: Any, within: frozenset[Part]
-    ) -> Any:
+    def _seen(self, part: Part, slots: dict[str, Any], result: Any, within: frozenset[Part]) -> Any:
         calls = self.log.calls.setdefault(part, [])
         if part in self.changes:
             mapped, change = self.changes[part]

@@ -95,16 +95,21 @@ class Reading:
 
 def read(functions: Mapping[types.CodeType, types.FunctionType]) -> Reading:
     """Read the source of each function."""
-    reading, trees = Reading(), {}
+    reading = Reading()
+    trees: dict[str, list[ast.AST]] = {}
     for code, function in functions.items():
         try:
             if code.co_filename not in trees:
                 lines, _ = inspect.findsource(function)
-                trees[code.co_filename] = ast.parse("".join(lines))
+                tree = ast.parse("".join(lines))
+                trees[code.co_filename] = [
+                    node for node in ast.walk(tree)
+                    if isinstance(node, ast.FunctionDef | ast.Lambda)
+                ]  # fmt: skip
         except (OSError, TypeError, SyntaxError) as error:
             reading.unread[code.co_name] = f"no source: {error}"
             continue
-        nodes = [node for node in ast.walk(trees[code.co_filename]) if _fits(node, code)]
+        nodes = [node for node in trees[code.co_filename] if _fits(node, code)]
         if len(nodes) != 1:
             reading.unread[code.co_name] = (
                 f"{len(nodes)} functions of that name begin on line {code.co_firstlineno}"
@@ -116,7 +121,17 @@ def read(functions: Mapping[types.CodeType, types.FunctionType]) -> Reading:
     for call, scope in reading.calls:
         for callee in reading.scopes.get(name_of(call.func) or "", []):
             _pass(call, scope, callee)
+        _pass_to_key(call, scope)
     return reading
+
+
+def _pass_to_key(call: ast.Call, scope: Scope) -> None:
+    """What a key is given is an element of what is searched."""
+    for word in call.keywords:
+        inner = getattr(word.value, "scope", None)
+        if word.arg == "key" and call.args and isinstance(inner, Scope):
+            for arg in inner.node.args.args[:1]:
+                inner.passed.setdefault(arg.arg, []).append((call.args[-1], scope))
 
 
 def _pass(call: ast.Call, scope: Scope, callee: Scope) -> None:

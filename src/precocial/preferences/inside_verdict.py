@@ -89,7 +89,8 @@ def answer(found: Findings) -> Answer:
     lookups = [e for e in found.lookups if e.follows >= FOLLOWED]
     outer = _outermost(found, [e for e in found.parts if e.sense])
     tagged = [e for e in found.parts if e.sense and _tag(found, e.part) is not None]
-    if lookups and (outer or any(e.followed >= FOLLOWED and e.sense for e in found.sites)):
+    compared = any(found.signs(e.part, s) for e in lookups[:1] for s in found.sites_run)
+    if lookups and (outer or compared):
         return _looked_up_and_compared(lookups[0])
     if outer:
         return _of_parts(found, tagged or outer)
@@ -283,8 +284,8 @@ def _looked_up_and_compared(effect: LookupEffect) -> Answer:
     return Answer(
         verdict="unknown",
         reason=f"a score is compared, and it is made of the actions kept in {effect.part.label}: "
-        "the degenerate pair (greedy planner, reward for doing what is done) reads like a look-up "
-        "and like a maximiser",
+        "the degenerate pair (greedy planner, reward for what is done) reads like a look-up and "
+        "like a maximiser",
     )
 
 
