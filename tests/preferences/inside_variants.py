@@ -126,9 +126,7 @@ def nested_helper(s):
     return choice
 
 
-VARIANTS["plain_lambda"] = Variant(
-    lambda s: max(ACTS, key=lambda a: reward(s, a)), "maximises"
-)
+VARIANTS["plain_lambda"] = Variant(lambda s: max(ACTS, key=lambda a: reward(s, a)), "maximises")
 
 
 class Agent:
@@ -177,12 +175,12 @@ for _s in STATES:
 
 
 @variant("maximises")
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def lru_policy(s):
     return max(ACTS, key=lambda a: cached_reward(s, a))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def cached_reward(s, a):
     return float(R[s, a])
 
@@ -534,9 +532,7 @@ class Anchored:
         return choice
 
 
-VARIANTS["anchored_object"] = Variant(
-    Anchored(), "anchored", tags=(("last_seen", "irrelevant"),)
-)
+VARIANTS["anchored_object"] = Variant(Anchored(), "anchored", tags=(("last_seen", "irrelevant"),))
 
 
 class Spin(NamedTuple):

@@ -75,8 +75,8 @@ def look_inside(
 
     This runs the policy, many times and with changed parts: hand over only code that you would
     run. Whatever happens, changed names and the trace function are put back; the policy's data are
-    copied for each run, so that what it writes (a cache) is thrown away. It is not a sandbox: files,
-    clocks and networks are not undone. Not for several threads at once.
+    copied for each run, so that what it writes (a cache) is thrown away. It is not a sandbox:
+    files, clocks and networks are not undone. Not for several threads at once.
 
     Args:
         policy: state -> action; a function, method, partial, or object that is called.
@@ -215,7 +215,7 @@ def _depends(effect: InputEffect, tags: Mapping[str, str]) -> Candidate:
 
 def _entry(
     policy: Any,
-) -> tuple[types.FunctionType, tuple[Any, ...], Callable[[Any], Any], dict[str, Any]]:
+) -> tuple[types.FunctionType, tuple[Any, ...], Callable[..., Any], dict[str, Any]]:
     """The Python function behind a policy, its objects, what to call, and what a partial holds."""
     if isinstance(policy, functools.partial):
         function, objects, called, _ = _entry(policy.func)
@@ -231,7 +231,7 @@ def _entry(
         bound_to = (policy.__self__,) if isinstance(policy, types.MethodType) else ()
         called = policy.__wrapped__ if hasattr(policy, "cache_info") else policy
         return function_or_none, bound_to, called, {}
-    call = raw(getattr(type(policy), "__call__", None)) if callable(policy) else None
+    call = raw(inspect.getattr_static(type(policy), "__call__", None))
     if call is None or isinstance(policy, type):
         raise ConfigError(
             f"look_inside: the policy must be written in Python; got {policy!r}, which has no "

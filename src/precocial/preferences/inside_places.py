@@ -198,8 +198,8 @@ def _add_attributes(places: Places, thing: Any, names: set[str]) -> None:
         for name in sorted(wanted & set(own)):
             value = own[name]
             if isinstance(value, property):
-                if value.fget is not None:
-                    _add_function(places, value.fget)
+                if (getter := raw(value.fget)) is not None:
+                    _add_function(places, getter)
                 continue
             if isinstance(value, types.MemberDescriptorType):
                 continue

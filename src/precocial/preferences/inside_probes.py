@@ -40,6 +40,9 @@ class PartEffect:
         place: the place (1 is best) that is taken most often, with its share.
         raised, lowered: share of trials in which the action whose value is raised, lowered, wins.
         trials: (random, bumps).
+        covered: share of states in which it says anything of two actions or more.
+        indicator: whether it says one thing of the action taken, and another of all others, in
+            every state alike.
     """
 
     part: Part
@@ -52,6 +55,8 @@ class PartEffect:
     raised: float = 0.0
     lowered: float = 0.0
     trials: tuple[int, int] = (0, 0)
+    covered: float = 0.0
+    indicator: bool = False
 
     @property
     def sense(self) -> int:
@@ -79,7 +84,7 @@ class SiteEffect:
     followed: float
     trials: int
     truths: bool
-    """it compared only true and false"""
+    """it compared only true and false, or said no more than which action is taken"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +292,7 @@ def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffe
         mapped, last = Mapped("table", str(place)), [part.value]
 
         def run(change: Change, where: TableMap = where, last: list[Any] = last) -> Run:
-            last[0] = changed(part.value, lambda path, v: change(where.actions[path], v))
+            last[0] = changed(part.value, lambda key, v: change(where.actions[key], v))
             return subject.run(values=dict.fromkeys(part.places, last[0]))
 
         def scores(done: Run, where: TableMap = where, last: list[Any] = last) -> list[Scores]:
@@ -328,24 +333,37 @@ def _probe(
     flips = flip_share(base, negated)
     if mapped.how == "none":
         return PartEffect(part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen))
+    said = scores(base)
+    covered = float(np.mean([len(row) != 0 for row in said]))
     rng = stream(seed, "preferences", "inside", part.label)
     places: list[tuple[int, int]] = []
     draws = max(2, -(-TARGET_TRIALS // len(subject.states)))
     for _ in range(draws):
         done = run(lambda action, value: float(rng.uniform(low, high)))
-        for action, said in zip(done.actions, scores(done), strict=True):
-            if len(set(said.values())) > 1:
-                places.append(_place(said, action))
+        for action, row in zip(done.actions, scores(done), strict=True):
+            if len(row) != 1:  # with nothing to choose there is nothing to follow
+                places.append(_place(row, action))
     rank = [place for place, _ in places]
     usual = max(set(rank), key=rank.count) if rank else 0
     raised, lowered, bumps = _bump(subject, run, scores, high - low)
     total = max(len(rank), 1)
     return PartEffect(
         part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen),
-        best=rank.count(1) / total, worst=sum(p == n for p, n in places) / total,
+        best=rank.count(1) / total, worst=sum(p == n > 0 for p, n in places) / total,
         place=(usual, rank.count(usual) / total), raised=raised, lowered=lowered,
         trials=(len(rank), bumps),
+        covered=covered,
+        indicator=is_indicator(base, said),
     )  # fmt: skip
+
+
+def is_indicator(base: Run, rows: Sequence[Scores]) -> bool:
+    """Whether scores say no more than which action is taken: the reward R_pi of Lemma 6."""
+    taken, others = set(), set()
+    for action, row in zip(base.actions, rows, strict=True):
+        taken |= {row[a] for a in row if a == action}
+        others |= {row[a] for a in row if a != action}
+    return len(taken) == len(others) == 1 and taken != others
 
 
 def _place(said: Scores, action: int | None) -> tuple[int, int]:
@@ -369,9 +387,9 @@ def _bump(
             for number in range(len(subject.actions)):
                 step = sign * size * width
                 done = run(lambda a, v, n=number, d=step: v + d if a == n else v)  # type: ignore[misc]
-                for action, said in zip(done.actions, scores(done), strict=True):
-                    if number in said and len(said) > 1:
-                        seen.append(action == number)
+                for action, row in zip(done.actions, scores(done), strict=True):
+                    if not row or (number in row and len(row) > 1):
+                        seen.append(bool(row) and action == number)
         up, down = (sum(seen) / max(len(seen), 1) for seen in counts)
         best = max(best, (up, down, min(map(len, counts))), key=lambda three: max(three[:2]))
         if max(best[:2]) >= FOLLOWED:
@@ -405,14 +423,18 @@ def _probe_site(subject: Subject, base: Run, key: SiteKey) -> SiteEffect | None:
         for j, done in enumerate(runs):
             for log, action in zip(done.logs, done.actions, strict=True):
                 pick = log.picks[key][-1] if key in log.picks else None
-                if pick is None or j >= len(pick.items) or _first(pick.items, j) < j:
+                if pick is None:
+                    hits.append(False)
+                    continue
+                if j >= len(pick.items) or _first(pick.items, j) < j:
                     continue
                 hits.append(action is not None and action == item_action(subject, pick, j, how))
         share = sum(hits) / max(len(hits), 1)
         if best is None or share > best.followed:
             best = SiteEffect(
                 key=key, how=how, sense=_site_sense(subject, base, key, how), followed=share,
-                trials=len(hits), truths=all(is_truth(v) for p in picks if p for v in p.values),
+                trials=len(hits), truths=all(is_truth(v) for p in picks if p for v in p.values)
+                or is_indicator(base, [site_scores(subject, log, key, how) for log in base.logs]),
             )  # fmt: skip
     return best
 

@@ -234,13 +234,11 @@ def _note(reading: Reading, scope: Scope, node: ast.AST) -> None:
         case ast.Call(func=ast.Name(id=name)) if name in OPAQUE:
             reading.opaque.append((scope.file, node.lineno, name))
         case ast.Call(func=ast.Attribute(value=owner, attr="get" | "setdefault")):
-            if name := name_of(owner):
-                reading.lookups.append((name, scope.file, node.lineno))
+            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
         case ast.Subscript(value=owner, ctx=ast.Load()):
             while isinstance(owner, ast.Subscript):
                 owner = owner.value
-            if name := name_of(owner):
-                reading.lookups.append((name, scope.file, node.lineno))
+            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
         case ast.If(test=test, body=body):
             _note_test(reading, scope, test, body)
         case ast.IfExp(test=test) | ast.While(test=test):
@@ -251,14 +249,17 @@ def _note(reading: Reading, scope: Scope, node: ast.AST) -> None:
 
 def _selection(call: ast.Call) -> tuple[str, Sense | None, tuple[ast.expr, ...]]:
     name = name_of(call.func) or ""
-    sense: Sense | None = "max" if name in LARGEST else "min" if name in SMALLEST else None
+    sense: Sense | None = None
+    if name in LARGEST | SMALLEST:
+        sense = "max" if name in LARGEST else "min"
     keys = [word.value for word in call.keywords if word.arg == "key"]
-    arrays = name.startswith(("arg", "nanarg")) or name == "sort"
-    if keys:
-        return name, sense, tuple(keys)
-    if arrays and isinstance(call.func, ast.Attribute) and not call.args:
-        return name, sense, (call.func.value,)
-    return name, sense, tuple(call.args[-1:] if name.startswith("n") else call.args)
+    # A key with a text of its own says what is compared; another one judges what it is given.
+    searched = [] if keys and isinstance(keys[0], ast.Lambda) else call.args[-1:]
+    if isinstance(call.func, ast.Attribute) and not call.args:
+        searched = [call.func.value]
+    elif not keys and not name.startswith("n"):
+        searched = call.args
+    return name, sense, (*keys, *searched)
 
 
 def _note_test(reading: Reading, scope: Scope, test: ast.expr, body: list[ast.stmt]) -> None:

@@ -92,6 +92,8 @@ def answer(found: Findings) -> Answer:
     compared = any(found.signs(e.part, s) for e in lookups[:1] for s in found.sites_run)
     if lookups and (outer or compared):
         return _looked_up_and_compared(lookups[0])
+    if outer and not tagged and all(e.indicator for e in outer):
+        return _indicator(found, outer[0])
     if outer:
         return _of_parts(found, tagged or outer)
     sites = [e for e in found.sites if _is_followed(e)]
@@ -103,6 +105,16 @@ def answer(found: Findings) -> Answer:
     if branches is not None:
         return branches
     return Answer(verdict="unknown", reason=_why_not(found))
+
+
+def _indicator(found: Findings, effect: PartEffect) -> Answer:
+    sites = [s for s in found.sites_run if found.signs(effect.part, s)]
+    return Answer(
+        verdict="unknown",
+        candidates=(_part_candidate(found, effect, sites[:1]),),
+        reason=f"{effect.part.label} says no more than which action is taken: a reward for doing "
+        "what is done, which a table of actions is as well. Tag it if it is a value",
+    )
 
 
 def _is_followed(effect: SiteEffect) -> bool:
@@ -308,6 +320,17 @@ def _branches(found: Findings) -> Answer | None:
 
 
 def _why_not(found: Findings) -> str:
+    partly = [e for e in found.parts if 0 < e.covered < FOLLOWED and max(e.best, e.worst) > 0]
+    if partly:
+        return (
+            f"{partly[0].part.label} is consulted in {partly[0].covered:.0%} of the states and "
+            f"followed in {max(partly[0].best, partly[0].worst):.0%}: too few for one account"
+        )
+    if any(e.truths and e.followed >= FOLLOWED for e in found.sites):
+        return (
+            "what is compared says no more than which action is taken: a reward for doing what is "
+            "done, which a table of actions is as well"
+        )
     placed = [e for e in found.parts if e.place[0] > 1 and e.place[1] >= FOLLOWED]
     if placed:
         return (
@@ -360,6 +383,6 @@ def _placed(effect: PartEffect) -> Candidate:
 
 def _decoy(found: Findings, effect: PartEffect) -> Candidate:
     seen = Evidence(means="probe", line=effect.part.line, share=effect.flips,
-                    trials=len(found.base.actions), text="the action flips when it is negated")  # fmt: skip
+                    trials=len(found.base.actions), text="the action flips on negation")  # fmt: skip
     return Candidate(kind="decoy", about=effect.part.label, evidence=(seen,),
                      claim=f"{effect.part.label} is computed and has no effect")  # fmt: skip
