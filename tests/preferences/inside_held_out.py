@@ -269,7 +269,8 @@ def walrus(s):
     best = None
     for a in ACTS:
         if best is None or (v := reward(s, a)) > best[0]:
-            best = (reward(s, a), a)
+            v = reward(s, a) if best is None else v
+            best = (v, a)
     return best[1]
 
 

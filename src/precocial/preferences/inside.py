@@ -17,19 +17,10 @@ from typing import Any
 from precocial.errors import ConfigError
 from precocial.preferences.inside_inputs import InputEffect, probe_inputs
 from precocial.preferences.inside_places import is_scalar, raw, reach
-from precocial.preferences.inside_probes import (
-    FOLLOWED,
-    Scores,
-    find_caches,
-    probe_lookup,
-    probe_part,
-    probe_sites,
-    scores_of,
-    site_scores,
-    state_parts,
-)
+from precocial.preferences.inside_probes import FOLLOWED, Scores, probe_part, scores_of, state_parts
 from precocial.preferences.inside_report import Candidate, Effect, Evidence, Inside
 from precocial.preferences.inside_runs import Log, Run, Subject, list_parts
+from precocial.preferences.inside_sites import find_caches, probe_lookup, probe_sites, site_scores
 from precocial.preferences.inside_static import Reading, read
 from precocial.preferences.inside_verdict import (
     IRRELEVANT,

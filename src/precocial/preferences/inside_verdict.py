@@ -9,15 +9,10 @@ from typing import Any
 
 from precocial.preferences.inside_inputs import InputEffect
 from precocial.preferences.inside_places import Place
-from precocial.preferences.inside_probes import (
-    FOLLOWED,
-    MIN_TRIALS,
-    LookupEffect,
-    PartEffect,
-    SiteEffect,
-)
+from precocial.preferences.inside_probes import FOLLOWED, MIN_TRIALS, PartEffect
 from precocial.preferences.inside_report import Candidate, Evidence, Verdict
 from precocial.preferences.inside_runs import Part, Run
+from precocial.preferences.inside_sites import LookupEffect, SiteEffect
 from precocial.preferences.inside_static import Reading, SignReader, Site, only_constants
 
 SENSES = {1: "maximises", -1: "minimises"}
@@ -382,7 +377,12 @@ def _placed(effect: PartEffect) -> Candidate:
 
 
 def _decoy(found: Findings, effect: PartEffect) -> Candidate:
-    seen = Evidence(means="probe", line=effect.part.line, share=effect.flips,
-                    trials=len(found.base.actions), text="the action flips on negation")  # fmt: skip
-    return Candidate(kind="decoy", about=effect.part.label, evidence=(seen,),
-                     claim=f"{effect.part.label} is computed and has no effect")  # fmt: skip
+    seen = Evidence(
+        means="probe",
+        line=effect.part.line,
+        text="the action flips when it is negated",
+        share=effect.flips,
+        trials=len(found.base.actions),
+    )
+    claim = f"{effect.part.label} is computed and has no effect"
+    return Candidate(kind="decoy", about=effect.part.label, claim=claim, evidence=(seen,))
