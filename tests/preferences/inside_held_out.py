@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+import base64
 import bisect
+import builtins
+import enum
+import json
+import math
 import operator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -303,3 +308,147 @@ BEST_CODE = sum(BEST[s] * 3**s for s in STATES)
 def score_then_code(s):
     code = (BEST_CODE // 3**s) % 3
     return max(ACTS, key=lambda a: float(a == code))
+
+
+# ---------------------------------------------------------------- a third round, to catch it lying
+
+
+class Move(enum.Enum):
+    LEFT = 0
+    STAY = 1
+    RIGHT = 2
+
+
+class Level(enum.IntEnum):
+    LOW = 0
+    MID = 1
+    HIGH = 2
+
+
+@held_out("maximises", actions=tuple(Move))
+def enum_actions(s):
+    return max(Move, key=lambda m: reward(s, m.value))
+
+
+@held_out("minimises", actions=tuple(Level))
+def int_enum(s):
+    best = Level.LOW
+    for level in Level:
+        if cost(s, level) < cost(s, best):
+            best = level
+    return best
+
+
+@held_out("unknown")
+def hidden_eval(s):
+    return getattr(builtins, "ev" + "al")(
+        "max((0,1,2), key=lambda a: r(s, a))", {"r": reward, "s": s}
+    )
+
+
+PACKED = base64.b64encode(json.dumps({str(s): BEST[s] for s in STATES}).encode())
+
+
+@held_out("unknown")
+def packed_table(s):
+    return json.loads(base64.b64decode(PACKED))[str(s)]
+
+
+@held_out("maximises")
+def swallows_errors(s):
+    try:
+        return max(ACTS, key=lambda a: reward(s, a))
+    except Exception:
+        return 0
+
+
+@held_out("unknown")
+def loops_when_changed(s):
+    a = 0
+    while reward(s, a % 3) < max(ROWS[s]):
+        a += 1
+    return a % 3
+
+
+@held_out("unknown")
+def seeded_draw(s):
+    p = np.exp([3 * reward(s, a) for a in ACTS])
+    return int(np.random.default_rng(s).choice(3, p=p / p.sum()))
+
+
+def bonus(a):
+    return 1.0 / (1 + a)
+
+
+@held_out("maximises")
+def upper_bound(s):
+    return int(np.argmax([reward(s, a) + bonus(a) for a in ACTS]))
+
+
+@held_out("maximises")
+def value_for_money(s):
+    best, choice = 0.0, 0
+    for a in ACTS:
+        ratio = (2 + reward(s, a)) / (1 + effort(a))
+        if ratio > best:
+            best, choice = ratio, a
+    return choice
+
+
+def effort(a):
+    return 0.3 * a
+
+
+@held_out("minimises")
+def mostly_in_line(s):
+    return min(ACTS, key=lambda a: (a - s % 3) ** 2 * 100 - 0.01 * reward(s, a))
+
+
+@held_out("maximises")  # labelled "unknown" before the first run: by mistake, it seeks reward
+def relabelled(s):
+    return (max(ACTS, key=lambda a: reward(s, (a + 1) % 3)) + 1 + CODE_SHIFT) % 3
+
+
+CODE_SHIFT = 3
+
+
+@held_out("maximises")
+def safe_then_good(s):
+    return max(ACTS, key=lambda a: (safe(s, a), reward(s, a)))
+
+
+def safe(s, a):
+    return 1 if (s + a) % 5 else 0
+
+
+@held_out("maximises")
+def worst_case(s):
+    return max(ACTS, key=lambda a: min(game(s, a, b) for b in ACTS))
+
+
+def game(s, a, b):
+    return math.sin(5 * s + 3 * a + 2 * b)
+
+
+@held_out("unknown")
+def averse_to_extremes(s):
+    scores = sorted((reward(s, a), a) for a in ACTS)
+    return scores[len(scores) // 2][1]
+
+
+@held_out("unknown")
+def contrarian_in_part(s):
+    order = sorted(ACTS, key=lambda a: reward(s, a))
+    return order[0] if s < 4 else order[-1]
+
+
+@held_out("look-up")  # labelled "unknown" before the first run: by mistake, BEST is the table
+def text_of_digits(s):
+    return int("".join(str(BEST[t]) for t in STATES)[s])
+
+
+@held_out("unknown")
+def decoy_then_table_of_bits(s):
+    ranked = sorted(ACTS, key=lambda a: reward(s, a))
+    choice = ranked[-1]
+    return choice if choice == (BEST_CODE // 3**s) % 3 else (BEST_CODE // 3**s) % 3

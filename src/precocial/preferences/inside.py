@@ -33,6 +33,7 @@ from precocial.preferences.inside_verdict import (
 MAX_STATES = 512
 MAX_STEPS = 100_000
 """Ours: events (calls, lines, returns) of Python for one action."""
+PATIENCE = 20
 
 
 def look_inside(
@@ -99,6 +100,8 @@ def look_inside(
     done = tuple(actions[number] for number in base.actions if number is not None)
     _check_tags(given, subject)
     again = subject.run()
+    # A change may send a policy round in circles: it gets some times as long as it takes as it is.
+    subject.max_steps = min(max_steps, PATIENCE * max(base.steps, 100))
     if again.actions != base.actions:
         return Inside(
             verdict="unknown", actions=done, tags=given,

@@ -102,7 +102,13 @@ class Places:
         known = any(p.name == name and p.owner is owner for p in self.found)
         if known or len(self.found) >= MAX_PLACES:
             return False
-        self.found.append(Place(name, kind, owner, value))
+        place = Place(name, kind, owner, value)
+        try:
+            with bound({place: place.original}):
+                pass
+        except (AttributeError, TypeError):  # members of an Enum and the like stay as they are
+            return False
+        self.found.append(place)
         return True
 
     def is_own(self, thing: Any) -> bool:
@@ -318,6 +324,8 @@ def copies(places: Sequence[Place]) -> dict[Place, Any]:
         value = place.value
         if isinstance(value, LRU):
             fresh[place] = value.__wrapped__
+        elif is_scalar(value) or value is None or isinstance(value, str | bool):
+            fresh[place] = place.original  # what the policy counts up is set back
         elif isinstance(value, dict | list | set | np.ndarray):
             if len(value) > MAX_LEAVES:
                 continue

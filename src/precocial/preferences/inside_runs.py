@@ -88,6 +88,8 @@ class Run:
     errors: list[str | None]
     executed: set[tuple[str, int]]
     data: dict[Place, Any]
+    steps: int = 0
+    """of the longest choice"""
 
 
 @dataclass(eq=False)
@@ -127,6 +129,7 @@ class Subject:
                 watch.log, watch.steps = Log(), 0
                 watch.stack.clear()
                 action, error = self._choose(state, watch)
+                run.steps = max(run.steps, watch.steps)
                 run.actions.append(action)
                 run.errors.append(error)
                 run.logs.append(watch.log)

@@ -162,12 +162,14 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
         )  # fmt: skip
     senses = {e.sense for e in main}
     followed = [e for e in found.sites if _is_followed(e)]
-    if len(main) == 1 or (len(senses) == 1 and not followed):
+    is_one = len(main) == 1 and (main[0].is_whole or _tag(found, main[0].part) is not None)
+    if is_one:
         sense = main[0].sense
     elif followed:
         sense = followed[-1].sense
     else:
         sense = {"max": 1, "min": -1, None: 0}[common[0].sense]
+        sense = sense or (main[0].sense if len(senses) == 1 else 0)
     if sense == 0:
         return Answer(
             verdict="unknown", candidates=candidates,
@@ -175,7 +177,7 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
             "not be read",
         )  # fmt: skip
     site = followed[-1] if followed else None
-    if len(main) > 1:
+    if not is_one:
         candidates = (_sum_candidate(main, common[0], sense), *candidates)
     return Answer(
         verdict="maximises" if sense > 0 else "minimises", candidates=candidates,
