@@ -6,8 +6,8 @@ that every load is one long vector and every sum over successors is a chain of f
 multiply-adds. Successors are a list of K per state and action, the discount folded into their
 probabilities. One source serves single and double precision and every kind of backup.
 
-A user never calls this; `values.solve(engine="numba")` does. Only that imports it: numba takes a
-second to import, and a second per precision to compile where its cache cannot be written.
+A user never calls this; `values.solve(engine="numba")` does, and only then is numba imported: a
+third of a second, and three the first time, when the kernels are compiled.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending
-from numba.core import types
+from numba.core import cgutils, types
 
 from precocial.preferences.values import KINDS, TIE
 
 # What numba makes of these functions has types of its own.
+ir: Any = cgutils.ir
 intrinsic: Any = extending.intrinsic
 njit: Any = numba.njit
 LANES = 64
