@@ -200,6 +200,17 @@ def test_a_device_that_does_not_exist_is_refused() -> None:
         solve(mdp, rewards(0, mdp, 1), engine="torch", device="abacus")
 
 
+def test_torch_solves_in_parts_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    mdp = world(9)
+    R = rewards(9, mdp, 7)
+    whole = solve(mdp, R, engine="torch")
+    monkeypatch.setattr("precocial.preferences.gathers.ROOM", 2 * R[0].size * 4)
+    parts = solve(mdp, R, engine="torch")
+    np.testing.assert_array_equal(parts.Q, whole.Q)
+    assert (parts.sweeps <= whole.sweeps).all()
+
+
 @pytest.mark.wrong_types
 def test_an_unknown_engine_is_refused() -> None:
     mdp = world(0)
