@@ -200,6 +200,14 @@ def test_a_device_that_does_not_exist_is_refused() -> None:
         solve(mdp, rewards(0, mdp, 1), engine="torch", device="abacus")
 
 
+@pytest.mark.parametrize("engine", ["numpy", "numba", "torch"])
+def test_no_rewards_have_no_values(engine: str) -> None:
+    if engine == "torch":
+        pytest.importorskip("torch")
+    for how in (Backup(), Backup(steps=2)):
+        assert solve(world(0), np.zeros((0, 12, 3)), how, engine=engine).Q.shape == (0, 12, 3)
+
+
 def test_torch_solves_in_parts_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     mdp = world(9)

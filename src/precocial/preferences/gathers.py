@@ -41,7 +41,8 @@ def sweeper_on(device: str) -> Sweeper:
         mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: float, limit: int
     ) -> tuple[Floats, Floats, NDArray[np.int64]]:
         world = _World(torch, device, mdp, how)
-        parts = -(-R.size * (how.delays + 1) * mdp.successors.shape[2] // ROOM)
+        numbers = R.size * (how.delays + 1) * mdp.successors.shape[2]
+        parts = max(1, -(-numbers // ROOM))
         solved = [
             world.solve(*part, enough, limit)
             for part in zip(np.array_split(R, parts), np.array_split(leaf, parts))
