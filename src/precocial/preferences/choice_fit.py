@@ -85,6 +85,7 @@ def _problems(data: ChoiceData, test: Bools) -> tuple[_Problems, _Problems]:
     """Of the trials to fit to, and of the held-out ones."""
     table = np.stack(list(data.columns.values()), axis=1)
     different, place = np.unique(table, axis=0, return_inverse=True)
+    place = place.reshape(-1)  # NumPy 2.0 alone gives a column
     columns = dict(zip(data.columns, different.T, strict=True))
     shape = (len(different), len(data.subjects))
 
