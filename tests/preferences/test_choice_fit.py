@@ -101,7 +101,7 @@ def test_the_likelihood_is_that_of_every_choice_in_the_house(name: str) -> None:
     model = coarse(MODELS["delay"][name])
     data = people(model, "delay", np.array([[0.02, 0.8]]), np.array([0.3]), 20, 4)
     fit, _ = choice_fit._problems(data, np.zeros(20, dtype=bool))
-    table = choice_fit._log_likelihood(model, fit)
+    table = choice_fit._log_likelihood(model, fit.columns, [(fit.taken, fit.left)])
     t, u = 3, 5
     k, bias = (float(values[u, 0]) for values in choice_fit._mesh(model.axes))
     beta = float(model.temperature.values[t])
