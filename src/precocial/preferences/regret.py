@@ -39,6 +39,7 @@ def optimal_policies(mdp: TabularMDP, rewards: ArrayLike) -> tuple[Floats, Float
 
     Raises:
         ConfigError: rewards of another shape or not finite.
+        FitError: policy iteration did not end.
     """
     R = tables_of(mdp, rewards)
     Q = solve(mdp, R).Q
@@ -52,6 +53,8 @@ def optimal_policies(mdp: TabularMDP, rewards: ArrayLike) -> tuple[Floats, Float
         if not better.any():
             break
         chosen = np.where(better, Q.argmax(axis=2), chosen)
+    else:
+        raise FitError(f"no optimal policy in {ROUNDS} rounds; take a discount further from 1")
     return eye[chosen], np.asarray(V @ mdp.start)
 
 

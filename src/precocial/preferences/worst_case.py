@@ -83,12 +83,12 @@ def worst_case_box(
 
     A lower bound comes from ascent: the worst reward for a pi', then the best pi' for it, from many
     starts. An upper bound replaces what each state adds by its concave envelope over the visits
-    that policies can pay it: first by chords (one MDP), then in full (one linear programme). Where
+    that policies can pay it: first by one line (one MDP), then in full (a linear programme). Where
     they meet the answer is exact: for every deterministic policy without terminal states, and for
-    policies like the uniform one where no state can be avoided. Else all deterministic policies are
-    enumerated if they are at most `ENUMERATED`, else a mixed-integer programme is tried if at most
-    `MILP_PAIRS` pairs are in doubt (exact, or stopped after `NODES` nodes with its bound), else the
-    envelope's bound stands.
+    the uniform one if no policy pays a state fewer visits than it pays one action there. Else all
+    deterministic policies are enumerated if they are at most `ENUMERATED`, else a mixed-integer
+    programme is tried if at most `MILP_PAIRS` pairs are in doubt (exact, or stopped after `NODES`
+    nodes with its bound), else the envelope's bound stands.
 
     Args:
         low, high: bounds of R, a number or (S, A); the paper's box by default.
@@ -99,9 +99,9 @@ def worst_case_box(
     lo, hi = _box(mdp, low, high)
     d = mdp.occupancy(policy_table(mdp, policy))
     found = _answer(mdp, d, _ascend_box(mdp, d, lo, hi))
-    least, most = _visits_possible(mdp)
-    bound, method = _chord_bound(mdp, d, lo, hi, most), "envelope"
+    bound, method = _tangent_bound(mdp, d, lo, hi), "envelope"
     if _open(bound, found):
+        least, most = _visits_possible(mdp)
         bound = min(bound, _envelope_bound(mdp, d, lo, hi, least, most))
     if _open(bound, found):
         doubtful = (d > 0) & (d < most[:, None]) & ~mdp.terminal[:, None]
@@ -215,15 +215,11 @@ def _visits_possible(mdp: TabularMDP) -> tuple[Floats, Floats]:
     return np.maximum(np.where(mdp.terminal, 0.0, -least * (1 - ROUNDING)), 0.0), most
 
 
-def _chord_bound(mdp: TabularMDP, d: Floats, low: Floats, high: Floats, most: Floats) -> float:
-    """max over policies of the chords, over [0, most], of max(high (x - d), low (x - d))."""
-    u = np.broadcast_to(most[:, None], d.shape)
-    at_0, away = -low * d, u - d
-    at_u = np.maximum(high * away, low * away)
-    at_0 = np.maximum(at_0, -high * d)
-    slope = np.divide(at_u - at_0, u, out=np.zeros_like(d), where=u > 0)
-    _, best = optimal_policies(mdp, slope)
-    return float(at_0[~mdp.terminal].sum() + best[0])
+def _tangent_bound(mdp: TabularMDP, d: Floats, low: Floats, high: Floats) -> float:
+    """What pairs add rises by at most `high` a visit from what they add unvisited: one MDP."""
+    unvisited = np.maximum(-high * d, -low * d)
+    _, best = optimal_policies(mdp, high)
+    return float(unvisited[~mdp.terminal].sum() + best[0])
 
 
 def _envelope_bound(
@@ -323,9 +319,9 @@ def _compatible_ascent(mdp: TabularMDP, d: Floats, compatible: CompatibleRewards
     return replace(found, bound=max(box.bound, found.regret), method="box")
 
 
-def _policies(mdp: TabularMDP) -> float:
+def _policies(mdp: TabularMDP) -> int:
     """How many deterministic policies differ."""
-    return float(mdp.n_actions) ** float((~mdp.terminal).sum())
+    return int(mdp.n_actions ** int((~mdp.terminal).sum()))
 
 
 def _everyone(mdp: TabularMDP) -> Floats:
