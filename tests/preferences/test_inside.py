@@ -69,7 +69,7 @@ def habit(table: dict[int, int]) -> Callable[[int], int]:
     return lambda s: table[s]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1))
 def test_planted_tables_are_found_whatever_they_hold(seed: int) -> None:
     table = np.random.default_rng(seed).normal(size=(12, 3)).tolist()
@@ -148,9 +148,7 @@ def test_rows_are_plain_and_the_same_seed_gives_the_same() -> None:
 
 
 def names_of(policy: Any) -> dict[tuple[str, int], int]:
-    return {
-        (place.name, id(place.owner)): id(place.value) for place in reach(policy).found
-    }
+    return {(place.name, id(place.owner)): id(place.value) for place in reach(policy).found}
 
 
 def test_names_and_the_trace_function_are_put_back() -> None:
