@@ -112,7 +112,7 @@ def exact(
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 12))]
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))]
 )
 def test_with_continuous_weights_it_finds_the_mode_and_its_conditional(seed: int) -> None:
     mdp = random_world(seed, states=4, discount=0.6, ends=seed % 3 == 1)

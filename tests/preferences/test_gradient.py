@@ -176,6 +176,31 @@ def test_a_mode_is_where_the_slope_is_zero_and_laplace_is_its_curvature() -> Non
     assert 1 / mode.covariance[0, 0] == pytest.approx(12 * share * (1 - share) + 1, rel=1e-6)
 
 
+def test_two_modes_of_one_planner_are_both_integrated() -> None:
+    # Choosing the room whose arms pay w and -w says that |w| is large, not its sign.
+    P = np.zeros((3, 2, 3))
+    P[0, 0, 1] = P[0, 1, 2] = P[1, :, 2] = P[2, :, 2] = 1
+    mdp = TabularMDP.from_arrays(P, discount=0.9, terminal=[False, False, True], start=[1, 0, 0])
+    features = np.zeros((1, 3, 2))
+    features[0, 1] = [1, -1]
+    demos = Demonstrations.from_arrays([0] * 8, [0] * 8, episode=range(8))
+    planners = (soft_optimal(4.0), two_betas(0.05, 0.5))
+    odds = [0.02, 0.98]  # the second planner has one mode, and about half of the posterior
+    got = infer_gradient(mdp, demos, planners, features, prior=odds, starts=12, draws=8192, seed=1)
+    (low, high) = sorted(mode.theta[0] for mode in got.modes if mode.planner == 0)
+    assert (low, high) == pytest.approx((-high, high))
+    assert high > 0.5
+    assert [mode.planner for mode in got.modes].count(1) == 1
+    axis = np.linspace(-5, 5, 201)
+    rewards = Rewards.grid(features, list(axis))
+    prior = np.outer(odds, np.exp(-0.5 * axis**2))
+    post = infer(mdp, demos, planners, rewards, prior=prior)
+    assert total_variation(got.planner_probability, post.planner_probability) < 0.01
+    edges = np.append(axis - 0.025, 5.025)[::3]
+    exact = post.reward_probability.reshape(-1, 3).sum(axis=1)
+    assert total_variation(got.marginal(0, edges), exact) < 0.02
+
+
 def test_a_planner_and_its_opposite_find_opposite_modes() -> None:
     mdp, features, demos = case(4)
     got = infer_gradient(mdp, demos, [PLANNERS[0], PLANNERS[2]], features)

@@ -107,6 +107,15 @@ def test_priors_assumptions_and_feedback_are_the_same_factors() -> None:
     assert total_variation(bare.reward_probability, post.reward_probability) > 0.2
 
 
+def test_a_planner_negated_twice_does_not_bias_the_flips() -> None:
+    mdp, rewards, demos = case(0)
+    once = Negated(planner=boltzmann(3.0))
+    planners = (boltzmann(3.0), once, Negated(planner=once))
+    post = infer(mdp, demos, planners, rewards)
+    got = infer_mcmc(mdp, demos, planners, rewards.features, VALUES, seed=3)
+    assert total_variation(got.planner_probability, post.planner_probability) < 0.02
+
+
 def test_planners_that_never_err_are_reached_through_the_hot_end() -> None:
     # 0/1 likelihoods: most starts are impossible, and the walk must find the possible.
     mdp = random_world(2)

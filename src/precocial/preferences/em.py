@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
-from precocial.preferences.gradient import planner_log_prior
+from precocial.preferences.gradient import NUDGE, planner_log_prior
 from precocial.preferences.infer import Posterior
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Plans
@@ -168,7 +168,7 @@ def infer_em(
         scale: standard deviation of the prior N(0, scale^2) of each weight.
         prior: (P,) weights of the planners, the same for each person.
         learn_shares: whether the shares of planners among people are fitted too, from `prior` on.
-        starts: the prior's mean and draws from the prior.
+        starts: one beside the prior's mean, and draws from the prior.
 
     Raises:
         ConfigError: nobody, no planner, no start, or planners without a gradient.
@@ -188,7 +188,8 @@ def infer_em(
     climb = _Climb(models=models, counts=counts, feedback=tuple(feedback))
     log_shares = planner_log_prior(prior, len(models))
     drawn = scale * stream(seed, "preferences", "em").standard_normal((starts, len(phi)))
-    drawn[0] = 0.0
+    # Near the mean, not at it: no reward is a saddle wherever a sign is not decided.
+    drawn[0] *= NUDGE
     return _highest([_climb(climb, w, log_shares, learn_shares=learn_shares) for w in drawn])
 
 

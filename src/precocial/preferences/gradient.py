@@ -36,6 +36,8 @@ NEGLIGIBLE = 12.0
 """A mode that Laplace gives exp(-12) of the best one's mass is left out (ours)."""
 ENOUGH = 0.05
 """Fewer effective draws than this share: the draws do not fit the posterior (ours)."""
+NUDGE = 1e-2
+"""How far from the prior's mean, in its standard deviations, the first climb starts (ours)."""
 PART = 512
 """Draws that are planned for at a time."""
 
@@ -153,7 +155,7 @@ def infer_gradient(
         scale: standard deviation of the prior N(0, scale^2) of each weight.
         prior: (P,) weights of the planners; all alike by default.
         assume: factors, applied to the draws; planners must have no free parameters then.
-        starts: of L-BFGS, a planner: the prior's mean and draws from the prior.
+        starts: of L-BFGS, a planner: one beside the prior's mean, and draws from the prior.
         draws: a mode; rounded up to a power of 2.
 
     Raises:
@@ -235,7 +237,8 @@ def find_modes(model: SoftModel, planner: int = 0, *, starts: int, seed: int = 0
     """The different local maxima that `starts` climbs reach, best first."""
     rng = stream(seed, "preferences", "modes", planner)
     normal = rng.standard_normal((starts, len(model.centre)))
-    normal[0] = 0.0
+    # Near the mean, not at it: no reward is a saddle wherever a sign is not decided.
+    normal[0] *= NUDGE
     climbed = [find_mode(model, model.centre + row * model.spread) for row in normal]
     kept: list[tuple[Floats, float, bool]] = []
     for theta, value, converged in sorted(climbed, key=lambda one: -one[1]):
