@@ -218,15 +218,14 @@ def state_differences(
 
 
 def _shaping_rows(allowed: CompatibleRewards, expert: int) -> Any:
-    """(S*A, unknowns) sparse: v - gamma E v of one expert."""
+    """(S*A, unknowns) sparse: v - gamma E v of one expert; v of terminal states is held at 0."""
     mdp = allowed.experts[expert].mdp
     S, A, K = mdp.successors.shape
     rows = np.arange(S * A)
-    kept = ~mdp.terminal[mdp.successors.ravel()]
-    columns = mdp.successors.ravel()
-    entries = np.where(kept, -mdp.discount * mdp.probability.ravel(), 0.0)
+    entries = -mdp.discount * mdp.probability.ravel()
     own = sparse.csr_matrix((np.ones(S * A), (rows, rows // A)), shape=(S * A, S))
-    after = sparse.csr_matrix((entries, (np.repeat(rows, K), columns)), shape=(S * A, S))
+    places = (np.repeat(rows, K), mdp.successors.ravel())
+    after = sparse.csr_matrix((entries, places), shape=(S * A, S))
     place = allowed.value_columns(expert)
     unknowns = allowed.reward_map.shape[1]
     parts = [

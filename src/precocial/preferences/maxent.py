@@ -341,7 +341,6 @@ def _likelihood(
     source = np.zeros((S, lanes))
     flow = world.weight[..., None] * beyond.swapaxes(0, 1)[:, :, None]  # [s, a, k, l]
     np.add.at(source, world.successors, flow)
-    source[world.terminal] = 0.0
     return value[0], beta * (beyond + visits_of(world, solved, source))
 
 
