@@ -176,7 +176,7 @@ def test_counted_policies_come_with_honest_errors() -> None:
     both = [mdp, mdp.with_discount(0.3)]
     policies = [soft_plan(m, R).policies[0] for m in both]
     rng, z = np.random.default_rng(40), []
-    for _ in range(300):
+    for _ in range(800):
         experts = [
             Expert.from_counts(m, np.array([rng.multinomial(2000, row) for row in pi]))
             for m, pi in zip(both, policies, strict=True)
@@ -184,8 +184,19 @@ def test_counted_policies_come_with_honest_errors() -> None:
         found = recover_reward(experts)
         z.append((found.reward - (R - R.mean())) / found.standard_error)
     spread = np.array(z).std(axis=0)
-    assert (np.abs(spread - 1) < 0.2).all()
+    assert (np.abs(spread - 1) < 0.1).all()
     assert (np.abs(np.array(z).mean(axis=0)) < 0.3).all()
+
+
+@pytest.mark.parametrize("kind", ["soft", "boltzmann"])
+def test_the_covariance_of_counts_is_that_of_samples(kind: str) -> None:
+    mdp = TabularMDP.from_arrays(np.ones((1, 3, 1)), discount=0.5)
+    pi, rng = np.array([0.6, 0.3, 0.1]), np.random.default_rng(46)
+    draws = rng.multinomial(1000, pi, size=3000)
+    centres = [Expert.from_counts(mdp, n[None], kind=kind, beta=2.0).centre[0] for n in draws]
+    told = Expert.from_counts(mdp, 1000 * pi[None], kind=kind, beta=2.0).covariance
+    assert told is not None
+    np.testing.assert_allclose(np.cov(np.array(centres).T), told[0], rtol=0.12, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["soft", "boltzmann"])

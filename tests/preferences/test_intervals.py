@@ -114,6 +114,26 @@ def test_an_end_is_worth_nothing_to_anybody() -> None:
     )  # fmt: skip
 
 
+def test_weights_of_features_have_intervals_too() -> None:
+    # Two rooms, stay or swap; a third that nothing leads to. A reward for arriving is seen by the
+    # expert's choice between rooms only as a difference.
+    P = np.zeros((3, 2, 3))
+    P[0, 0, 0] = P[1, 0, 1] = P[0, 1, 1] = P[1, 1, 0] = 1
+    P[2, :, 0] = 1
+    mdp = TabularMDP.from_arrays(P, discount=0.5)
+    phi = state_features(mdp, on_arrival=True)
+    w = np.array([0.2, -0.4, 0.0])
+    R = np.tensordot(w, phi, axes=1)
+    pi = soft_optimal(1.0).policies(mdp, R[None])[0]
+    allowed = CompatibleRewards(experts=(Expert.soft(mdp, pi),), features=phi)
+    got = allowed.weight_intervals([[1.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(got[0], [0.6, 0.6], atol=1e-6)
+    np.testing.assert_allclose(got[1], [-0.4, 1.0], atol=1e-6)
+    assert (got[2] == [-np.inf, np.inf]).all()
+    with pytest.raises(ConfigError, match=r"must be \(M, 3\)"):
+        allowed.weight_intervals([1.0, 2.0])
+
+
 def test_mistakes_are_named() -> None:
     mdp = world(8)
     expert = Expert.soft(mdp, mdp.uniform_policy())

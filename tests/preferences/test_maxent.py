@@ -148,6 +148,18 @@ def test_without_a_horizon_it_is_the_planner_of_the_house() -> None:
     assert plan.residual < 1e-9
 
 
+def test_a_horizon_is_the_world_unrolled() -> None:
+    mdp = world(23, ends=True)
+    R = np.random.default_rng(24).normal(size=(5, 3))
+    plan = soft_plan(mdp, R, horizon=4)
+    unrolled = soft_plan(mdp.with_horizon(4), mdp.unrolled(R, 4))
+    steps = unrolled.occupancy[0].reshape(5, 5, 3)
+    np.testing.assert_allclose(steps.sum(axis=0), plan.occupancy[0], atol=1e-10)
+    undiscounted = soft_plan(mdp.with_horizon(4).with_discount(1.0), mdp.unrolled(R, 4))
+    once = 1 - mdp.start[-1]  # who does not start at the end acts at least once
+    assert undiscounted.occupancy[0, :5].sum() == pytest.approx(once)
+
+
 def test_a_horizon_is_the_recursion_written_out() -> None:
     mdp = world(11, ends=True)
     R = np.random.default_rng(12).normal(size=(5, 3))

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -53,6 +53,7 @@ def everyone(mdp: TabularMDP) -> Floats:
 
 
 @given(st.integers(0, 200), st.booleans())
+@settings(max_examples=40)
 def test_regret_is_what_enumeration_says(seed: int, ends: bool) -> None:
     mdp, rng = world(seed, ends=ends), np.random.default_rng(seed)
     R = rng.normal(size=(4, 3, 2))
@@ -66,6 +67,19 @@ def test_regret_is_what_enumeration_says(seed: int, ends: bool) -> None:
     np.testing.assert_allclose(
         regret(mdp, pi, R) + regret(mdp, pi, -R), np.broadcast_to(best - worst, (5, 4)), atol=1e-10
     )
+
+
+def test_a_world_without_a_discount() -> None:
+    mdp = world(12).with_horizon(3).with_discount(1.0)
+    R = np.random.default_rng(12).normal(size=(12, 2))
+    # by hand: from the last step to the first
+    V = np.zeros(12)
+    for s in reversed(range(9)):
+        V[s] = max(R[s, a] + mdp.dense[s, a] @ V for a in range(2))
+    _, best = optimal_policies(mdp, R)
+    assert best[0] == pytest.approx(V @ mdp.start)
+    uniform = mdp.policy_return(mdp.uniform_policy(), R)
+    assert regret(mdp, mdp.uniform_policy(), R) == pytest.approx(V @ mdp.start - uniform)
 
 
 def test_one_and_many() -> None:
@@ -103,6 +117,7 @@ def test_minimax_mixes_where_mixing_helps() -> None:
 
 
 @given(st.integers(0, 100), st.booleans())
+@settings(max_examples=40)
 def test_nothing_has_a_smaller_worst_regret_than_minimax(seed: int, ends: bool) -> None:
     mdp, rng = world(seed, ends=ends), np.random.default_rng(seed)
     R = rng.normal(size=(4, 3, 2))

@@ -91,6 +91,24 @@ def test_val_is_the_advantage_and_minimal_the_projection() -> None:
     np.testing.assert_allclose(B @ np.linalg.lstsq(B, difference)[0], difference, atol=1e-12)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_shaping_is_linear_and_leaves_the_end_alone(ends: bool) -> None:
+    mdp, v = world(10, ends), np.random.default_rng(10).normal(size=5)
+    moved = expected_reward(mdp, shaped(mdp, np.zeros((5, 3)), v))
+    live = ~mdp.terminal
+    np.testing.assert_allclose((shaping(mdp) @ v)[live], -moved[live], atol=1e-12)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_worlds_without_a_discount(form: Literal["val", "minimal"]) -> None:
+    mdp = world(11, ends=True).with_horizon(4).with_discount(1.0)
+    rng = np.random.default_rng(11)
+    R = rng.normal(size=(mdp.n_states, 3))
+    same = shaped(mdp, 2 * R, rng.normal(size=mdp.n_states))
+    assert starc_distance(mdp, R, same, canonical=form) < 1e-9
+    assert starc_distance(mdp, R, -R, canonical=form) == pytest.approx(1)
+
+
 def test_indifferent_rewards() -> None:
     mdp, rng = world(6, ends=True), np.random.default_rng(6)
     nothing, R = shaped(mdp, np.zeros((5, 3)), rng.normal(size=5)), rng.normal(size=(5, 3))

@@ -91,6 +91,13 @@ def test_every_deterministic_policy_has_the_most_there_is() -> None:
         assert got.method == "envelope"
 
 
+def test_a_box_without_a_discount() -> None:
+    mdp = world(13, S=2).with_horizon(2).with_discount(1.0)
+    pi = mixed(13, S=6)
+    exact = vertices(mdp, pi, -np.ones((6, 2)), np.ones((6, 2)))
+    assert worst_case_box(mdp, pi).regret == pytest.approx(exact, abs=1e-9)
+
+
 @pytest.mark.parametrize("A", [2, 3, 5])
 def test_the_uniform_policy_of_a_bandit(A: int) -> None:
     bandit = TabularMDP.from_arrays(np.ones((1, A, 1)), discount=0.5)

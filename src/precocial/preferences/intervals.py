@@ -30,6 +30,8 @@ from precocial.preferences.mdp import TabularMDP
 Floats = NDArray[np.float64]
 EQUAL = 1e-12
 """Bounds nearer than this are an equation."""
+UNBOUNDED = 3
+"""scipy's status of a linear programme without a largest value."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,17 +127,23 @@ class CompatibleRewards:
         Raises:
             FitError: no reward in the box is compatible.
         """
-        cost = -(self.reward_map.T @ np.asarray(functional, dtype=np.float64).ravel())
+        cost = self.reward_map.T @ np.asarray(functional, dtype=np.float64).ravel()
         if of_values is not None:
-            cost[self.value_columns(expert)] -= np.asarray(of_values, dtype=np.float64)
-        done = linprog(cost, method="highs", **self._programme)
+            cost[self.value_columns(expert)] += np.asarray(of_values, dtype=np.float64)
+        value, unknowns = self._most(cost)
+        return value, np.asarray(self.reward_map @ unknowns).reshape(self.shape)
+
+    def _most(self, gain: Floats) -> tuple[float, Floats]:
+        done = linprog(-gain, method="highs", **self._programme)
+        if done.status == UNBOUNDED:
+            return float("inf"), np.full(len(gain), np.nan)
         if done.status != 0:
             raise FitError(
                 f"no reward with |R| at most {self.bound:g} is compatible with this behaviour "
                 f"({done.message.strip()}). Raise the bound, widen the confidence, or look at kind "
                 "and beta of the experts"
             )
-        return -float(done.fun), (self.reward_map @ done.x).reshape(self.shape)
+        return -float(done.fun), np.asarray(done.x)
 
     def intervals(self, functionals: ArrayLike) -> Floats:
         """(M, 2) the smallest and largest value of each linear function of R, (M, S, A) or (S, A):
@@ -153,6 +161,21 @@ class CompatibleRewards:
             )
         found = [(-self.largest(-one)[0], self.largest(one)[0]) for one in asked]
         return np.array(found)
+
+    def weight_intervals(self, functionals: ArrayLike) -> Floats:
+        """(M, 2) the same for linear functions of the features' weights, (M, F) or (F,); infinite
+        for a feature that is never paid.
+
+        Raises:
+            ConfigError: no features, or another number of them. FitError: as `intervals`.
+        """
+        asked = np.atleast_2d(np.asarray(functionals, dtype=np.float64))
+        F = 0 if self.features is None else len(self.features)
+        if F == 0 or asked.shape[1:] != (F,):
+            raise ConfigError(f"weight_intervals: functionals must be (M, {F}); got {asked.shape}")
+        rest = self.reward_map.shape[1] - F
+        padded = np.pad(asked, ((0, 0), (0, rest)))
+        return np.array([(-self._most(-one)[0], self._most(one)[0]) for one in padded])
 
 
 def reward_intervals(
@@ -195,15 +218,14 @@ def state_differences(
 
 
 def _shaping_rows(allowed: CompatibleRewards, expert: int) -> Any:
-    """(S*A, unknowns) sparse: v - gamma E v of one expert."""
+    """(S*A, unknowns) sparse: v - gamma E v of one expert; v of terminal states is held at 0."""
     mdp = allowed.experts[expert].mdp
     S, A, K = mdp.successors.shape
     rows = np.arange(S * A)
-    kept = ~mdp.terminal[mdp.successors.ravel()]
-    columns = mdp.successors.ravel()
-    entries = np.where(kept, -mdp.discount * mdp.probability.ravel(), 0.0)
+    entries = -mdp.discount * mdp.probability.ravel()
     own = sparse.csr_matrix((np.ones(S * A), (rows, rows // A)), shape=(S * A, S))
-    after = sparse.csr_matrix((entries, (np.repeat(rows, K), columns)), shape=(S * A, S))
+    places = (np.repeat(rows, K), mdp.successors.ravel())
+    after = sparse.csr_matrix((entries, places), shape=(S * A, S))
     place = allowed.value_columns(expert)
     unknowns = allowed.reward_map.shape[1]
     parts = [

@@ -18,7 +18,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from precocial.errors import ConfigError, FitError, need
+from precocial.errors import ConfigError, FitError
 from precocial.preferences.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
@@ -155,15 +155,22 @@ def prepared(mdp: TabularMDP, horizon: int | None, beta: float) -> World:
         if needed > MAX_BYTES:
             raise ConfigError(f"a horizon of {horizon} needs {needed / 2**30:.3g} GiB; shorten it")
     return World(
-        kernels=need("precocial.preferences.soft_kernels", "numba"),
+        kernels=kernels(),
         successors=mdp.successors.astype(np.int32),
         weight=np.ascontiguousarray(mdp.probability * mdp.discount),
         terminal=mdp.terminal, discount=mdp.discount, start=mdp.start,
     )  # fmt: skip
 
 
+def kernels() -> ModuleType:
+    """The compiled sweeps; numba is loaded here and not before."""
+    from precocial.preferences import soft_kernels
+
+    return soft_kernels
+
+
 def lane_blocks(count: int) -> list[tuple[int, int]]:
-    lanes = need("precocial.preferences.soft_kernels", "numba").LANES
+    lanes = kernels().LANES
     return [(low, min(low + lanes, count)) for low in range(0, count, lanes)]
 
 

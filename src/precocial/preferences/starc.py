@@ -175,7 +175,9 @@ def _standard(
     root = np.sqrt(_weights(mdp, weights))
     c = root * canonical_reward(mdp, R, canonical=canonical, policy=policy, weights=weights)
     length = float(np.linalg.norm(c))
-    small = NOTHING * float(np.linalg.norm(root * R)) / max(1 - mdp.discount, NOTHING)
+    # values, whose rounding c inherits, are larger than rewards by the length of an episode
+    span = 1 / (1 - mdp.discount) if mdp.discount < 1 else float(mdp.longest_episode or 1)
+    small = NOTHING * float(np.linalg.norm(root * R)) * span
     return np.zeros_like(c) if length <= small else np.asarray(c / length)
 
 
