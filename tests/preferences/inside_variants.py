@@ -497,7 +497,7 @@ def table_before_reason(s):
 JOINED = {f"s{s}": DO[s] for s in STATES}
 
 
-@variant("look-up", actions=NAMED, answer="unknown")
+@variant("look-up", actions=NAMED)
 def made_up_keys(s):
     return JOINED["s" + str(s)]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
+from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
 from precocial.preferences import choice_fit, choice_models
 from precocial.preferences.choice_fit import fit_choices
@@ -47,6 +48,17 @@ def people(
     )  # fmt: skip
 
 
+def coarse(model: ChoiceModel) -> ChoiceModel:
+    """The same model on every eighth value, which is quick."""
+
+    def fewer(axis: Axis) -> Axis:
+        return replace(axis, values=axis.values[::8])
+
+    return replace(
+        model, axes=tuple(fewer(axis) for axis in model.axes), temperature=fewer(model.temperature)
+    )
+
+
 def loose(data: ChoiceData, model: ChoiceModel, subject: int) -> dict[tuple[float, ...], float]:
     """The posterior of one subject by plain loops over trials and cells."""
     own = np.flatnonzero(data.subject == subject)
@@ -82,6 +94,37 @@ def test_the_posterior_is_the_product_over_trials() -> None:
     for subject in range(2):
         expected = np.array(list(loose(data, model, subject).values())).reshape(2, 6)
         assert posterior[:, :, subject] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["hyperbolic", "exponential", "quasi_hyperbolic"])
+def test_the_likelihood_is_that_of_every_choice_in_the_house(name: str) -> None:
+    model = coarse(MODELS["delay"][name])
+    data = people(model, "delay", np.array([[0.02, 0.8]]), np.array([0.3]), 20, 4)
+    fit, _ = choice_fit._problems(data, np.zeros(20, dtype=bool))
+    table = choice_fit._log_likelihood(model, fit.columns, [(fit.taken, fit.left)])
+    t, u = 3, 5
+    k, bias = (float(values[u, 0]) for values in choice_fit._mesh(model.axes))
+    beta = float(model.temperature.values[t])
+
+    def worth(amount: float, delay: float) -> float:
+        if name == "hyperbolic":
+            return amount / (1 + k * delay)
+        return amount * np.exp(-k * delay) * (bias if delay > 0 else 1.0)
+
+    feedback = [
+        Choice(
+            features=np.array(
+                [
+                    [worth(*(data.columns[f"{what}_{when}"][i] for what in ("amount", "delay")))]
+                    for when in ("sooner", "later")
+                ]
+            ),
+            chosen=int(data.chosen[i]),
+            beta=beta,
+        )
+        for i in range(20)
+    ]
+    assert table[t, u, 0] == pytest.approx(log_likelihood(feedback, [[1.0]])[0], abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -124,17 +167,6 @@ def test_the_true_kind_of_discounting_predicts_better() -> None:
     data = people(model, "delay", np.tile((0.03, 1.0), (6, 1)), np.full(6, 2.0), 400, 8)
     right, wrong = fit_choices(data, "hyperbolic"), fit_choices(data, "exponential")
     assert right.held_out_nats > wrong.held_out_nats
-
-
-def coarse(model: ChoiceModel) -> ChoiceModel:
-    """The same model on every eighth value, which is quick."""
-
-    def fewer(axis: Axis) -> Axis:
-        return replace(axis, values=axis.values[::8])
-
-    return replace(
-        model, axes=tuple(fewer(axis) for axis in model.axes), temperature=fewer(model.temperature)
-    )
 
 
 @pytest.mark.parametrize(("kind", "name"), [("delay", "quasi_hyperbolic"), ("risk", "prospect")])

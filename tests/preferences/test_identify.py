@@ -15,7 +15,7 @@ from precocial.preferences.identify import (
     reward_from_two,
     state_features,
 )
-from precocial.preferences.maxent import soft_plan
+from precocial.preferences.soft_plan import soft_plan
 
 Floats = NDArray[np.float64]
 

@@ -76,10 +76,8 @@ def test_two_discounts_leave_a_point_of_every_difference() -> None:
     np.testing.assert_allclose(got, np.stack([exact, exact], axis=1), atol=1e-5)
     one = reward_intervals(experts[:1], reference=1)
     assert (one[[0, 2, 3], 1] - one[[0, 2, 3], 0] > 0.5).all()
-    np.testing.assert_allclose(
-        recover_reward(experts).reward.mean(axis=1) - recover_reward(experts).reward.mean(axis=1)[1],
-        exact, atol=1e-6,
-    )  # fmt: skip
+    recovered = recover_reward(experts).reward.mean(axis=1)
+    np.testing.assert_allclose(recovered - recovered[1], exact, atol=1e-6)
 
 
 def test_features_shorten_intervals_and_counts_lengthen_them() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,8 +14,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, FitError
+from precocial.preferences import kernels
 from precocial.preferences.blocks import solve_blocks
-from precocial.preferences.kernels import LANES
+from precocial.preferences.kernels import (
+    LANES,
+    leap,
+    load,
+    logarithm_of_two,
+    power_of_two,
+    store,
+)
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.values import Backup, solve, solve_reference
 from precocial.runs import stream
@@ -191,11 +200,83 @@ def test_a_device_that_does_not_exist_is_refused() -> None:
         solve(mdp, rewards(0, mdp, 1), engine="torch", device="abacus")
 
 
+@pytest.mark.parametrize("engine", ["numpy", "numba", "torch"])
+def test_no_rewards_have_no_values(engine: str) -> None:
+    if engine == "torch":
+        pytest.importorskip("torch")
+    for how in (Backup(), Backup(steps=2)):
+        assert solve(world(0), np.zeros((0, 12, 3)), how, engine=engine).Q.shape == (0, 12, 3)
+
+
+def test_torch_solves_in_parts_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    mdp = world(9)
+    R = rewards(9, mdp, 7)
+    whole = solve(mdp, R, engine="torch")
+    monkeypatch.setattr("precocial.preferences.gathers.ROOM", 2 * R[0].size * 4)
+    parts = solve(mdp, R, engine="torch")
+    np.testing.assert_array_equal(parts.Q, whole.Q)
+    assert (parts.sweeps <= whole.sweeps).all()
+
+
 @pytest.mark.wrong_types
 def test_an_unknown_engine_is_refused() -> None:
     mdp = world(0)
     with pytest.raises(ConfigError, match="engine must be one of"):
         solve(mdp, rewards(0, mdp, 1), engine="steam")  # type: ignore[arg-type]
+
+
+def test_leaps_save_sweeps() -> None:
+    mdp = world(8, states=40, discount=0.98, ends=0)
+    R = rewards(8, mdp, 6)
+    found = solve(mdp, R, tolerance=1e-6, engine="numba")
+    assert (2 * found.sweeps < solve(mdp, R, tolerance=1e-6, engine="numpy").sweeps).all()
+
+
+def test_a_leap_goes_to_the_limit_of_a_geometric_series() -> None:
+    """And half as far where the change has grown since the last one."""
+    rng = stream(0, "preferences", "kernels", "leap")
+    limit, away = rng.normal(size=(2, 5, LANES))
+    factor = rng.uniform(0.1, 0.9, LANES)
+    first, second, third = (np.ravel(limit - away * factor**n) for n in range(3))
+    trust, last, change, scratch = np.ones((4, LANES))
+    last[:7] = 0.5
+    expected = limit.copy()
+    expected[:, :7] = (limit[:, :7] + third.reshape(5, LANES)[:, :7]) / 2
+    leap(third, second, first, trust, last, change, 0.95, scratch)
+    np.testing.assert_allclose(third.reshape(5, LANES), expected, atol=1e-9)
+    assert (trust[:7] == 0.5).all()
+    assert (trust[7:] == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_and_logarithms_of_two_are_good_to_rounding(dtype: type) -> None:
+    @numba.njit
+    def both(x: object, y: object, out: object) -> None:
+        store(out, 0, power_of_two(load(x, 0)))
+        store(out, LANES, logarithm_of_two(load(y, 0)))
+
+    out = np.zeros(2 * LANES, dtype)
+    x = np.concatenate([np.linspace(-90, -1, LANES - 20), np.linspace(-1, 0, 20)]).astype(dtype)
+    y = np.geomspace(1e-3, 1, LANES).astype(dtype)
+    both(x, y, out)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(out[:LANES], 2.0 ** x.astype(float), rtol=4 * eps)
+    np.testing.assert_allclose(out[LANES:], np.log2(y.astype(float)), rtol=4 * eps, atol=4 * eps)
+
+
+def test_without_a_folder_to_keep_them_kernels_are_still_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refusing(*, cache: bool = False, **settings: object) -> object:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return numba.njit(**settings)
+
+    monkeypatch.setattr(kernels, "njit", refusing)
+    double = kernels.compiled(lambda x: 2 * x)
+    assert double(4) == 8
+    assert double.signatures
 
 
 def test_a_limit_of_sweeps_is_kept() -> None:

@@ -18,9 +18,9 @@ from precocial.preferences.maxent import (
     fit_mce,
     likelihood_gradient,
     mce_gradient,
-    soft_plan,
     timed_counts,
 )
+from precocial.preferences.soft_plan import soft_plan
 
 Floats = NDArray[np.float64]
 
@@ -228,6 +228,6 @@ def test_mistakes_are_named() -> None:
 
 
 def test_a_discount_too_near_one_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("precocial.preferences.maxent.MAX_SWEEPS", 10)
+    monkeypatch.setattr("precocial.preferences.soft.MAX_SWEEPS", 10)
     with pytest.raises(FitError, match="further from 1"):
         soft_plan(world(22, discount=0.99), np.ones((5, 3)))

@@ -207,6 +207,12 @@ def test_infos_are_not_looked_at(tmp_path: Path) -> None:
     assert columns(read_demonstrations(tmp_path / "a.npz")) == [[0], [0], [0], [1]]
 
 
+def test_a_signalling_nan_is_a_nan() -> None:
+    signalling = np.array([0x7FA00000], dtype=np.uint32).view(np.float32)
+    with pytest.raises(DataError, match="observations: row 0 is NaN"):
+        from_arrays({"observations": signalling, "actions": np.array([0])})
+
+
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [

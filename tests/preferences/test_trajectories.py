@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from precocial.errors import DataError, PrecocialError
+from precocial.preferences import myopic, simulate
+from precocial.preferences.from_gym import mdp_from_gym
 from precocial.preferences.readers import read_demonstrations, read_recording
 from precocial.preferences.recording import from_episodes
 
@@ -237,6 +239,31 @@ def test_a_set_that_was_cut_off(tmp_path: Path) -> None:
         read_recording(minari(tmp_path / "hdf5", "hdf5", total_episodes=3))
 
 
+def test_a_set_of_a_biased_agent_fits_the_world_that_its_metadata_name(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("gymnasium")
+    world = mdp_from_gym("FrozenLake-v1", discount=0.95)
+    policy = myopic(2).policies(world.mdp, world.rewards[None])[0]
+    made = simulate(world.mdp, policy, episodes=12, steps=30, seed=4)
+    data = tmp_path / "data"
+    data.mkdir()
+    metadata(data, "arrow", total_episodes=12)
+    for e in made.episodes:
+        own = made.where(made.episode == e)
+        table = pa.table(
+            {
+                "observations": [*own.state.tolist(), int(own.arrived[-1])],
+                "actions": [*own.action.tolist(), 0], "terminations": [False] * (len(own) + 1),
+            }
+        )  # fmt: skip
+        (data / str(e)).mkdir()
+        with pa.ipc.new_file(str(data / str(e) / "part-0.arrow"), table.schema) as writer:
+            writer.write_table(table)
+    recording = read_recording(tmp_path)
+    demos = recording.demonstrations().check(mdp_from_gym(recording.environment, discount=0.95).mdp)
+    assert columns(demos) == columns(made)
+
+
 def test_links_and_foreign_data_in_hdf5_are_not_followed(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
     folder = minari(tmp_path / "set", "hdf5")
@@ -310,3 +337,8 @@ def test_only_our_errors_escape_damaged_folders(tmp_path: Path, kind: str) -> No
         assert len(demos.state) > 0
 
     damaged()
+
+
+def test_a_state_in_which_others_go_on_is_not_terminal() -> None:
+    recording = from_episodes([([0, 1], [0], True), ([1, 2], [0], True)])
+    assert recording.terminal_states(recording.demonstrations()).tolist() == [2]

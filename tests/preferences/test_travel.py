@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
+from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
 from precocial.preferences import travel
 from precocial.preferences.choice_fit import fit_choices
@@ -53,6 +54,18 @@ def test_the_gradient_and_information_are_derivatives() -> None:
         [approx_fprime(w, lambda x, i=i: design.scores(x).sum(axis=0)[i], 1e-6) for i in range(4)]
     )
     assert design.information(w) == pytest.approx(-hessian, rel=1e-4, abs=1e-3)
+
+
+def test_the_likelihood_is_that_of_every_choice_in_the_house() -> None:
+    data = travellers(5)
+    design = travel._design(data)
+    there = design.available
+    feedback = [
+        Choice(features=design.features[i][there[i]], chosen=int(there[i, : data.chosen[i]].sum()))
+        for i in range(len(data))
+    ]
+    expected = log_likelihood(feedback, PLANTED)[0]
+    assert design.log_likelihoods(PLANTED).sum() == pytest.approx(expected, abs=1e-9)
 
 
 def test_each_person_asked_twice_as_often_tells_no_more() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from precocial.preferences.kernels import LANES, settle, sweep
+from precocial.preferences.kernels import LANES, MAX, SOFT, SOFTMAX, settle, sweep
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.values import KINDS, Backup
+from precocial.preferences.values import TIE, Backup
 
 Floats = NDArray[np.float64]
 NOISE = 16 * float(np.finfo(np.float32).eps)
@@ -21,8 +21,6 @@ MOST = 0.999
 """A leap assumes no slower decay (ours)."""
 RANGE = 1e15
 """Rewards beyond this are solved in double precision alone."""
-
-
 CACHE_LINE = 64
 """Bytes; a vector that straddles two lines is read at half the speed."""
 
@@ -46,10 +44,12 @@ class Block:
         self.successors = np.where(used, mdp.successors, first).astype(np.int32)
         self.P = (mdp.discount * (1 - lean) * mdp.probability).astype(dtype)
         self.live = ~mdp.terminal
-        self.kind = KINDS.index(how.kind)
+        self.kind = {"max": MAX, "soft": SOFT, "softmax": SOFTMAX}[how.kind]
         self.foresees = how.sophisticated
         side = 1 if how.optimism >= 0 else -1
-        self.bend = (dtype(how.beta / math.log(2)), dtype(mdp.discount * lean), dtype(side))
+        self.bend = tuple(
+            dtype(one) for one in (how.beta / math.log(2), mdp.discount * lean, side, TIE)
+        )
         self.paid = (1 / (1 + how.hyperbolic * np.arange(how.delays + 1))).astype(dtype)
         delays = how.delays + 1 if how.steps is not None else 1
         self.V, self.spare, self.third = (aligned(delays * S * LANES, dtype) for _ in range(3))
@@ -62,13 +62,13 @@ class Block:
 
     def settle(self, level: float, noise: float, limit: int, *, in_place: bool) -> int:
         """Sweeps at the last delay, which is the only one whose future is itself."""
-        leaps = (self.third if in_place else self.third[:0], self.trust, self.last)
         world = (
             self.R, self.Q, self.successors, self.P, self.live, self.paid[-1:], self.bend,
             self.kind, self.chosen, self.change,
         )  # fmt: skip
         stop = self.dtype(level), self.dtype(noise), self.cap
-        return int(settle(self.V, self.spare, leaps, *stop, limit, world))
+        room = self.V, self.spare, self.third, self.trust, self.last
+        return int(settle(*room, in_place, *stop, limit, world))
 
     def sweep(self, paid: NDArray[np.floating[Any]]) -> None:
         """One sweep of all delays in `paid`, at once and not in place; Q is kept."""

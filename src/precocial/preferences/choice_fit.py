@@ -6,11 +6,12 @@ exactly, on a grid of every combination of parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_expit, logsumexp
+from scipy.special import expit, log_expit
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.preferences.choice_models import MODELS, Axis, ChoiceModel
@@ -21,6 +22,7 @@ from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+_Parts = Sequence[tuple[Floats, Floats]]
 _FLOOR = 1e-300
 """The least probability of a held-out choice: that of a grid cell may round to 0."""
 _BOOTSTRAP = 2000
@@ -85,6 +87,7 @@ def _problems(data: ChoiceData, test: Bools) -> tuple[_Problems, _Problems]:
     """Of the trials to fit to, and of the held-out ones."""
     table = np.stack(list(data.columns.values()), axis=1)
     different, place = np.unique(table, axis=0, return_inverse=True)
+    place = place.reshape(-1)  # NumPy 2.0 alone gives a column
     columns = dict(zip(data.columns, different.T, strict=True))
     shape = (len(different), len(data.subjects))
 
@@ -122,22 +125,31 @@ def _mesh(axes: tuple[Axis, ...]) -> list[Floats]:
     return [grid.reshape(-1, 1) for grid in grids]
 
 
-def _log_likelihood(model: ChoiceModel, problems: _Problems) -> Floats:
-    """(T, U, N) in nats, of each temperature and cell."""
-    advantage = model.advantage(problems.columns, *_mesh(model.axes))
+def _log_likelihood(model: ChoiceModel, columns: dict[str, Floats], parts: _Parts) -> Floats:
+    """(T, U, M) in nats, of each temperature and cell, for each of M columns of counts.
+
+    log(1 - p) = log p - x with p = expit(x): one transcendental a problem and cell serves both.
+    """
+    taken, left = (np.concatenate(counts, axis=1) for counts in zip(*parts, strict=True))
+    advantage = model.advantage(columns, *_mesh(model.axes))
+    lost = advantage @ left
     return np.stack(
         [
-            log_expit(beta * advantage) @ problems.taken
-            + log_expit(-beta * advantage) @ problems.left
+            log_expit(beta * advantage) @ (taken + left) - beta * lost
             for beta in model.temperature.values
         ]
     )
 
 
-def _posterior(model: ChoiceModel, problems: _Problems) -> Floats:
-    """(T, U, N) probability of each cell for each subject; sums to 1 over T and U."""
-    log_p = _log_likelihood(model, problems)
-    return np.asarray(np.exp(log_p - logsumexp(log_p, axis=(0, 1))))
+def _posterior(model: ChoiceModel, *parts: _Problems) -> Floats:
+    """(T, U, M) probability of each cell for the subjects of each part in turn; sums to 1 over T
+    and U."""
+    counts = [(part.taken, part.left) for part in parts]
+    log_p = _log_likelihood(model, parts[0].columns, counts)
+    log_p -= log_p.max(axis=(0, 1))
+    np.exp(log_p, out=log_p)
+    log_p /= log_p.sum(axis=(0, 1))
+    return log_p
 
 
 def _predicted(model: ChoiceModel, posterior: Floats, columns: dict[str, Floats]) -> Floats:
@@ -145,13 +157,16 @@ def _predicted(model: ChoiceModel, posterior: Floats, columns: dict[str, Floats]
     advantage = model.advantage(columns, *_mesh(model.axes))
     found = np.zeros((advantage.shape[1], posterior.shape[2]))
     for weights, beta in zip(posterior, model.temperature.values, strict=True):
-        found += np.exp(log_expit(beta * advantage)).T @ weights
+        found += expit(beta * advantage).T @ weights
     return found
 
 
-def _held_out(model: ChoiceModel, fit: _Problems, held: _Problems) -> tuple[float, float]:
-    """Mean log probability of held-out choices: by the model, and by each person's frequency."""
-    p = _predicted(model, _posterior(model, fit), fit.columns)
+def _held_out(
+    model: ChoiceModel, posterior: Floats, fit: _Problems, held: _Problems
+) -> tuple[float, float]:
+    """Mean log probability of held-out choices: by the model's posterior from the others, and by
+    each person's frequency."""
+    p = _predicted(model, posterior, fit.columns)
     taken, left = fit.taken.sum(axis=0), fit.left.sum(axis=0)
     often = np.broadcast_to((taken + 0.5) / (taken + left + 1), p.shape)
     total = held.taken.sum() + held.left.sum()
@@ -170,7 +185,8 @@ def _fit(
     test = _split(data, held_out, seed)
     fit, held = _problems(data, test)
     whole = _Problems(columns=fit.columns, taken=fit.taken + held.taken, left=fit.left + held.left)
-    posterior = _posterior(model, whole)
+    both = _posterior(model, fit, whole)
+    from_fit, posterior = np.split(both, 2, axis=2)
     free = [(i, axis) for i, axis in enumerate(model.axes) if len(axis.values) > 1]
     shape = tuple(len(axis.values) for axis in model.axes)
     cells = posterior.sum(axis=0).reshape(*shape, -1)
@@ -182,7 +198,7 @@ def _fit(
         np.stack([axis.quantile(weights, share) for axis, weights in marginals], axis=1)
         for share in (0.5, (1 - level) / 2, (1 + level) / 2)
     )
-    by_model, by_frequency = _held_out(model, fit, held)
+    by_model, by_frequency = _held_out(model, from_fit, fit, held)
     return ChoicePosterior(
         source=data.source, model=model.name, subjects=data.subjects,
         parameters=tuple(axis.name for axis, _ in marginals),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from precocial.errors import one_of
 from precocial.preferences.infer import BLOCK
 from precocial.preferences.language import LANGUAGES, Language, Term, evaluated, pair
+from precocial.preferences.language_codes import encode_choice, encode_number
 from precocial.preferences.language_literals import Sizes
 from precocial.preferences.language_terms import (
     GREEDY,
@@ -32,7 +33,8 @@ Floats = NDArray[np.float64]
 COMPRESSORS = ("zlib", "lzma")
 SAME = 1e-9
 """Probabilities closer than this are the same policy (ours: rounding is far below it)."""
-_RAW_LZMA = [{"id": lzma.FILTER_LZMA2, "preset": 9}]
+_RAW_LZMA = [{"id": lzma.FILTER_LZMA2, "dict_size": 4096}]
+"""The texts are far shorter than the smallest dictionary; the default one costs 64 MiB a call."""
 
 
 def compressed_bits(text: str, compressor: str = "zlib") -> int:
@@ -98,14 +100,14 @@ class DescriptionLength:
         """(P, R) K(p) + K(R), plus log2 steps under `speed`."""
         features = rewards.features if self.features == "given" else None
         sizes = sizes_of(mdp, features)
-        words = [self._reward_term(mdp, rewards, h, sizes) for h in range(len(rewards))]
-        K_R = np.array([self.term_bits(term, sizes) for term in words], dtype=np.float64)
+        K_R = self._reward_bits(mdp, rewards, sizes)
         programs = [planner_term(planner) for planner in planners]
         K_p = np.array([self.term_bits(term, sizes) for term in programs], dtype=np.float64)
         run = np.zeros((len(planners), len(rewards)))
         read = np.zeros(len(rewards))
         if self.speed:
-            read += [steps(term, mdp, features) for term in words]
+            for h in range(len(rewards)):
+                read[h] = steps(self._reward_term(mdp, rewards, h, sizes), mdp, features)
             for low in range(0, len(rewards), BLOCK):
                 R = rewards.block(low, low + BLOCK)
                 for row, planner in enumerate(planners):
@@ -113,7 +115,8 @@ class DescriptionLength:
         cost = K_p[:, None] + K_R + (np.log2(read + run) if self.speed else 0.0)
         total = cost.copy()
         for row, (q, h) in _evaluations(mdp, planners, rewards, cost).items():
-            term = Term("planner", "const", (evaluated(pair(programs[q], words[h])),))
+            word = self._reward_term(mdp, rewards, h, sizes)
+            term = Term("planner", "const", (evaluated(pair(programs[q], word)),))
             bits = self.term_bits(term, sizes) + K_R
             if self.speed:
                 table = mdp.n_states * mdp.n_actions
@@ -122,10 +125,34 @@ class DescriptionLength:
         return np.asarray(total)
 
     def _reward_term(self, mdp: TabularMDP, rewards: Rewards, h: int, sizes: Sizes) -> Term:
-        if self.features == "given":
-            return weights_term(rewards.weights[h])
-        ways = table_terms(mdp, rewards.block(h, h + 1)[0])
-        return min(ways, key=lambda term: self.term_bits(term, sizes))
+        """The shortest program tried for one reward."""
+        table = rewards.block(h, h + 1)[0]
+        if self.features == "spelled":
+            ways = table_terms(mdp, table)
+            return min(ways, key=lambda term: self.term_bits(term, sizes))
+        return weights_term(rewards.weights[h]) if table.any() else Term("reward", "zero")
+
+    def _reward_bits(self, mdp: TabularMDP, rewards: Rewards, sizes: Sizes) -> Floats:
+        """(R,) K of every reward."""
+        language = LANGUAGES.get(self.language) if isinstance(self.language, str) else self.language
+        if language is None or self.features == "spelled":
+            words = (self._reward_term(mdp, rewards, h, sizes) for h in range(len(rewards)))
+            return np.array([self.term_bits(term, sizes) for term in words], dtype=np.float64)
+        # The sum of `weights` codes, without writing out a program for each of many rewards.
+        integer = language.style.integer
+        values, place = np.unique(rewards.weights, return_inverse=True)
+        told = rewards.weights != 0
+        each = np.array([len(encode_number(float(value), integer)) for value in values])
+        names = np.array([len(encode_choice(f, sizes.features)) for f in range(sizes.features)])
+        count = np.array([len(integer(max(n, 1))) for n in range(sizes.features + 1)])
+        spent = np.where(told, each[place.reshape(told.shape)] + names, 0).sum(axis=1)
+        opcodes = language.opcodes["reward"]
+        linear = opcodes["linear"] + count[told.sum(axis=1)] + spent
+        nothing = [
+            ~rewards.block(low, low + BLOCK).any(axis=(1, 2))
+            for low in range(0, len(rewards), BLOCK)
+        ]
+        return np.where(np.concatenate(nothing), opcodes["zero"], linear).astype(np.float64)
 
 
 def _planner_steps(mdp: TabularMDP, planner: Plans, R: Floats) -> Floats:

@@ -18,6 +18,8 @@ from precocial.preferences.values import TIE, Backup, Sweeper
 Floats = NDArray[np.float64]
 CHECKED = 8
 """Sweeps between two looks at what has converged: a look waits for the device (ours)."""
+ROOM = 2**27
+"""Numbers that one gather may make, a gigabyte (ours); more rewards are solved in parts."""
 
 
 def sweeper_on(device: str) -> Sweeper:
@@ -35,12 +37,20 @@ def sweeper_on(device: str) -> Sweeper:
             f"solve: torch cannot use the device {device!r} here ({error}); use 'cpu'"
         ) from error
 
-    def sweeps(
+    def sweeper(
         mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: float, limit: int
     ) -> tuple[Floats, Floats, NDArray[np.int64]]:
-        return _World(torch, device, mdp, how).solve(R, leaf, enough, limit)
+        world = _World(torch, device, mdp, how)
+        numbers = R.size * (how.delays + 1) * mdp.successors.shape[2]
+        parts = max(1, -(-numbers // ROOM))
+        solved = [
+            world.solve(*part, enough, limit)
+            for part in zip(np.array_split(R, parts), np.array_split(leaf, parts))
+        ]
+        Q, residual, sweeps = (np.concatenate(arrays) for arrays in zip(*solved))
+        return Q, residual, sweeps
 
-    return sweeps
+    return sweeper
 
 
 class _World:

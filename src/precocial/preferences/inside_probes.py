@@ -234,7 +234,7 @@ def probe_part(subject: Subject, base: Run, part: Part, seed: int) -> PartEffect
         return PartEffect(part=part, mapped=mapped)
 
     def run(change: Change) -> Run:
-        return subject.run(changes={part: (mapped, change)})
+        return subject.run(watched=[part], changes={part: (mapped, change)})
 
     def scores(done: Run) -> list[Scores]:
         return [scores_of(subject, log, part, mapped) for log in done.logs]
@@ -269,7 +269,7 @@ def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffe
 
         def run(change: Change, where: TableMap = where, last: list[Any] = last) -> Run:
             last[0] = changed(part.value, lambda key, v: change(where.actions[key], v))
-            return subject.run(values=dict.fromkeys(part.places, last[0]))
+            return subject.run(watched=[], values=dict.fromkeys(part.places, last[0]))
 
         def scores(done: Run, where: TableMap = where, last: list[Any] = last) -> list[Scores]:
             return where.scores(last[0])

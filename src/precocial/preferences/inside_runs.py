@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -108,6 +107,7 @@ class Subject:
     def run(
         self,
         *,
+        watched: Sequence[Part] | None = None,
         changes: dict[Part, tuple[Mapped, Change]] | None = None,
         values: dict[Place, Any] | None = None,
         forced: dict[SiteKey, Callable[[int], int]] | None = None,
@@ -116,15 +116,17 @@ class Subject:
         """Choose an action in each state.
 
         Args:
+            watched: functions whose calls are logged; default: all, with selections and lines.
             changes: functions whose results are changed.
             values: places that are bound to something else.
             forced: selections that pick another: from how many, which.
         """
-        watch = Watch(self, changes or {}, forced or {})
+        watch = Watch(self, changes or {}, forced or {}, notes_lines=watched is None)
         data = copies(self.places.found)
         data |= {place: copy.copy(empty) for place, empty in self.emptied.items()}
         run = Run(actions=[], logs=[], errors=[], executed=watch.executed, data=data)
-        with bound({**data, **watch.taps(), **(values or {})}):
+        taps = watch.taps(self.parts if watched is None else watched)
+        with bound({**data, **taps, **(values or {})}):
             for state in self.states if states is None else states:
                 watch.log, watch.steps = Log(), 0
                 watch.stack.clear()
@@ -199,10 +201,12 @@ class Watch:
     forced: dict[SiteKey, Callable[[int], int]]
     log: Log = field(default_factory=Log)
     stack: list[Part] = field(default_factory=list)
+    notes_lines: bool = True
     steps: int = 0
     executed: set[tuple[str, int]] = field(default_factory=set)
 
-    def trace(self, frame: types.FrameType, event: str, arg: Any) -> Any:
+    # Called for every line: nothing here is worth a check of its types.
+    def trace(self, frame: Any, event: Any, arg: Any) -> Any:
         """Count the steps of the user's code and note its lines."""
         self.steps += 1
         if self.steps > self.subject.max_steps:
@@ -210,46 +214,33 @@ class Watch:
         file = frame.f_code.co_filename
         if file == __file__ or file.startswith(LIBRARIES):
             return None
-        self.executed.add((file, frame.f_lineno))
+        if self.notes_lines:
+            self.executed.add((file, frame.f_lineno))
         return self.trace
 
-    def taps(self) -> dict[Place, Any]:
-        """What to bind so that functions and selections are seen."""
+    def taps(self, parts: Sequence[Part]) -> dict[Place, Any]:
+        """What to bind so that functions are seen, and selections where they are asked for."""
         found: dict[Place, Any] = {}
-        for part in self.subject.parts:
+        for part in parts:
             if part.kind == "function":
                 for place in part.places:
                     found[place] = self._tap(part, place.value)
-        for place in self.subject.places.found:
+        for place in self.subject.places.found if self.notes_lines or self.forced else ():
             value = place.value
             if place.name in SELECTING_BUILTINS and value is getattr(_BUILTINS, place.name):
-                found[place] = self._select(place.name, value)
+                found[place] = Select(self, place.name, value)
             elif value is np:
                 found[place] = _NumPy(self)
             elif any(value is getattr(np, name) for name in SELECTING_ARRAYS):
-                found[place] = self._select(value.__name__, value)
+                found[place] = Select(self, value.__name__, value)
         return found
 
     def _tap(self, part: Part, value: Any) -> Any:
         if isinstance(value, staticmethod | classmethod):
             return type(value)(self._tap(part, value.__func__))
-        function = value.__wrapped__ if isinstance(value, LRU) else value
+        return Tap(self, part, value.__wrapped__ if isinstance(value, LRU) else value, value)
 
-        @functools.wraps(function)
-        def tapped(*args: Any, **kwargs: Any) -> Any:
-            if part in self.stack:  # a recursion is seen from outside
-                return function(*args, **kwargs)
-            within = frozenset(self.stack)
-            self.stack.append(part)
-            try:
-                result = function(*args, **kwargs)
-            finally:
-                self.stack.remove(part)
-            return self._seen(part, _slots(args, kwargs), result, within)
-
-        return tapped
-
-    def _seen(self, part: Part, slots: dict[str, Any], result: Any, within: frozenset[Part]) -> Any:
+    def seen(self, part: Part, slots: dict[str, Any], result: Any, within: frozenset[Part]) -> Any:
         calls = self.log.calls.setdefault(part, [])
         if part in self.changes:
             mapped, change = self.changes[part]
@@ -273,20 +264,7 @@ class Watch:
         in_turn = turn % len(self.subject.actions) if mapped.how == "order" else None
         return change(in_turn, result)
 
-    def _select(self, name: str, original: Any) -> Any:
-        """A selection that notes what it is offered, and may pick another."""
-
-        @functools.wraps(original)
-        def select(*args: Any, **kwargs: Any) -> Any:
-            frame = sys._getframe(1)
-            key = (frame.f_code.co_filename, frame.f_lineno, frame.f_lasti, name)
-            if name in SELECTING_BUILTINS:
-                return self._select_builtin(key, original, args, kwargs)
-            return self._select_array(key, original, args, kwargs)
-
-        return select
-
-    def _select_builtin(
+    def select_builtin(
         self, key: SiteKey, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         items = list(args[0]) if len(args) == 1 else list(args)
@@ -309,7 +287,7 @@ class Watch:
             place = self.forced[key](len(items))
         return items[place]
 
-    def _select_array(
+    def select_array(
         self, key: SiteKey, original: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         result = original(*args, **kwargs)
@@ -327,6 +305,53 @@ class Watch:
         return result
 
 
+@dataclass(eq=False)
+class Tap:
+    """A function that is watched. An object, and no function within a function: one is made for
+    every run."""
+
+    watch: Watch
+    part: Part
+    function: Any
+    original: Any
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        stack = self.watch.stack
+        if self.part in stack:  # a recursion is seen from outside
+            return self.function(*args, **kwargs)
+        within = frozenset(stack)
+        stack.append(self.part)
+        try:
+            result = self.function(*args, **kwargs)
+        finally:
+            stack.remove(self.part)
+        return self.watch.seen(self.part, _slots(args, kwargs), result, within)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.original, name)
+
+
+@dataclass(eq=False)
+class Select:
+    """A selection that notes what it is offered, and may pick another."""
+
+    watch: Watch
+    name: str
+    original: Any
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename.startswith(("<@beartype", __file__)) and frame.f_back:
+            frame = frame.f_back
+        key = (frame.f_code.co_filename, frame.f_lineno, frame.f_lasti, self.name)
+        if self.name in SELECTING_BUILTINS:
+            return self.watch.select_builtin(key, self.original, args, kwargs)
+        return self.watch.select_array(key, self.original, args, kwargs)
+
+
 class _NumPy:
     """numpy under its own name, its selections watched."""
 
@@ -335,7 +360,7 @@ class _NumPy:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(np, name)
-        return self._watch._select(name, value) if name in SELECTING_ARRAYS else value
+        return Select(self._watch, name, value) if name in SELECTING_ARRAYS else value
 
 
 _BUILTINS = types.SimpleNamespace(max=max, min=min, sorted=sorted)

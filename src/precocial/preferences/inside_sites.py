@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from precocial.preferences.inside_runs import Log, Part, Pick, Run, SiteKey, Sub
 
 MAX_ENTRIES = 512
 """Ours: a table with more entries is not probed as a table of actions."""
+MAX_FORCED = 64
+"""Ours: of more candidates the first ones are forced."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,10 @@ def _probe_site(subject: Subject, base: Run, key: SiteKey) -> SiteEffect | None:
     widest = max((len(pick.items) for pick in picks if pick), default=0)
     if widest < 2:
         return None
-    runs = [subject.run(forced={key: lambda n, j=j: min(j, n - 1)}) for j in range(min(widest, 64))]  # type: ignore[misc]
+    runs = [
+        subject.run(watched=[], forced={key: partial(_nth, place)})
+        for place in range(min(widest, MAX_FORCED))
+    ]
     best: SiteEffect | None = None
     for how in _ways(subject, picks):
         hits = []
@@ -83,6 +89,10 @@ def _probe_site(subject: Subject, base: Run, key: SiteKey) -> SiteEffect | None:
                 or is_indicator(base, [site_scores(subject, log, key, how) for log in base.logs]),
             )  # fmt: skip
     return best
+
+
+def _nth(place: int, count: int) -> int:
+    return min(place, count - 1)
 
 
 def _first(items: list[Any], place: int) -> int:
@@ -151,7 +161,7 @@ def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None
             part.value,
             lambda p, v, path=path, other=other: subject.actions[other] if p == path else v,  # type: ignore[misc]
         )
-        done = subject.run(values=dict.fromkeys(part.places, value))
+        done = subject.run(watched=[], values=dict.fromkeys(part.places, value))
         for s, state in enumerate(subject.states):
             if done.actions[s] == base.actions[s]:
                 continue
@@ -182,7 +192,7 @@ def find_caches(subject: Subject, base: Run) -> dict[Place, Any]:
         empty = copy.copy(place.value)
         empty.clear()
         filled = copy.copy(empty)
-        done = subject.run(values={place: filled})
+        done = subject.run(watched=[], values={place: filled})
         if done.actions == base.actions and len(filled) > 0:
             found[place] = empty
     return found

@@ -394,7 +394,7 @@ class SignReader:
             home = home.outer
         if not found:
             for inner in self.reading.scopes.get(name, []):
-                found |= self._of_body(inner)
+                found |= self.of_body(inner)
         return found
 
     def _of_arithmetic(
@@ -427,7 +427,7 @@ class SignReader:
             return owner | given
         inside: Signs = frozenset()
         for inner in self.reading.scopes.get(name or "", []):
-            inside |= self._of_body(inner)
+            inside |= self.of_body(inner)
         if isinstance(node.func, ast.Lambda):
             inside |= self.of(node.func, scope)
         elif isinstance(node.func, ast.Name):
@@ -436,10 +436,11 @@ class SignReader:
             inside |= self.of(node.func.value, scope)
         if not inside and not self.reading.scopes.get(name or ""):
             for inner in self.reading.scopes.get("__call__", []):
-                inside |= self._of_body(inner)
+                inside |= self.of_body(inner)
         return inside | _unknown(given)
 
-    def _of_body(self, scope: Scope) -> Signs:
+    def of_body(self, scope: Scope) -> Signs:
+        """The signs with which the part enters what a function returns."""
         if id(scope) in self.busy:
             return frozenset()
         self.busy.add(id(scope))

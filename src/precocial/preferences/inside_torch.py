@@ -94,7 +94,8 @@ def intervene(
         network: an nn.Module from observations (n, ...) to logits (n, A). It is put in evaluation
             mode for the while, hooks are taken off, and no gradient is kept.
         observations: (n, ...) at least 8, float.
-        modules: names as in `network.named_modules()`; default: every one without children.
+        modules: names as in `network.named_modules()`; default: every one
+            without children that is called once.
         swaps: by name, the module to call instead.
         level, draws: of the bootstrap over states.
 
@@ -107,7 +108,7 @@ def intervene(
     torch, x = _given(network, observations)
     for how in hows:
         one_of("intervene: hows", how, HOWS)
-    names = _names(network, modules)
+    names = _names(torch, network, x, modules)
     before = _logits(torch, network, x)
     effects = []
     for name in names:
@@ -117,7 +118,7 @@ def intervene(
             after = _logits(torch, network, x, name, _constantly(value))
             effects.append(_effect(name, how, before, after, level, draws, seed))
     for name, other in (swaps or {}).items():
-        _names(network, [name])
+        _names(torch, network, x, [name])
         after = _logits(torch, network, x, name, other)
         effects.append(_effect(name, "swap", before, after, level, draws, seed))
     return effects
@@ -151,7 +152,7 @@ def patch_activations(
             f"{tuple(x.shape)}"
         )
     before, effects = _logits(torch, network, x), []
-    for name in _names(network, modules):
+    for name in _names(torch, network, x, modules):
         own, given = _outputs(torch, network, x, name), _outputs(torch, network, y, name)
         value = own + scale * (given - own)
         after = _logits(torch, network, x, name, _constantly(value))
@@ -195,7 +196,7 @@ def probe_linearly(
         raise ConfigError(f"probe_linearly: folds must lie in 2 to {len(x)}; got {folds}")
     order = stream(seed, "preferences", "inside", "folds").permutation(len(y))
     probes = []
-    for name in _names(network, modules):
+    for name in _names(torch, network, x, modules):
         features = _outputs(torch, network, x, name).reshape(len(y), -1)
         F = features.double().cpu().numpy()
         error, base, ridges = np.empty(len(y)), np.empty(len(y)), []
@@ -259,10 +260,11 @@ def _given(network: Any, observations: ArrayLike) -> tuple[Any, Any]:
     return torch, torch.as_tensor(rows, dtype=like.dtype, device=like.device)
 
 
-def _names(network: Any, modules: Sequence[str] | None) -> list[str]:
+def _names(torch: Any, network: Any, x: Any, modules: Sequence[str] | None) -> list[str]:
     known = dict(network.named_modules())
     if modules is None:
-        return [name for name, module in known.items() if name and not list(module.children())]
+        leaves = [name for name, module in known.items() if name and not list(module.children())]
+        return [name for name in leaves if _is_usable(torch, _calls(torch, network, x, name), x)]
     for name in modules:
         if name not in known:
             raise ConfigError(
@@ -289,12 +291,16 @@ def _logits(
 ) -> Floats:
     """Log-probabilities of the actions (n, A), the named module's output replaced by change(its
     input)."""
-    handles, used = [], []
+    handles: list[Any] = []
+    used: list[bool] = []
 
     def hook(module: Any, given: tuple[Any, ...], output: Any) -> Any:
-        used.append(True)
+        if used and not used[-1]:
+            return None  # the module is called by what replaces it
+        used.append(False)
         assert change is not None
         new = change(*given)
+        used[-1] = True
         if new.shape != output.shape:
             raise ConfigError(
                 f"{name}: what is given instead must have the shape {tuple(output.shape)}; got "
@@ -319,8 +325,8 @@ def _logits(
     return np.asarray(torch.log_softmax(logits.double(), dim=-1).cpu().numpy())
 
 
-def _outputs(torch: Any, network: Any, x: Any, name: str) -> Any:
-    """What the named module gives, one row for each observation."""
+def _calls(torch: Any, network: Any, x: Any, name: str) -> list[Any]:
+    """What the named module gives, each time that it is called."""
     found: list[Any] = []
     module = network.get_submodule(name)
     handle = module.register_forward_hook(lambda _module, _given, output: found.append(output))
@@ -329,7 +335,18 @@ def _outputs(torch: Any, network: Any, x: Any, name: str) -> Any:
             network(x)
         finally:
             handle.remove()
-    if len(found) != 1 or not isinstance(found[0], torch.Tensor) or len(found[0]) != len(x):
+    return found
+
+
+def _is_usable(torch: Any, found: list[Any], x: Any) -> bool:
+    """Whether a module was called once and gave one tensor with a row for each observation."""
+    return len(found) == 1 and isinstance(found[0], torch.Tensor) and len(found[0]) == len(x)
+
+
+def _outputs(torch: Any, network: Any, x: Any, name: str) -> Any:
+    """What the named module gives, one row for each observation."""
+    found = _calls(torch, network, x, name)
+    if not _is_usable(torch, found, x):
         raise ConfigError(
             f"{name} is called {len(found)} times for one input, or does not give one tensor with "
             "a row for each observation; name another module"

@@ -138,7 +138,7 @@ def _enters(found: Findings, inner: PartEffect, outer: PartEffect) -> bool:
         if code.co_filename == outer.part.file and code.co_firstlineno == outer.part.line
     ]  # fmt: skip
     reader = SignReader(found.reading, inner.part.names)
-    return any(reader._of_body(scope) for scope in scopes)
+    return any(reader.of_body(scope) for scope in scopes)
 
 
 # ---------------------------------------------------------------- scores
@@ -317,7 +317,17 @@ def _branches(found: Findings) -> Answer | None:
 
 
 def _why_not(found: Findings) -> str:
-    partly = [e for e in found.parts if 0 < e.covered < FOLLOWED and max(e.best, e.worst) > 0]
+    placed = [e for e in found.parts if e.place[0] > 1 and e.place[1] >= FOLLOWED]
+    if placed:
+        return (
+            f"the policy takes the number {placed[0].place[0]} by {placed[0].part.label}, which is "
+            "neither the best nor the worst"
+        )
+    partly = [
+        e
+        for e in found.parts
+        if e.part.kind == "function" and 0 < e.covered < FOLLOWED and max(e.best, e.worst) > 0
+    ]
     if partly:
         return (
             f"{partly[0].part.label} is consulted in {partly[0].covered:.0%} of the states and "
@@ -327,12 +337,6 @@ def _why_not(found: Findings) -> str:
         return (
             "what is compared says no more than which action is taken: a reward for doing what is "
             "done, which a table of actions is as well"
-        )
-    placed = [e for e in found.parts if e.place[0] > 1 and e.place[1] >= FOLLOWED]
-    if placed:
-        return (
-            f"the policy takes the number {placed[0].place[0]} by {placed[0].part.label}, which is "
-            "neither the best nor the worst"
         )
     if found.reading.unread:
         name, why = next(iter(found.reading.unread.items()))

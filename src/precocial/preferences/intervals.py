@@ -2,8 +2,8 @@
 
     R in a box, and for every expert i:   low_i <= R - v_i + gamma_i P_i v_i <= high_i
 
-in the unknowns R (or weights of features) and v_1..v_N: linear, so the smallest and largest value of
-any linear function of R is a linear programme (HiGHS). What the set is, exactly: for exact soft and
+in the unknowns R (or weights of features) and v_1..v_N: linear, so the smallest and largest value
+of any linear function of R is a linear programme (HiGHS). What the set is: for exact soft and
 Boltzmann policies and for optimal policies known in every state, all rewards that give the
 behaviour (for optimal ones its closure: other actions may tie). With counts, or states where an
 expert was never seen, it contains those rewards and possibly more, because that probabilities sum
@@ -120,7 +120,7 @@ class CompatibleRewards:
     def largest(
         self, functional: ArrayLike, *, of_values: ArrayLike | None = None, expert: int = 0
     ) -> tuple[float, Floats]:
-        """max of sum functional * R (+ sum of_values * v of one expert), and an R[s, a] that has it.
+        """max of sum functional * R (+ sum of_values * v of one expert), and an R that has it.
 
         Raises:
             FitError: no reward in the box is compatible.

@@ -6,8 +6,8 @@ that every load is one long vector and every sum over successors is a chain of f
 multiply-adds. Successors are a list of K per state and action, the discount folded into their
 probabilities. One source serves single and double precision and every kind of backup.
 
-A user never calls this; `values.solve(engine="numba")` does. Only that imports it: numba takes a
-second to import, and a second per precision to compile where its cache cannot be written.
+A user never calls this; `values.solve(engine="numba")` does, and only then is numba imported: a
+third of a second, and three the first time, when the kernels are compiled.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending
-from numba.core import types
+from numba.core import cgutils, types
 
-from precocial.preferences.values import KINDS, TIE
-
-# What numba makes of these functions has types of its own.
+# What numba makes of these functions has types of its own; ir is llvmlite's, of numba's version.
+ir: Any = cgutils.ir  # type: ignore[attr-defined]
 intrinsic: Any = extending.intrinsic
 njit: Any = numba.njit
 LANES = 64
@@ -229,19 +227,19 @@ def logarithm_of_two(typing_context, lanes):
 
 # ---------------------------------------------------------------- sweeps
 
-MAX, SOFT, SOFTMAX = range(len(KINDS))
+MAX, SOFT, SOFTMAX = range(3)
 CYCLE = 4
 """Sweeps between two looks at what has converged, even (ours, measured: 3 to 6 do)."""
 
 
-def compiled(function, **settings):
+def compiled(function):
     """The machine code of `function`, kept beside the source where that can be written.
 
-    What is kept is found by the time and size of this file, so all that it calls stands here.
+    What is kept is found by the time and size of this file, so all that it uses stands here.
     References to arrays are not counted (`_nrt`): the kernels keep none, and counting would cost
     more than the arithmetic.
     """
-    settings = {"nogil": True, "error_model": "numpy", "_nrt": False, **settings}
+    settings = {"nogil": True, "error_model": "numpy", "_nrt": False}
     try:
         return njit(cache=True, **settings)(function)
     except RuntimeError:  # no folder to keep it in
@@ -279,7 +277,7 @@ def log_mean_exp(Q, first, actions, top, beta):
 
 
 @inlined
-def choose(Q, first, actions, top, kind, beta, chosen):
+def choose(Q, first, actions, top, kind, beta, tie, chosen):
     """What will be done, unnormalised: 2^(beta Q), or the first action that ties with the best,
     into chosen[a]."""
     none, free = fill(Q, Q.dtype.type(0)), fill(Q, Q.dtype.type(1))
@@ -287,7 +285,7 @@ def choose(Q, first, actions, top, kind, beta, chosen):
     for a in range(actions):
         q = magnitude(load(Q, first + a * LANES))
         size = where_larger(q, size, q, size)
-    least = top - fill(Q, Q.dtype.type(TIE)) * size
+    least = top - fill(Q, tie) * size
     for a in range(actions):
         q = load(Q, first + a * LANES)
         if kind == MAX:
@@ -319,7 +317,7 @@ def sweep(before, after, R, Q, every, successors, P, live, paid, bend, kind, for
     """
     S, A, _ = P.shape
     D = paid.size
-    beta, tilt, side = bend
+    beta, tilt, side, tie = bend
     most = fill(R, R.dtype.type(0))
     for s in range(S):
         if not live[s]:
@@ -340,7 +338,7 @@ def sweep(before, after, R, Q, every, successors, P, live, paid, bend, kind, for
                 value = log_mean_exp(Q, first, A, top, beta)
             elif kind == SOFTMAX or foresees:
                 if d == 0 or not foresees:
-                    choose(Q, first, A, top, kind, beta, chosen)
+                    choose(Q, first, A, top, kind, beta, tie, chosen)
                 value = mean_chosen(Q, first, A, chosen)
             here = (d * S + s) * LANES
             moved = magnitude(value - load(before, here))
@@ -350,22 +348,20 @@ def sweep(before, after, R, Q, every, successors, P, live, paid, bend, kind, for
 
 
 @compiled
-def settle(V, spare, leaps, level, noise, cap, limit, world):
+def settle(V, spare, third, trust, last, in_place, level, noise, cap, limit, world):
     """Sweeps until no lane changes by more than `level`, or by more than the rounding of its
     values (`noise` of the largest); the number made.
 
-    With `leaps` the sweeps are in place, and after every `CYCLE` of them each hypothesis leaps to
-    where its last two changes point. Without, they are not in place.
+    In place, each hypothesis leaps after every `CYCLE` sweeps to where its last two changes point.
     """
     R, Q, successors, P, live, paid, bend, kind, chosen, change = world
-    third, trust, last = leaps
     trust[:], last[:] = 1, np.inf
     made = 0
     while made < limit:
         for step in range(CYCLE):
-            before, after = (spare, V) if step % 2 and not third.size else (V, spare)
-            if third.size:
-                after = V
+            before, after = (spare, V) if step % 2 else (V, spare)
+            if in_place:
+                before = after = V
                 if step == CYCLE - 2:
                     remember(V, spare)
                 elif step == CYCLE - 1:
@@ -377,7 +373,7 @@ def settle(V, spare, leaps, level, noise, cap, limit, world):
         made += CYCLE
         if within(change, level, noise, V):
             break
-        if third.size:
+        if in_place:
             leap(V, third, spare, trust, last, change, cap, chosen)
     return made
 

@@ -72,8 +72,11 @@ class Recording:
         )
 
     def terminal_states(self, demos: Demonstrations) -> Ints:
-        """The states of `self.demonstrations(...)` in which episodes came to their own end."""
-        return np.unique(demos.arrived[self.ended & (demos.arrived >= 0)])
+        """The states of `demos`, made of this, in which episodes ended and nothing was ever done.
+
+        A box of a Discretiser in which some episodes end and others go on is not among them.
+        """
+        return np.setdiff1d(demos.arrived[self.ended & (demos.arrived >= 0)], demos.state)
 
     def _numbered(self, values: Floats, cut: Discretiser | None, what: str) -> Ints:
         if cut is not None:
@@ -119,7 +122,8 @@ def numbers(values: Any, what: str, *, path: object = None) -> Floats:
     flat = found.reshape(len(found), width)
     if flat.dtype.kind != "f" and flat.size and max(-int(flat.min()), int(flat.max())) > _WHOLE:
         raise DataError(f"{what}: a number is too large", path=path)
-    flat = flat.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # of a NaN that signals; it is named below
+        flat = flat.astype(np.float64)
     bad = np.flatnonzero(~np.isfinite(flat).all(axis=1))
     if len(bad):
         raise DataError(

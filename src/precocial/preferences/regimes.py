@@ -313,7 +313,7 @@ class _Grid:
     def _completed(self, pi: Floats) -> dict[tuple[Term, Term], Term]:
         """Each short planner and reward, overridden where they differ from pi."""
         done = pi.argmax(axis=1)
-        differ = (np.abs(self.policies - pi) > 0).any(axis=3)
+        differ = np.asarray((self.policies != pi).any(axis=3))
         found = {}
         for planner, rows in zip(self.planners, differ, strict=True):
             for reward, apart in zip(self.rewards, rows, strict=True):
@@ -329,5 +329,7 @@ class _Grid:
         words = [Term("reward", "bonus", (value, quirks, self.goal)) for value in BONUSES]
         run = Interpreter(self.mdp)
         made = optimal().policies(self.mdp, np.array([run.reward(term) for term in words]))
-        fits = [bool((one == pi).all()) for one in made]
-        return [pair(OPTIMAL, term) for term, fit in zip(words, fits, strict=True) if fit][:1]
+        found = [
+            pair(OPTIMAL, term) for term, one in zip(words, made, strict=True) if (one == pi).all()
+        ]
+        return found[:1]

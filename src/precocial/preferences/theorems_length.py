@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError
+from precocial.preferences.description_length import compressed_bits
 from precocial.preferences.language import (
     FUNCTIONS,
     V1,
@@ -28,6 +29,7 @@ from precocial.preferences.language import (
     greedy_pair,
     indifferent,
     opposite,
+    pair,
 )
 from precocial.preferences.language_terms import (
     GREEDY,
@@ -155,6 +157,40 @@ def proposition_7(
     )  # fmt: skip
 
 
+def compressed_gaps(
+    mdp: TabularMDP,
+    language: Language = V1,
+    *,
+    compressor: str = "zlib",
+    max_bits: int = MAX_BITS,
+) -> Floats:
+    """(n, 3) bits of the degenerate pairs above the simplest, by compressed canonical texts.
+
+    The programs are those of `proposition_7`; their length is that of `compressed_bits`. A third
+    opinion: nothing bounds it, and whole bytes make it coarse.
+
+    Raises:
+        ConfigError: an unknown compressor, or a policy without a program within `max_bits`.
+    """
+    made = _Fragment(mdp, language, max_bits)
+    simplest = np.full(len(made.actions), np.inf)
+    code = made.codes[:, made.reward_place]
+    bits = np.add.outer(made.planner_bits, made.reward_bits)
+    for p, R in np.argwhere((bits <= made.room) & (code >= 0)):
+        text = str(pair(made.planners[p], made.rewards[R]))
+        simplest[code[p, R]] = min(simplest[code[p, R]], compressed_bits(text, compressor))
+    found = np.full((len(made.actions), 3), np.inf)
+    for term, _, pi, _ in made.policies:
+        place = made.codes_of(pi[None])[0]
+        if place >= 0:
+            own = (indifferent(term), greedy_pair(term), opposite(greedy_pair(term)))
+            costs = [compressed_bits(str(one), compressor) for one in own]
+            found[place] = np.minimum(found[place], costs)
+    if not (np.isfinite(simplest).all() and np.isfinite(found).all()):
+        raise ConfigError(f"compressed_gaps: not every policy has {max_bits} bits; raise max_bits")
+    return np.asarray(found - simplest[:, None])
+
+
 class _Remembering(Interpreter):
     """An interpreter that runs no program twice; steps are those of the run."""
 
@@ -244,7 +280,7 @@ class _Fragment:
                 continue
             self.planners.append(term)
             self.planner_bits.append(bits)
-            codes.append(self._codes(pi))
+            codes.append(self.codes_of(pi))
             steps.append(taken)
             alike.append(pi.round(9).tobytes())
         self.codes, self.steps, self.alike = np.array(codes), np.array(steps), alike
@@ -283,7 +319,7 @@ class _Fragment:
         self._done[term] = found
         return found
 
-    def _codes(self, policies: Floats) -> Ints:
+    def codes_of(self, policies: Floats) -> Ints:
         """(H,) the number of each deterministic policy in `actions`; -1 for one that draws."""
         live = ~self.mdp.terminal
         sure = (policies.max(axis=2) == 1)[:, live].all(axis=1)
@@ -296,20 +332,21 @@ class _Fragment:
 
     def counts(self) -> dict[str, int]:
         """Programs that mean something, by type."""
-        together = np.add.outer(self.planner_bits, self.reward_bits) <= self._room
+        together = np.add.outer(self.planner_bits, self.reward_bits) <= self.room
         return {
             "planner": len(self.planners), "reward": len(self.rewards),
             "policy": len(self.policies), "pair": int(together.sum()),
         }  # fmt: skip
 
     @property
-    def _room(self) -> int:
+    def room(self) -> int:
+        """Bits left for a pair's planner and reward."""
         return self.max_bits - self.language.opcodes["pair"]["pair"]
 
     def simplest(self, speed: bool) -> tuple[Floats, tuple[str, ...]]:
         """(n,) least cost of a pair compatible with each policy, and its text."""
         bits = np.add.outer(self.planner_bits, self.reward_bits).astype(np.float64)
-        cost = np.where(bits <= self._room, bits + self.max_bits - self._room, np.inf)
+        cost = np.where(bits <= self.room, bits + self.max_bits - self.room, np.inf)
         if speed:
             cost = cost + np.log2(self.steps[:, self.reward_place] + np.array(self.reward_steps))
         code = self.codes[:, self.reward_place]
@@ -329,7 +366,7 @@ class _Fragment:
         own = [indifferent(shown), greedy_pair(shown), opposite(greedy_pair(shown))]
         extra = np.array([self.language.bits(term, self.sizes) - bare for term in own])
         for _, bits, pi, steps in self.policies:
-            code = self._codes(pi[None])[0]
+            code = self.codes_of(pi[None])[0]
             cost = bits + extra.astype(np.float64)
             if speed:
                 cost = cost + np.log2(steps + table * np.array([2, 2, 4]))
@@ -363,7 +400,7 @@ class _Fragment:
         """(n, 3) least bits of any pair of programs alike to each degenerate pair."""
         planners, _, rewards = self._least()
         S, A = self.mdp.n_states, self.mdp.n_actions
-        pair = self.language.opcodes["pair"]["pair"]
+        head = self.language.opcodes["pair"]["pair"]
         places = {table.tobytes(): place for place, table in enumerate(self.tables)}
         greedy = GREEDY.policies(self.mdp, self.tables)
         p_g = planners[greedy.round(9).tobytes()]
@@ -376,7 +413,7 @@ class _Fragment:
             against = rewards[places[(-pi + 0.0).tobytes()]]
             zero = rewards[places[np.zeros((S, A)).tobytes()]]
             found.append((planners[constant] + zero, p_g + ind, minus + against))
-        return np.array(found) + pair
+        return np.array(found) + head
 
     def sign_gap(self) -> tuple[float, int]:
         """The largest |K(p, R) - K(-p, -R)|, and over how many pairs."""

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from precocial import io
-from precocial.errors import ConfigError, DataError, need
+from precocial.errors import ConfigError, DataError
+from precocial.preferences.arrow_lists import read_arrow
 from precocial.preferences.recording import Floats, Recording, from_episodes, numbers
 from precocial.preferences.stored_arrays import OpenedHDF5
 
@@ -66,7 +67,7 @@ def read_imitation(folder: io.PathLike) -> Recording:
                 "each data file needs a filename", path=state_path, column="_data_files"
             )
         path = _inside(folder, name)
-        columns = _arrow(path, ("obs", "acts", "terminal"))
+        columns = read_arrow(path, ("obs", "acts", "terminal"))
         for name in ("obs", "acts"):
             if name not in columns:
                 raise DataError("there is no such column", path=path, column=name)
@@ -80,25 +81,6 @@ def _inside(folder: io.PathLike, *parts: str) -> Path:
         return io.safe_join(folder, *parts)
     except ConfigError as error:
         raise DataError(str(error), path=folder) from error
-
-
-def _arrow(path: Path, names: tuple[str, ...]) -> dict[str, list[Any]]:
-    """Some columns of an Arrow stream or file as lists; the others are not decoded."""
-    ipc = need("pyarrow", "tables").ipc
-    data = io.read_bytes(path, limit=io.MAX_TABLE_BYTES)
-    reader = ipc.open_file if data[:6] == b"ARROW1" else ipc.open_stream
-    try:
-        schema = reader(data).schema
-        held = [schema.get_field_index(name) for name in names]
-        kept = [index for index in held if index >= 0]
-        table = reader(data, options=ipc.IpcReadOptions(included_fields=kept)).read_all()
-        table.validate(full=True)  # offsets of a damaged file may point anywhere
-        found = {name: table.column(name).to_pylist() for name in table.column_names}
-    except Exception as error:  # pyarrow raises its own family on damaged files
-        raise DataError(
-            f"is not an Arrow file that can be read ({str(error)[:200]})", path=path
-        ) from error
-    return found
 
 
 # ---------------------------------------------------------------- Minari
@@ -172,7 +154,7 @@ def _minari_table(folder: io.PathLike, episode: int, form: str) -> tuple[Any, An
     for part in parts:
         path = _inside(place, part)
         if form == "arrow":
-            found = _arrow(path, wanted)
+            found = read_arrow(path, wanted)
         else:
             rows = io.read_parquet(path)
             found = {

@@ -50,7 +50,8 @@ Sweeper = Callable[
 TYPICAL_SWEEPS = 300
 """To a fixed point at a discount of 0.95 and 1e-6 (measured)."""
 WORTH_COMPILING = 1e8
-"""Products of probability and value; NumPy does as many in about a second (ours, measured)."""
+"""Products of probability and value: NumPy makes as many in the third of a second that numba
+takes to load (ours, measured)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ class Values:
         Q: Q[h, s, a], (H, S, A) at no delay; 0 in terminal states.
         residual: (H,) the largest change that one more sweep would make; for a recursion that is
             a contraction, V is within residual / (1 - gamma) of the fixed point.
-        sweeps: (H,) sweeps made.
+        sweeps: (H,) sweeps made; numba sweeps a block of rewards until all have converged.
     """
 
     Q: Floats
@@ -125,7 +126,8 @@ def solve(
 
     The engines agree within the tolerance: "numpy", the reference; "numba", compiled, a hundred
     times as fast on many rewards; "torch", on `device`. "auto" is numba where the work repays the
-    second or two that it takes to load; for many small solves, ask for it.
+    third of a second that it takes to load (three, the first time); for many small solves, ask
+    for it.
 
     Raises:
         ConfigError: rewards of the wrong shape or not finite; an engine that does not exist.
