@@ -340,10 +340,11 @@ def test_the_report_of_a_bandit_by_hand() -> None:
         assume=[SignAnchor.between(mdp, (0, 0), (0, 1)), Sparse(scale=1.0)],
     )  # fmt: skip
     anchor, sparse = assumption_report(post)
-    # Both arms alike: half a unit can be lost; the anchor decides it. Sparse says nothing here.
+    # Both arms alike: whichever is deployed, a unit can be lost; the anchor decides it. Sparse
+    # says nothing here.
     assert (anchor.bits_gained, anchor.kl_bits) == pytest.approx((1.0, 1.0))
-    assert (anchor.regret_before, anchor.regret_after) == pytest.approx((0.5, 0.0))
-    assert anchor.regret_removed == pytest.approx(0.5)
+    assert (anchor.regret_before, anchor.regret_after) == pytest.approx((1.0, 0.0))
+    assert anchor.regret_removed == pytest.approx(1.0)
     assert anchor.mass_removed == pytest.approx(0.5)
     assert (sparse.bits_gained, sparse.kl_bits, sparse.regret_removed) == pytest.approx((0, 0, 0))
     fixed = np.array([[0.0, 1.0], [0.5, 0.5]])

@@ -70,7 +70,7 @@ def case(seed: int) -> tuple[TabularMDP, Rewards, Demonstrations]:
 
 
 @pytest.mark.parametrize(
-    "seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 12))]
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))]
 )
 def test_marginals_agree_with_enumeration(seed: int) -> None:
     mdp, rewards, demos = case(seed)
@@ -80,6 +80,7 @@ def test_marginals_agree_with_enumeration(seed: int) -> None:
     table = got.table()
     assert total_variation(got.planner_probability, post.planner_probability) < 0.02
     assert total_variation(table.sum(axis=0), post.reward_probability) < 0.02
+    assert total_variation(table, post.probability) < 0.02
     assert table.sum(axis=1) == pytest.approx(got.planner_probability)
     for f in range(2):
         exact = [post.reward_probability[rewards.weights[:, f] == value].sum() for value in VALUES]

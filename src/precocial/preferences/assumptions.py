@@ -30,6 +30,7 @@ from precocial import choice
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.infer import (
+    BLOCK,
     Block,
     Posterior,
     demonstrations_log_likelihood,
@@ -37,6 +38,7 @@ from precocial.preferences.infer import (
 )
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Plans
+from precocial.preferences.regret import optimal_policies, regret
 from precocial.preferences.values import solve
 from precocial.runs.streams import stream
 
@@ -415,19 +417,15 @@ def worst_case_regret(
     pi is `policy`, or the optimal one for the mean reward.
     """
     mdp, p = posterior.mdp, posterior.probability
-    pi = _optimal(mdp, posterior.mean_reward()[None])[0] if policy is None else policy
-    worst = 0.0
+    if policy is None:
+        policy = optimal_policies(mdp, posterior.mean_reward())[0][0]
     chosen = np.flatnonzero((p > threshold * p.max()).any(axis=0))
-    for part in np.array_split(chosen, -(-len(chosen) // 256)):
+    worst = 0.0
+    for part in np.array_split(chosen, -(-len(chosen) // BLOCK)):
         weights = posterior.rewards.weights[part]
         R = np.tensordot(weights, posterior.rewards.features, axes=1)
-        best = mdp.policy_return(_optimal(mdp, R), R)
-        worst = max(worst, float((best - mdp.policy_return(pi, R)).max()))
+        worst = max(worst, float(regret(mdp, policy, R).max()))
     return worst
-
-
-def _optimal(mdp: TabularMDP, R: Floats) -> Floats:
-    return choice.greedy(solve(mdp, R).Q)
 
 
 def _allowed(kept: NDArray[np.bool_]) -> Floats:

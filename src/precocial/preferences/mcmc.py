@@ -145,7 +145,7 @@ def infer_mcmc(
     prior: Prior | ArrayLike | None = None,
     assume: Sequence[Assumption] = (),
     feedback: Sequence[Choice] = (),
-    chains: int = 16,
+    chains: int = 32,
     steps: int = 4000,
     burn_in: int | None = None,
     ladder: Sequence[float] | None = None,

@@ -24,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_softmax, logit, logsumexp, softmax
+from scipy.special import expit, log_softmax, logit, softmax
 
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
@@ -116,14 +116,15 @@ def _solve(mdp: TabularMDP, R: Floats, soft: Soft) -> _Solved:
     gamma, beta = soft.discount[:, None, None], soft.beta[:, None, None]
     paid = np.where(mdp.terminal[:, None], 0.0, R)
     weight = 1 / (1 + soft.hyperbolic[:, None] * np.arange(D + 1))
-    Q, V = np.zeros((n, D + 1, S, A)), np.zeros((n, D + 1, S))
+    Q, V, pi = np.zeros((n, D + 1, S, A)), np.zeros((n, D + 1, S)), np.zeros((n, D + 1, S, A))
     last = paid * weight[:, D, None, None]
     V[:, D] = _fixed_point(P, last, gamma, beta)
     Q[:, D] = last + gamma * _mean_after(P, V[:, D])
+    pi[:, D] = _soft_max(Q[:, D], beta)[1]
     for d in range(D - 1, -1, -1):
         Q[:, d] = paid * weight[:, d, None, None] + gamma * _mean_after(P, V[:, d + 1])
-        V[:, d] = _soft_max(Q[:, d], beta)
-    return _Solved(Q=Q, V=V, pi=softmax(beta[..., None] * Q, axis=-1))
+        V[:, d], pi[:, d] = _soft_max(Q[:, d], beta)
+    return _Solved(Q=Q, V=V, pi=pi)
 
 
 def _fixed_point(P: Floats, R: Floats, gamma: Floats, beta: Floats) -> Floats:
@@ -133,8 +134,9 @@ def _fixed_point(P: Floats, R: Floats, gamma: Floats, beta: Floats) -> Floats:
     sane = np.isfinite(R).all() and np.abs(R).max() < LARGEST / beta.max()
     for _ in range(NEWTON_STEPS if sane else 0):
         Q = R + gamma * _mean_after(P, V)
-        flow = np.einsum("nsa,sat->nst", softmax(beta * Q, axis=-1), P, optimize=True)
-        off = _soft_max(Q, beta) - V
+        best, pi = _soft_max(Q, beta)
+        flow = np.matmul(pi.transpose(1, 0, 2), P).transpose(1, 0, 2)
+        off = best - V
         done = np.abs(off).max() <= RESIDUAL * max(1.0, np.abs(V).max())
         V = V + np.linalg.solve(eye - gamma * flow, off[..., None])[..., 0]
         if done:
@@ -154,8 +156,13 @@ def _mean_after(P: Floats, V: Floats) -> Floats:
     return np.asarray((V @ P.reshape(S * A, S).T).reshape(len(V), S, A))
 
 
-def _soft_max(Q: Floats, beta: Floats) -> Floats:
-    return np.asarray((logsumexp(beta * Q, axis=-1) - np.log(Q.shape[-1])) / beta[..., 0])
+def _soft_max(Q: Floats, beta: Floats) -> tuple[Floats, Floats]:
+    """(1/beta) log mean_a exp(beta Q), (n, S), and its slope softmax(beta Q), (n, S, A)."""
+    top = Q.max(axis=-1, keepdims=True)
+    grown = np.exp(beta * (Q - top))
+    total = grown.sum(axis=-1, keepdims=True)
+    V = top + np.log(total / Q.shape[-1]) / beta
+    return V[..., 0], grown / total
 
 
 # ---------------------------------------------------------------- the log posterior
