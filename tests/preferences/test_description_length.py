@@ -14,7 +14,9 @@ from precocial.preferences import (
     boltzmann,
     defaults,
     greedy,
+    hyperbolic,
     infer,
+    myopic,
     optimal,
 )
 from precocial.preferences.description_length import DescriptionLength, compressed_bits
@@ -85,6 +87,9 @@ def test_a_constant_is_described_by_what_it_does_if_that_is_shorter() -> None:
     assert bits[0, 0] == 5 + cheapest + (bits[2, 0] - 3)
     # No planner of the list does that: const 3, table 1, and 3^12 tables, 19.02 bits.
     assert bits[1, 0] - (bits[2, 0] - 3) in (3 + 1 + 19, 3 + 1 + 20)
+    # Of several ways the shortest counts, wherever it stands in the list.
+    far = (myopic(50), Constant(policy=policy), optimal(), myopic(60))
+    assert prior.bits(world, far, goals)[1, 0] == bits[0, 0]
     alone = prior.bits(world, planners[:1], goals)
     assert alone[0, 0] > bits[0, 0]
 
@@ -105,6 +110,7 @@ def test_a_quirk_costs_its_state_and_its_action() -> None:
 def test_the_speed_prior_adds_log_steps_as_the_interpreter_counts_them() -> None:
     planners = (
         optimal(), greedy(), Negated(planner=optimal()), boltzmann(2.0),
+        hyperbolic(1.0, sophisticated=False, delays=3),
         Override(planner=greedy(), states=(1,), actions=(0,)),
     )  # fmt: skip
     slow = DescriptionLength().bits(WORLD, planners, GOALS)

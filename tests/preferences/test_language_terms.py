@@ -149,6 +149,9 @@ def test_steps_count_tables_and_sweeps() -> None:
     assert steps(constant, WORLD) == 3 * table
     look = pair_term(Planner(name="", backup=Backup(steps=7)), goal)
     assert steps(look, WORLD) == (1 + 7) * table
+    # Every sweep backs up each of the three delays.
+    naive = pair_term(Planner(name="", backup=Backup(steps=5, hyperbolic=1.0, delays=2)), goal)
+    assert steps(naive, WORLD) == (1 + 5 * 3) * table
     with pytest.raises(ConfigError, match="takes no steps"):
         steps(Term("planner", "greedy"), WORLD)
 

@@ -71,6 +71,17 @@ def test_few_quirks_favour_the_truth_and_many_the_degenerate_pairs(
         assert many.map_regret > 0.1
 
 
+def test_beyond_the_crossing_the_razor_mixes_the_agents_policy_and_none(
+    rows: tuple[RegimeRow, ...],
+) -> None:
+    # In v1 (p_pi, 0), (p_g, R_pi) and (optimal, R_pi) tie: one deploys the uniform policy, two pi.
+    many = of(rows, "scattered")[-1]
+    assert many.bits["indifferent"] == many.bits["greedy"] == many.bits["absorbed"] == 39
+    grid = _Grid(V1, 4, 0, 0)
+    uniform = grid._regret(grid.mdp.uniform_policy())
+    assert many.map_regret == pytest.approx((uniform + 2 * many.agent_regret) / 3, abs=1e-9)
+
+
 def test_the_crossing_is_where_the_lengths_say(rows: tuple[RegimeRow, ...]) -> None:
     # First k with 9 + 3 + delta(k) + 6 k >= 39, the length of (p_pi, 0) with a table.
     expected = next(k for k in range(1, 16) if 12 + len(encode_delta(k)) + 6 * k >= 39)

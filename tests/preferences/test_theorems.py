@@ -72,8 +72,16 @@ def test_the_half_bound_on_a_thousand_worlds() -> None:
     assert found.vertices.holds
     assert found.vertices.cases > 50
     assert 0.5 <= found.state_only < 0.51
-    assert 0.5 - 1e-9 <= found.state_only_mixed <= found.state_only
-    assert found.bound.worst < 0.5 + 1e-9, "halfway mixtures attain the bound"
+    # Halfway between the two policies that are farthest apart, the bound is attained.
+    assert found.state_only_mixed == pytest.approx(0.5, abs=1e-9)
+    assert found.bound.worst == pytest.approx(0.5, abs=1e-9)
+
+
+def test_a_bound_above_one_half_is_seen_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(theorems, "EXACT", -0.01)
+    found = check_half_bound(worlds=40)
+    assert found.bound.failures > 0
+    assert not found.bound.holds
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (2, 2), (3, 2), (2, 3)])
