@@ -77,10 +77,10 @@ class RegimeRow:
         worlds: how many worlds were averaged.
         mass: posterior probability of each of `GROUPS`.
         bits: K of each named group's pair, in bits; inf where none fits.
-        true_found: share of worlds whose likeliest pair is the true one.
+        true_found: share of worlds whose likeliest pair is the true one; pairs that tie share.
         crossed: share of worlds in which a degenerate pair is at least as likely as the true one.
         map_regret: regret, under the true reward, of acting optimally for the likeliest pair's
-            reward, as a share of best minus worst return.
+            reward, as a share of best minus worst return; the mean over pairs that tie.
         mean_regret: the same for the posterior mean reward.
         agent_regret: the same for the agent's own policy.
     """
@@ -163,7 +163,7 @@ def crossing(rows: Sequence[RegimeRow], *, shape: str) -> int | None:
 class _Posterior:
     mass: dict[str, float]
     bits: dict[str, float]
-    best: str
+    found: float
     regrets: tuple[float, float, float]
 
 
@@ -174,7 +174,7 @@ def _row(language: Language, shape: str, quirks: int, found: Sequence[_Posterior
         language=language.name, shape=shape, quirks=quirks, worlds=len(found),
         mass={name: float(np.mean([one.mass[name] for one in found])) for name in GROUPS},
         bits={name: float(np.mean([one.bits[name] for one in found])) for name in GROUPS},
-        true_found=float(np.mean([one.best == "true" for one in found])),
+        true_found=float(np.mean([one.found for one in found])),
         crossed=float(np.mean(crossed)),
         map_regret=float(regret[0]), mean_regret=float(regret[1]), agent_regret=float(regret[2]),
     )  # fmt: skip
@@ -257,8 +257,9 @@ class _Grid:
         run = Interpreter(self.mdp)
         tables = np.array([run.reward(parts(term)[1]) for _, term, _ in pairs])
         named = [name for name, _, _ in pairs]
-        # Of pairs that tie, the first listed is taken; the true pair is listed first.
-        top = int(K.argmin())
+        likeliest = np.flatnonzero(K <= K.min())
+        deployed = optimal().policies(self.mdp, tables[likeliest])
+        mean = optimal().policies(self.mdp, np.tensordot(p, tables, 1)[None])[0]
         return _Posterior(
             mass={name: float(p[[one == name for one in named]].sum()) for name in GROUPS},
             bits={
@@ -266,10 +267,10 @@ class _Grid:
                                 default=np.inf))
                 for name in GROUPS
             },
-            best=named[top],
+            found=float(np.mean([named[place] == "true" for place in likeliest])),
             regrets=(
-                self._regret(optimal().policies(self.mdp, tables[top][None])[0]),
-                self._regret(optimal().policies(self.mdp, np.tensordot(p, tables, 1)[None])[0]),
+                float(np.mean([self._regret(policy) for policy in deployed])),
+                self._regret(mean),
                 self._regret(pi),
             ),
         )  # fmt: skip
