@@ -225,9 +225,8 @@ class TabularMDP:
         pi, R = np.asarray(policies, dtype=np.float64), np.asarray(rewards, dtype=np.float64)
         flow = self._flow(pi)
         paid = np.where(self.terminal, 0.0, (pi * R).sum(axis=-1))
-        return np.linalg.solve(np.eye(self.n_states) - self.discount * flow, paid[..., None])[
-            ..., 0
-        ]
+        left = np.eye(self.n_states) - self.discount * flow
+        return np.asarray(np.linalg.solve(left, paid[..., None])[..., 0])
 
     def policy_return(self, policies: ArrayLike, rewards: ArrayLike) -> Floats:
         """(H,) expected discounted return from the start distribution."""
