@@ -1,8 +1,8 @@
 """Does the right idea of the planner pay? Shah et al.'s agents, and the restaurants; the figures.
 
 `python benchmarks/preferences_biases.py [--json]` prints them. `--remake` makes them again (about
-10 minutes on one core) and writes `biases`, `restaurant` and `temptations`, .csv and .json, in
-`src/precocial/preferences/results/`. `--only restaurant` makes the last two alone (a minute).
+10 minutes on one core) and writes `biases`, `restaurant`, `temptations` and `information`, .csv and
+.json, in `src/precocial/preferences/results/`; `--only` makes a part of them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import tempfile
 
 from precocial import io
 from precocial.preferences import experiment as room
+from precocial.preferences import information
 from precocial.preferences import restaurant_study as study
 from precocial.runs import RunRecord, provenance, run, sweep
 
@@ -55,9 +56,18 @@ def remake_restaurants() -> None:
     io.write_json(room.RESULTS / "temptations.json", provenance(records))
 
 
+def remake_information() -> None:
+    """Bits that a demonstration tells to who knows the planner and to who does not."""
+    with tempfile.TemporaryDirectory() as root:
+        config = information.InformationConfig()
+        record = run(information.informations, config, root, command=COMMAND)
+    io.write_csv(room.RESULTS / "information.csv", information.summary(record.rows))
+    io.write_json(room.RESULTS / "information.json", provenance([record]))
+
+
 def rows() -> list[dict[str, object]]:
     """Mean shares of the best return against MaxEnt IRL; what the walks say against the prior."""
-    return [*_shah_rows(), *_people_rows(), *_reading_rows()]
+    return [*_shah_rows(), *_people_rows(), *_information_rows(), *_reading_rows()]
 
 
 def _shah_rows() -> list[dict[str, object]]:
@@ -88,6 +98,17 @@ def _people_rows() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def _information_rows() -> list[dict[str, object]]:
+    return [
+        {
+            "name": f"bits of a known {row['agent']} agent's episode", "ours": row["right"],
+            "peer": row["rational"], "peer_name": "taken for rational", "ratio": None,
+            "unit": "bits", "better": "more",
+        }
+        for row in information.shipped()
+    ]  # fmt: skip
+
+
 def _against_maxent(name: str, row: io.Row, peer: io.Row) -> dict[str, object]:
     return {
         "name": name, "ours": row["mean"], "peer": peer["mean"], "peer_name": "MaxEnt IRL",
@@ -112,13 +133,15 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
-    parser.add_argument("--only", choices=("biases", "restaurant"))
+    parser.add_argument("--only", choices=("biases", "restaurant", "information"))
     parser.add_argument("--workers", type=int, default=1)
     asked = parser.parse_args()
-    if asked.remake and asked.only != "restaurant":
+    if asked.remake and asked.only in (None, "biases"):
         remake_biases(asked.workers)
-    if asked.remake and asked.only != "biases":
+    if asked.remake and asked.only in (None, "restaurant"):
         remake_restaurants()
+    if asked.remake and asked.only in (None, "information"):
+        remake_information()
     measured = rows()
     if asked.json:
         print(json.dumps(measured))

@@ -38,7 +38,7 @@ class Story:
     def policy(self, name: str) -> Floats:
         """(S, A) what the pair of this name does."""
         planner, reward = self.pairs[name]
-        return planner.policies(self.mdp, reward[None])[0]
+        return np.asarray(planner.policies(self.mdp, reward[None])[0])
 
 
 def buttons(turns: int = 3, *, pressed: float = 0.5) -> Story:
