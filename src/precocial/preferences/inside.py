@@ -156,7 +156,7 @@ def _report(subject: Subject, found: Findings, given: Answer, inputs: list[Input
     verdict, reason = given.verdict, given.reason
     depends = [_depends(e, found.tags) for e in inputs if e.flips or e.moved]
     rest = other_candidates(found, given)
-    anchors = [e for e in inputs if _is_anchor(e, found.tags)]
+    anchors = [e for e in inputs if _is_anchor(e, found)]
     first = list(given.candidates)
     if anchors and verdict in ("maximises", "minimises"):
         verdict = "anchored"
@@ -179,10 +179,14 @@ def _report(subject: Subject, found: Findings, given: Answer, inputs: list[Input
     )  # fmt: skip
 
 
-def _is_anchor(effect: InputEffect, tags: Mapping[str, str]) -> bool:
-    """An input called irrelevant that moves the score, and through it the action."""
-    shifted = effect.moved > 0 and effect.flips > 0 and effect.followed >= FOLLOWED
-    return tags.get(effect.name) == IRRELEVANT and shifted
+def _is_anchor(effect: InputEffect, found: Findings) -> bool:
+    """An input called irrelevant that moves the score, and through it the action. A score that is
+    made in line cannot be seen; there the text must say that the input enters what is compared."""
+    if found.tags.get(effect.name) != IRRELEVANT or effect.flips == 0:
+        return False
+    if effect.scored:
+        return effect.moved > 0 and effect.followed >= FOLLOWED
+    return found.is_compared(effect.name)
 
 
 def _depends(effect: InputEffect, tags: Mapping[str, str]) -> Candidate:

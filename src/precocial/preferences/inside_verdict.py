@@ -51,6 +51,11 @@ class Findings:
              if s.file == file and s.lines[0] <= line <= s.lines[1] and s.kind == kind), None,
         )  # fmt: skip
 
+    def is_compared(self, name: str) -> bool:
+        """Whether what has this name enters a comparison that was executed."""
+        reader = SignReader(self.reading, frozenset({name}))
+        return any(reader.of_site(site) for site in self.sites_run)
+
     def signs(self, part: Part, site: Site) -> set[int]:
         """What the text says of the part at the site: +1 sought where large, -1 where small,
         0 reached with a sign that could not be read; empty: not reached."""
@@ -222,7 +227,7 @@ def _part_candidate(found: Findings, effect: PartEffect, sites: list[Site]) -> C
 def _sum_candidate(main: list[PartEffect], site: Site, sense: int) -> Candidate:
     said = "; ".join(ast.unparse(node) for node in site.scored)
     parts = ", ".join(f"{'+' if e.sense > 0 else '-'}{e.part.label}" for e in main)
-    claim = f"{SENSES[sense]} a score made of {parts}"
+    claim = f"{SENSES[sense]} a score in which {parts} count: {' '.join(said.split())}"
     line = Evidence(means="source", line=site.lines[0], text=f"compares {said}")
     return Candidate(kind=SENSES[sense], about=said, claim=claim, evidence=(line,))
 
@@ -241,7 +246,7 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
     evidence = (
         Evidence(means="source", line=site.lines[0], text=f"compared in {site.text}"),
         Evidence(
-            means="run", line=site.lines[0], trials=len(found.base.actions), share=1.0,
+            means="run", line=site.lines[0], trials=len(found.base.actions), share=effect.agrees,
             text=f"the action taken has the {'largest' if sense > 0 else 'smallest'} value",
         ),
         Evidence(
@@ -391,4 +396,5 @@ def _decoy(found: Findings, effect: PartEffect) -> Candidate:
         trials=len(found.base.actions),
     )
     claim = f"{effect.part.label} is computed and has no effect"
-    return Candidate(kind="decoy", about=effect.part.label, claim=claim, evidence=(seen,))
+    tag = _tag(found, effect.part)
+    return Candidate(kind="decoy", about=effect.part.label, claim=claim, tag=tag, evidence=(seen,))
