@@ -1,5 +1,8 @@
-"""More policies, written after the classifier and never used to change it without being counted:
-`first` keeps the answer of the first run where that was not the expected one.
+"""More policies, written after the classifier, in rounds; each was run before anything was changed.
+
+What the first runs got wrong, in claims: `half_table` and `score_then_code` were called maximisers,
+`anchor_in_line` and `anchor_in_a_sum` too, without the anchor. What they got wrong by "unknown":
+`where_top`, `item_getter`. All were mended by general rules.
 """
 
 from __future__ import annotations

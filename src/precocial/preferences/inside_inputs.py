@@ -33,7 +33,6 @@ class InputEffect:
         size: their mean move, in ranges of the scores.
         followed: share in which the action is still the best by the scores as they are then.
         trials: how many did not raise.
-        scored: whether the scores could be seen at all.
     """
 
     name: str
@@ -42,7 +41,6 @@ class InputEffect:
     size: float
     followed: float
     trials: int
-    scored: bool
 
 
 def probe_inputs(
@@ -126,7 +124,7 @@ def _effect(
         name=name, flips=float(np.mean(flips)) if count else 0.0,
         moved=float(np.mean(np.array(moves) > MOVED)) if count else 0.0,
         size=float(np.mean(moves)) if count else 0.0,
-        followed=float(np.mean(follows)) if count else 0.0, trials=count, scored=any(before),
+        followed=float(np.mean(follows)) if count else 0.0, trials=count,
     )  # fmt: skip
 
 

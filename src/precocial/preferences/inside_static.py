@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-LARGEST = {"max", "argmax", "nanargmax", "nlargest"}
+LARGEST = {"max", "argmax", "nanargmax", "nlargest", "most_common"}
 SMALLEST = {"min", "argmin", "nanargmin", "nsmallest"}
 ORDERING = {"sorted", "argsort", "sort"}
 SAME_SIGN = {
@@ -76,7 +76,7 @@ class Reading:
     Attributes:
         scopes: functions by name; several functions may share one.
         sites: comparisons.
-        lookups: (name, file, line) of what is indexed.
+        lookups: (expression, where, line) of what is indexed.
         tests: (file, line, text) of numbers compared with constants.
         opaque: (file, line, name) of calls that run text.
         unread: names of functions without a readable source, and why.
@@ -86,7 +86,7 @@ class Reading:
     scopes: dict[str, list[Scope]] = field(default_factory=dict)
     entries: dict[types.CodeType, Scope] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
-    lookups: list[tuple[str, str, int]] = field(default_factory=list)
+    lookups: list[tuple[ast.expr, Scope, int]] = field(default_factory=list)
     tests: list[tuple[str, int, str]] = field(default_factory=list)
     opaque: list[tuple[str, int, str]] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
@@ -211,6 +211,8 @@ def _bind(scope: Scope, target: ast.expr, value: ast.expr) -> None:
         scope.assigned.setdefault(target.id, []).append(value)
     elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         scope.assigned.setdefault(target.value.id, []).append(value)
+    elif isinstance(target, ast.Starred):
+        _bind(scope, target.value, value)
     elif isinstance(target, ast.Tuple | ast.List):
         for place, part in enumerate(target.elts):
             matched = isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts)
@@ -231,14 +233,19 @@ def _note(reading: Reading, scope: Scope, node: ast.AST) -> None:
     match node:
         case ast.Call(func=func) if name_of(func) in LARGEST | SMALLEST | ORDERING:
             _add_site(reading, scope, node, *_selection(node))
+        case ast.Call(
+            args=[*_, ast.Name(id="max" | "min" as name)] | [ast.Name(id="max" | "min" as name), *_]
+        ):
+            rest = tuple(arg for arg in node.args if name_of(arg) != name)
+            _add_site(reading, scope, node, name, "max" if name == "max" else "min", rest)
         case ast.Call(func=ast.Name(id=name)) if name in OPAQUE:
             reading.opaque.append((scope.file, node.lineno, name))
         case ast.Call(func=ast.Attribute(value=owner, attr="get" | "setdefault")):
-            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
+            reading.lookups.append((owner, scope, node.lineno))
         case ast.Subscript(value=owner, ctx=ast.Load()):
             while isinstance(owner, ast.Subscript):
                 owner = owner.value
-            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
+            reading.lookups.append((owner, scope, node.lineno))
         case ast.If(test=test, body=body):
             _note_test(reading, scope, test, body)
         case ast.IfExp(test=test) | ast.While(test=test):
@@ -255,7 +262,7 @@ def _selection(call: ast.Call) -> tuple[str, Sense | None, tuple[ast.expr, ...]]
     keys = [word.value for word in call.keywords if word.arg == "key"]
     # A key with a text of its own says what is compared; another one judges what it is given.
     searched = [] if keys and isinstance(keys[0], ast.Lambda) else call.args[-1:]
-    if isinstance(call.func, ast.Attribute) and not call.args:
+    if isinstance(call.func, ast.Attribute) and (not call.args or name == "most_common"):
         searched = [call.func.value]
     elif not keys and not name.startswith("n"):
         searched = call.args

@@ -51,10 +51,13 @@ class Findings:
              if s.file == file and s.lines[0] <= line <= s.lines[1] and s.kind == kind), None,
         )  # fmt: skip
 
-    def is_compared(self, name: str) -> bool:
-        """Whether what has this name enters a comparison that was executed."""
+    def is_compared(self, name: str, beside: Sequence[PartEffect]) -> bool:
+        """Whether what has this name enters a comparison that was run and that the parts enter."""
         reader = SignReader(self.reading, frozenset({name}))
-        return any(reader.of_site(site) for site in self.sites_run)
+        return any(
+            reader.of_site(site) and all(self.signs(e.part, site) for e in beside)
+            for site in self.sites_run
+        )
 
     def signs(self, part: Part, site: Site) -> set[int]:
         """What the text says of the part at the site: +1 sought where large, -1 where small,
@@ -267,9 +270,10 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
 
 def _lookup_candidate(found: Findings, effect: LookupEffect) -> Candidate:
     label = effect.part.label
+    reader = SignReader(found.reading, effect.part.names)
     lines = [
-        line for name, file, line in found.reading.lookups
-        if name in effect.part.names and (file, line) in found.base.executed
+        line for owner, scope, line in found.reading.lookups
+        if (scope.file, line) in found.base.executed and reader.of(owner, scope)
     ]  # fmt: skip
     evidence = [Evidence(means="source", line=n, text=f"{label} is indexed") for n in lines[:3]]
     evidence.append(
