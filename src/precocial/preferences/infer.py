@@ -12,13 +12,13 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, xlogy
 
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.planners import Planner, Plans
+from precocial.preferences.planners import Negated, Planner, Plans
 from precocial.preferences.rewards import Rewards
 from precocial.preferences.values import solve
 
@@ -37,12 +37,16 @@ class Block:
         planner: the planner.
         rewards: R[h, s, a], (h, S, A).
         policies: pi[h, s, a].
+        weights: (h, F) of the features that made the rewards; None where there are none.
+        kept: what an assumption may keep for the next planner's block of the same rewards.
     """
 
     mdp: TabularMDP
     planner: Plans
     rewards: Floats
     policies: Floats
+    weights: Floats | None = None
+    kept: dict[object, Floats] = field(default_factory=dict, repr=False)
 
 
 class Assumption(Protocol):
@@ -115,8 +119,7 @@ class Posterior:
     @property
     def entropy_bits(self) -> float:
         """What is not decided, in bits."""
-        p = self.probability[self.probability > 0]
-        return float(-(p * np.log2(p)).sum())
+        return entropy_bits(self.probability)
 
     def mean_reward(self) -> Floats:
         """E[R(s, a)], (S, A)."""
@@ -194,6 +197,11 @@ def infer(
     )  # fmt: skip
 
 
+def entropy_bits(probability: Floats) -> float:
+    """-sum p log2 p."""
+    return float(-xlogy(probability, probability).sum() / np.log(2))
+
+
 def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:
     """(H,) sum of n(s, a) log pi(a|s) over what was done; -inf where a policy never does it."""
     seen = counts > 0
@@ -204,18 +212,31 @@ def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:
 def _blocks(
     mdp: TabularMDP, planners: Sequence[Plans], rewards: Rewards
 ) -> Iterator[tuple[int, int, Block]]:
-    """Planner by planner and block by block; planners with one backup share its values."""
+    """Block by block and planner by planner."""
     for low in range(0, len(rewards), BLOCK):
-        R = rewards.block(low, low + BLOCK)
-        values: dict[object, Floats] = {}
-        for row, planner in enumerate(planners):
-            if isinstance(planner, Planner):
-                if planner.backup not in values:
-                    values[planner.backup] = solve(mdp, R, planner.backup).Q
-                policies = planner.rule(values[planner.backup])
-            else:
-                policies = planner.policies(mdp, R)
-            yield row, low, Block(mdp=mdp, planner=planner, rewards=R, policies=policies)
+        R, kept = rewards.block(low, low + BLOCK), dict[object, Floats]()
+        weights = rewards.weights[low : low + BLOCK]
+        for row, policies in enumerate(plan_each(mdp, planners, R)):
+            yield row, low, Block(
+                mdp=mdp, planner=planners[row], rewards=R, policies=policies, weights=weights,
+                kept=kept,
+            )  # fmt: skip
+
+
+def plan_each(mdp: TabularMDP, planners: Sequence[Plans], R: Floats) -> Iterator[Floats]:
+    """pi[h, s, a] of each planner in turn; planners with one backup and sign share its values."""
+    values: dict[object, Floats] = {}
+    for planner in planners:
+        core, sign = planner, 1.0
+        while isinstance(core, Negated):
+            core, sign = core.planner, -sign
+        if isinstance(core, Planner):
+            key = (core.backup, sign)
+            if key not in values:
+                values[key] = solve(mdp, sign * R, core.backup).Q
+            yield core.rule(values[key])
+        else:
+            yield planner.policies(mdp, R)
 
 
 def _log_prior(

@@ -225,15 +225,15 @@ def nth_best(n: int) -> Planner:
 
 
 def defaults(betas: Sequence[float] = (0.1, 1.0, 10.0)) -> tuple[Plans, ...]:
-    """One of each family, with Boltzmann noise so that no choice is impossible.
+    """One of each family and its negation, with Boltzmann noise so that no choice is impossible.
 
     A planner that never errs gives a single slip the probability 0; the noise (the largest of
-    `betas`) is ours.
+    `betas`) is ours. The negations keep the sign of the reward as open as behaviour leaves it
+    (Prop. 8): to leave them out is a normative assumption.
     """
     noisy = Rule(kind="boltzmann", parameter=max(betas))
     families: tuple[Plans, ...] = (
         *(boltzmann(beta) for beta in betas),
-        *(Negated(planner=boltzmann(beta)) for beta in betas),
         epsilon_greedy(0.1),
         myopic(3, rule=noisy),
         look_ahead(2, rule=noisy),
@@ -244,7 +244,7 @@ def defaults(betas: Sequence[float] = (0.1, 1.0, 10.0)) -> tuple[Plans, ...]:
         miscalibrated(5.0, rule=noisy),
         miscalibrated(0.5, rule=noisy),
     )
-    return families
+    return families + tuple(Negated(planner=planner) for planner in families)
 
 
 def constructed_values(mdp: TabularMDP, actions: ArrayLike, n: int) -> Floats:
@@ -263,7 +263,7 @@ def constructed_values(mdp: TabularMDP, actions: ArrayLike, n: int) -> Floats:
             f"constructed_values: n must lie in 1 to {A} and there must be {S} actions, 0 to "
             f"{A - 1}; got n={n!r} and {actions!r}"
         )
-    others = np.array([[a for a in range(A) if a != b] for b in done])
+    others = np.array([[a for a in range(A) if a != b] for b in done], dtype=np.int64)
     order = np.insert(others, n - 1, done, axis=1)  # actions from best to worst
     Q = np.empty((S, A))
     np.put_along_axis(Q, order, np.linspace(1, 0, A)[None] if A > 1 else np.ones((S, 1)), axis=1)

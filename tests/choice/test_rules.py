@@ -1,0 +1,99 @@
+"""Rules of choice: hand-made cases, limits, ties, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from precocial import choice
+from precocial.errors import ConfigError
+
+SCORES = np.array([3.0, 1.0, 2.0, 3.0])
+st_scores = arrays(np.float64, (3, 4), elements=st.floats(-50, 50))
+RULES: dict[str, Any] = {
+    "greedy": choice.greedy,
+    "boltzmann": lambda s: choice.boltzmann(s, 0.7),
+    "epsilon": lambda s: choice.epsilon_greedy(s, 0.2),
+    "satisfice": lambda s: choice.satisfice(s, 0.4),
+    "second": lambda s: choice.nth_best(s, 2),
+    "stick": lambda s: choice.stick(s, 1, 0.3),
+}
+every_rule = pytest.mark.parametrize("name", RULES)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected"),
+    [
+        (choice.greedy(SCORES), [0.5, 0, 0, 0.5]),
+        (choice.epsilon_greedy(SCORES, 0.2), [0.45, 0.05, 0.05, 0.45]),
+        (choice.satisfice(SCORES, 0.5), [1 / 3, 0, 1 / 3, 1 / 3]),
+        (choice.satisfice(SCORES, 0.0), [0.25] * 4),
+        (choice.nth_best(SCORES, 2), [0.5, 0, 0, 0.5]),
+        (choice.nth_best(SCORES, 3), [0, 0, 1, 0]),
+        (choice.nth_best(SCORES, 4), [0, 1, 0, 0]),
+        (choice.stick(SCORES, 2, 0.5), [0, 0, 1, 0]),
+        (choice.stick(SCORES, 2, 0.4), [0.5, 0, 0, 0.5]),
+        (choice.boltzmann(SCORES, 0.0, base=[1, 2, 3, 4]), [0.1, 0.2, 0.3, 0.4]),
+        (choice.boltzmann(SCORES, np.log(2)), np.array([8, 2, 4, 8]) / 22),
+        (choice.boltzmann(SCORES, np.log(2), base=[0, 1, 1, 0]), [0, 1 / 3, 2 / 3, 0]),
+    ],
+)
+def test_hand_made_cases(probabilities: np.ndarray, expected: Any) -> None:
+    np.testing.assert_allclose(probabilities, expected, atol=1e-15)
+
+
+@every_rule
+@given(scores=st_scores)
+def test_probabilities_sum_to_one_and_follow_a_permutation(name: str, scores: np.ndarray) -> None:
+    p = RULES[name](scores)
+    assert (p >= 0).all()
+    np.testing.assert_allclose(p.sum(axis=-1), 1)
+    if name != "stick":
+        order = [2, 0, 3, 1]
+        np.testing.assert_allclose(RULES[name](scores[:, order]), p[:, order], atol=1e-12)
+
+
+@every_rule
+@given(scores=st_scores, shift=st.floats(-5, 5))
+def test_a_shift_of_all_scores_changes_nothing(name: str, scores: np.ndarray, shift: float) -> None:
+    rounded = np.round(scores)  # so that near-ties stay what they are
+    moved = RULES[name](rounded + round(shift))
+    np.testing.assert_allclose(moved, RULES[name](rounded), atol=1e-12)
+
+
+@every_rule
+def test_an_option_that_does_not_exist_is_never_taken(name: str) -> None:
+    p = RULES[name](np.array([1.0, 0.5, -np.inf, 0.2]))
+    assert p[2] == 0
+    assert p.sum() == pytest.approx(1)
+
+
+def test_large_scores_do_not_overflow() -> None:
+    np.testing.assert_array_equal(choice.boltzmann([1e300, 0.0], 1.0), [1, 0])
+    np.testing.assert_array_equal(choice.boltzmann([1e300, 0.0], -1.0), [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: choice.greedy([]), "at least one option"),
+        (lambda: choice.greedy([1.0, np.nan]), "got NaN"),
+        (lambda: choice.greedy([np.inf, 0.0]), "got NaN or inf"),
+        (lambda: choice.greedy([-np.inf, -np.inf]), "an option whose score is finite"),
+        (lambda: choice.boltzmann(SCORES, np.inf), "beta must be finite"),
+        (lambda: choice.boltzmann(SCORES, 1.0, base=[-1, 1, 1, 1]), "base must be finite"),
+        (lambda: choice.boltzmann(SCORES, 1.0, base=[0, 0, 0, 0]), "no weight to any option"),
+        (lambda: choice.epsilon_greedy(SCORES, 1.5), r"epsilon must lie in \[0, 1\]; got 1.5"),
+        (lambda: choice.satisfice(SCORES, -1), "aspiration must lie"),
+        (lambda: choice.nth_best(SCORES, 5), "n must lie in 1 to 4; got 5"),
+        (lambda: choice.stick(SCORES, 4, 0.1), "default must lie in 0 to 3; got 4"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(call: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        call()

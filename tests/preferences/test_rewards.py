@@ -1,0 +1,60 @@
+"""Lists of rewards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from precocial.errors import ConfigError
+from precocial.preferences import Rewards
+from tests.preferences.worlds import random_world, rewards
+
+WORLD = random_world(ends=1)
+
+
+def test_goals_pay_on_arriving() -> None:
+    goals = Rewards.goals(WORLD)
+    assert len(goals) == 6
+    np.testing.assert_allclose(
+        goals.block(), np.moveaxis(WORLD.dense, 2, 0) * ~WORLD.terminal[None, :, None]
+    )
+    assert goals.name(2) == "goal 2"
+    assert len(Rewards.goals(WORLD, states=[1, 5])) == 2
+
+
+def test_a_grid_is_every_combination() -> None:
+    phi = rewards(WORLD, 2)
+    same = Rewards.grid(phi, [-1.0, 0.0, 1.0], names=("left", "right"))
+    assert len(same) == 9
+    assert same.name(0) == "-1 left, -1 right"
+    assert same.name(4) == "nothing"
+    np.testing.assert_allclose(same.block(5, 6)[0], phi[1])
+    own = Rewards.grid(phi, [[0.0, 2.0], [5.0]])
+    np.testing.assert_allclose(own.block()[1], 2 * phi[0] + 5 * phi[1])
+
+
+def test_lists_are_joined_and_turned() -> None:
+    first, second = Rewards.tables(rewards(WORLD, 2)), Rewards.goals(WORLD, states=[3])
+    joined = first | second
+    np.testing.assert_allclose(joined.block(), np.concatenate([first.block(), second.block()]))
+    assert [joined.name(h) for h in range(3)] == ["R0", "R1", "goal 3"]
+    np.testing.assert_allclose((-joined).block(), -joined.block())
+    assert (-joined).name(2) == "-(goal 3)"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Rewards.tables(np.zeros((6, 3))), r"must be \(H, S, A\)"),
+        (lambda: Rewards.tables(np.full((1, 6, 3), np.inf)), "must be finite"),
+        (lambda: Rewards.goals(WORLD, states=[6]), "goals must be states 0 to 5"),
+        (lambda: Rewards.grid(rewards(WORLD, 2), [[1.0]]), r"one list of values a feature \(2\)"),
+        (lambda: Rewards.grid(rewards(WORLD, 2), []), "one list of values"),
+        (lambda: Rewards.grid(rewards(WORLD, 8), range(9)), "43046721 rewards, at most 1000000"),
+    ],
+)
+def test_broken_lists_are_refused(make: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        make()
