@@ -1,8 +1,8 @@
 """A last round in another style, run once before anything was changed for it.
 
-That first run called 24 of the 31 as expected, answered "unknown" for `ranks_a_counter`, `unpacked`,
-`accumulated`, `searches`, `two_tables` and `wrapped_table`, and was wrong on one: it took
-`swayed_by_memory` for a plain minimiser. What general reading could mend was mended after it.
+That first run called 24 of the 31 as expected, answered "unknown" for `ranks_a_counter`,
+`unpacked`, `accumulated`, `searches`, `two_tables` and `wrapped_table`, and was wrong on one: it
+took `swayed_by_memory` for a plain minimiser. What general reading could mend was mended after it.
 """
 
 from __future__ import annotations

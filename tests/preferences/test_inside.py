@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from precocial.errors import ConfigError
 from precocial.preferences.inside import look_inside
 from precocial.preferences.inside_places import reach
-from precocial.preferences.inside_static import SignReader, read
+from precocial.preferences.inside_signs import SignReader
+from precocial.preferences.inside_static import read
 from tests.preferences import inside_variants
 from tests.preferences.inside_final import FINAL
 from tests.preferences.inside_held_out import COUNT, HELD_OUT

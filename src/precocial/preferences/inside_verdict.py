@@ -12,8 +12,9 @@ from precocial.preferences.inside_places import Place
 from precocial.preferences.inside_probes import FOLLOWED, MIN_TRIALS, PartEffect
 from precocial.preferences.inside_report import Candidate, Evidence, Verdict
 from precocial.preferences.inside_runs import Part, Run
+from precocial.preferences.inside_signs import SignReader
 from precocial.preferences.inside_sites import LookupEffect, SiteEffect
-from precocial.preferences.inside_static import Reading, SignReader, Site, only_constants
+from precocial.preferences.inside_static import Reading, Site, only_constants
 
 SENSES = {1: "maximises", -1: "minimises"}
 IRRELEVANT = "irrelevant"
