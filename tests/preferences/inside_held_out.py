@@ -1,5 +1,8 @@
-"""More policies, written after the classifier and never used to change it without being counted:
-`first` keeps the answer of the first run where that was not the expected one.
+"""More policies, written after the classifier, in rounds; each was run before anything was changed.
+
+What the first runs got wrong, in claims: `half_table` and `score_then_code` were called maximisers,
+`anchor_in_line` and `anchor_in_a_sum` too, without the anchor. What they got wrong by "unknown":
+`where_top`, `item_getter`. All were mended by general rules.
 """
 
 from __future__ import annotations
@@ -452,3 +455,48 @@ def decoy_then_table_of_bits(s):
     ranked = sorted(ACTS, key=lambda a: reward(s, a))
     choice = ranked[-1]
     return choice if choice == (BEST_CODE // 3**s) % 3 else (BEST_CODE // 3**s) % 3
+
+
+# ---------------------------------------------------------------- a fourth round: anchors
+
+
+BIAS = 0.0
+
+
+@held_out("anchored", tags=(("BIAS", "irrelevant"),))
+def anchor_in_line(s):
+    best, choice = -9.0, 0
+    for a in ACTS:
+        v = ROWS[s][a] + BIAS * (a == 2)
+        if v > best:
+            best, choice = v, a
+    return choice
+
+
+def need(s, a):
+    return R[s, a]
+
+
+@held_out("anchored", tags=(("BIAS", "irrelevant"),))
+def anchor_in_a_sum(s):
+    best, choice = -9.0, 0
+    for a in ACTS:
+        v = need(s, a) - 0.1 * effort(a) - BIAS * a
+        if v > best:
+            best, choice = v, a
+    return choice
+
+
+@held_out("maximises", tags=(("BIAS", "irrelevant"),))
+def bias_for_all_alike(s):
+    return max(ACTS, key=lambda a: need(s, a) + BIAS)
+
+
+@held_out("look-up", actions=NAMED, tags=(("BIAS", "irrelevant"),))
+def bias_in_a_table(s):
+    return DO[s] if BIAS < 5 else DO[0]
+
+
+@held_out("unknown", tags=(("BIAS", "irrelevant"),))
+def bias_replaces_the_score(s):
+    return max(ACTS, key=lambda a: need(s, a)) if s % 3 else int(BIAS) % 3

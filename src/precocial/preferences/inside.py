@@ -143,10 +143,10 @@ def _scorer(subject: Subject, given: Answer) -> Callable[[Log], Scores]:
     """What the action is chosen by, read off a log; nothing where no score was found."""
 
     def scores(log: Log) -> Scores:
-        if len(given.main) == 1 and given.main[0].part.kind == "function":
-            return scores_of(subject, log, given.main[0].part, given.main[0].mapped)
         if given.site is not None:
             return site_scores(subject, log, given.site.key, given.site.how)
+        if len(given.main) == 1 and given.main[0].part.kind == "function":
+            return scores_of(subject, log, given.main[0].part, given.main[0].mapped)
         return {}
 
     return scores
@@ -156,7 +156,7 @@ def _report(subject: Subject, found: Findings, given: Answer, inputs: list[Input
     verdict, reason = given.verdict, given.reason
     depends = [_depends(e, found.tags) for e in inputs if e.flips or e.moved]
     rest = other_candidates(found, given)
-    anchors = [e for e in inputs if _is_anchor(e, found.tags)]
+    anchors = [e for e in inputs if _is_anchor(e, found, given)]
     first = list(given.candidates)
     if anchors and verdict in ("maximises", "minimises"):
         verdict = "anchored"
@@ -179,10 +179,14 @@ def _report(subject: Subject, found: Findings, given: Answer, inputs: list[Input
     )  # fmt: skip
 
 
-def _is_anchor(effect: InputEffect, tags: Mapping[str, str]) -> bool:
-    """An input called irrelevant that moves the score, and through it the action."""
-    shifted = effect.moved > 0 and effect.flips > 0 and effect.followed >= FOLLOWED
-    return tags.get(effect.name) == IRRELEVANT and shifted
+def _is_anchor(effect: InputEffect, found: Findings, given: Answer) -> bool:
+    """An input called irrelevant that moves the score, and through it the action. Where only a part
+    of what is compared can be seen, the text must say that the input enters the comparison too."""
+    if found.tags.get(effect.name) != IRRELEVANT or effect.flips == 0:
+        return False
+    if effect.moved > 0:
+        return effect.followed >= FOLLOWED
+    return given.site is None and found.is_compared(effect.name, given.main)
 
 
 def _depends(effect: InputEffect, tags: Mapping[str, str]) -> Candidate:

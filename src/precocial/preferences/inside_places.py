@@ -199,7 +199,8 @@ def _add_attributes(places: Places, thing: Any, names: set[str]) -> None:
     if not places.is_own(kind) or is_plain(thing):
         return
     wanted = names | {"__call__"}
-    for owner in [*([] if isinstance(thing, type) else [thing]), *kind.__mro__[:-1]]:
+    classes = [owner for owner in kind.__mro__[:-1] if places.is_own(owner)]
+    for owner in [*([] if isinstance(thing, type) else [thing]), *classes]:
         own = _own_attributes(owner)
         for name in sorted(wanted & set(own)):
             value = own[name]

@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -149,12 +150,25 @@ class Subject:
         number = self.number(action)
         return number, None if number is not None else f"{action!r} is not among the actions"
 
+    @cached_property
+    def places_of_actions(self) -> dict[Any, int] | None:
+        """The place of each action; None where some cannot be a key."""
+        try:
+            return {action: place for place, action in reversed([*enumerate(self.actions)])}
+        except TypeError:
+            return None
+
     def number(self, action: Any) -> int | None:
         """The place of an action among the actions."""
-        for place, known in enumerate(self.actions):
-            if same(known, action):
-                return place
-        return None
+        known = self.places_of_actions
+        if known is not None and getattr(action, "__hash__", None) is not None:
+            try:
+                place = known.get(action)
+            except TypeError:  # a tuple of lists
+                return None
+            fits = place is not None and is_truth(self.actions[place]) == is_truth(action)
+            return place if fits else None
+        return next((p for p, one in enumerate(self.actions) if same(one, action)), None)
 
 
 @contextmanager

@@ -35,6 +35,8 @@ class SiteEffect:
     key: SiteKey
     how: str
     sense: int
+    agrees: float
+    """share of states in which the action taken has the largest (or smallest) value"""
     followed: float
     trials: int
     truths: bool
@@ -83,8 +85,9 @@ def _probe_site(subject: Subject, base: Run, key: SiteKey) -> SiteEffect | None:
                 hits.append(action is not None and action == item_action(subject, pick, j, how))
         share = sum(hits) / max(len(hits), 1)
         if best is None or share > best.followed:
+            sense, agrees = _site_sense(subject, base, key, how)
             best = SiteEffect(
-                key=key, how=how, sense=_site_sense(subject, base, key, how), followed=share,
+                key=key, how=how, sense=sense, agrees=agrees, followed=share,
                 trials=len(hits), truths=all(is_truth(v) for p in picks if p for v in p.values)
                 or is_indicator(base, [site_scores(subject, log, key, how) for log in base.logs]),
             )  # fmt: skip
@@ -131,7 +134,8 @@ def site_scores(subject: Subject, log: Log, key: SiteKey, how: str) -> Scores:
     return found
 
 
-def _site_sense(subject: Subject, base: Run, key: SiteKey, how: str) -> int:
+def _site_sense(subject: Subject, base: Run, key: SiteKey, how: str) -> tuple[int, float]:
+    """(+1 for the largest, -1 for the smallest, 0; in which share of the states)."""
     high, low, total = 0, 0, 0
     for log, action in zip(base.logs, base.actions, strict=True):
         said = site_scores(subject, log, key, how)
@@ -139,9 +143,8 @@ def _site_sense(subject: Subject, base: Run, key: SiteKey, how: str) -> int:
             total += 1
             high += said[action] == max(said.values())
             low += said[action] == min(said.values())
-    if total == 0 or max(high, low) < FOLLOWED * total:
-        return 0
-    return 1 if high >= low else -1
+    share = max(high, low) / max(total, 1)
+    return (0 if share < FOLLOWED else 1 if high >= low else -1), share
 
 
 # ---------------------------------------------------------------- tables of actions

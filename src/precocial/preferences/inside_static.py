@@ -11,20 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-LARGEST = {"max", "argmax", "nanargmax", "nlargest"}
+LARGEST = {"max", "argmax", "nanargmax", "nlargest", "most_common"}
 SMALLEST = {"min", "argmin", "nanargmin", "nsmallest"}
 ORDERING = {"sorted", "argsort", "sort"}
-SAME_SIGN = {
-    "list", "tuple", "array", "asarray", "float", "int", "zip", "enumerate", "map", "sum", "dict",
-    "round", "iter", "reversed", "exp", "log", "sqrt", "tanh", "mean", "dot", "partial", "append",
-    "items", "values", "get", "index", "tolist", "ravel", "copy", "stack", "__getitem__", "next",
-} | LARGEST | SMALLEST | ORDERING  # fmt: skip
-"""Calls that grow with what they are given."""
 OPAQUE = {"exec", "eval", "compile", "__import__"}
-MAX_DEPTH = 24
 Sense = Literal["max", "min"]
-Signs = frozenset[int]
-"""+1 and -1: how an expression moves with a part; 0: it depends on it, no sign could be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +67,7 @@ class Reading:
     Attributes:
         scopes: functions by name; several functions may share one.
         sites: comparisons.
-        lookups: (name, file, line) of what is indexed.
+        lookups: (expression, where, line) of what is indexed.
         tests: (file, line, text) of numbers compared with constants.
         opaque: (file, line, name) of calls that run text.
         unread: names of functions without a readable source, and why.
@@ -86,7 +77,7 @@ class Reading:
     scopes: dict[str, list[Scope]] = field(default_factory=dict)
     entries: dict[types.CodeType, Scope] = field(default_factory=dict)
     sites: list[Site] = field(default_factory=list)
-    lookups: list[tuple[str, str, int]] = field(default_factory=list)
+    lookups: list[tuple[ast.expr, Scope, int]] = field(default_factory=list)
     tests: list[tuple[str, int, str]] = field(default_factory=list)
     opaque: list[tuple[str, int, str]] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
@@ -161,7 +152,7 @@ def _enter(
 ) -> Scope:
     scope = Scope(node=node, file=file, outer=outer)
     reading.scopes.setdefault(scope.name, []).append(scope)
-    inner = list(_own_nodes(node))
+    inner = list(own_nodes(node))
     for part in inner:
         _assign(scope, part)
     for part in inner:
@@ -177,7 +168,7 @@ def _enter(
     return scope
 
 
-def _own_nodes(node: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
+def own_nodes(node: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
     """The nodes of a function without those of the functions within it."""
     body: list[ast.AST] = [*node.body] if isinstance(node, ast.FunctionDef) else [node.body]
     while body:
@@ -211,6 +202,8 @@ def _bind(scope: Scope, target: ast.expr, value: ast.expr) -> None:
         scope.assigned.setdefault(target.id, []).append(value)
     elif isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name):
         scope.assigned.setdefault(target.value.id, []).append(value)
+    elif isinstance(target, ast.Starred):
+        _bind(scope, target.value, value)
     elif isinstance(target, ast.Tuple | ast.List):
         for place, part in enumerate(target.elts):
             matched = isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts)
@@ -231,14 +224,19 @@ def _note(reading: Reading, scope: Scope, node: ast.AST) -> None:
     match node:
         case ast.Call(func=func) if name_of(func) in LARGEST | SMALLEST | ORDERING:
             _add_site(reading, scope, node, *_selection(node))
+        case ast.Call(
+            args=[*_, ast.Name(id="max" | "min" as name)] | [ast.Name(id="max" | "min" as name), *_]
+        ):
+            rest = tuple(arg for arg in node.args if name_of(arg) != name)
+            _add_site(reading, scope, node, name, "max" if name == "max" else "min", rest)
         case ast.Call(func=ast.Name(id=name)) if name in OPAQUE:
             reading.opaque.append((scope.file, node.lineno, name))
         case ast.Call(func=ast.Attribute(value=owner, attr="get" | "setdefault")):
-            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
+            reading.lookups.append((owner, scope, node.lineno))
         case ast.Subscript(value=owner, ctx=ast.Load()):
             while isinstance(owner, ast.Subscript):
                 owner = owner.value
-            reading.lookups.append((name_of(owner) or "", scope.file, node.lineno))
+            reading.lookups.append((owner, scope, node.lineno))
         case ast.If(test=test, body=body):
             _note_test(reading, scope, test, body)
         case ast.IfExp(test=test) | ast.While(test=test):
@@ -255,7 +253,7 @@ def _selection(call: ast.Call) -> tuple[str, Sense | None, tuple[ast.expr, ...]]
     keys = [word.value for word in call.keywords if word.arg == "key"]
     # A key with a text of its own says what is compared; another one judges what it is given.
     searched = [] if keys and isinstance(keys[0], ast.Lambda) else call.args[-1:]
-    if isinstance(call.func, ast.Attribute) and not call.args:
+    if isinstance(call.func, ast.Attribute) and (not call.args or name == "most_common"):
         searched = [call.func.value]
     elif not keys and not name.startswith("n"):
         searched = call.args
@@ -316,172 +314,11 @@ def _add_site(
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------- signs
-
-
-@dataclass(eq=False)
-class SignReader:
-    """With which sign a part (a function or a table, under any of its names) enters."""
-
-    reading: Reading
-    names: frozenset[str]
-    busy: set[int] = field(default_factory=set)
-
-    def of_site(self, site: Site) -> Signs:
-        """How what is compared moves with the part."""
-        found: Signs = frozenset()
-        for expression in site.scored:
-            found |= self.of(expression, site.scope)
-        return found
-
-    def of(self, node: ast.AST, scope: Scope) -> Signs:
-        """The signs with which the part enters an expression; none if it does not."""
-        if id(node) in self.busy or len(self.busy) > MAX_DEPTH * 8:
-            return frozenset()
-        self.busy.add(id(node))
-        try:
-            return self._of(node, scope)
-        finally:
-            self.busy.discard(id(node))
-
-    def _of(self, node: ast.AST, scope: Scope) -> Signs:
-        match node:
-            case ast.Name(id=name):
-                return self._of_name(name, scope)
-            case ast.Attribute(value=value, attr=name):
-                return frozenset({1}) if name in self.names else self.of(value, scope)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return _flip(self.of(operand, scope))
-            case ast.BinOp(left=left, op=op, right=right):
-                return self._of_arithmetic(left, op, right, scope)
-            case ast.Lambda(body=body):
-                return self.of(body, getattr(node, "scope", scope))
-            case ast.IfExp(body=body, orelse=orelse):
-                return self.of(body, scope) | self.of(orelse, scope)
-            case ast.Subscript(value=value, slice=index):
-                return self.of(value, scope) | _unknown(self.of(index, scope))
-            case ast.Call():
-                return self._of_call(node, scope)
-            case ast.ListComp(elt=elt) | ast.GeneratorExp(elt=elt) | ast.SetComp(elt=elt):
-                return self.of(elt, scope)
-            case ast.DictComp(value=value):
-                return self.of(value, scope)
-            case ast.NamedExpr(value=value) | ast.Starred(value=value):
-                return self.of(value, scope)
-            case ast.List() | ast.Tuple() | ast.Dict() | ast.Set():
-                parts = node.values if isinstance(node, ast.Dict) else node.elts
-                return self._all(parts, scope)
-            case _:
-                inner = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
-                return _unknown(self._all(inner, scope))
-
-    def _all(self, nodes: list[ast.expr], scope: Scope) -> Signs:
-        found: Signs = frozenset()
-        for node in nodes:
-            found |= self.of(node, scope)
-        return found
-
-    def _of_name(self, name: str, scope: Scope) -> Signs:
-        found = self._all(scope.values(name), scope)
-        if scope.values(name):
-            return found
-        if name in self.names:
-            return frozenset({1})
-        home: Scope | None = scope
-        while home is not None:
-            for value, caller in home.passed.get(name, []):
-                found |= self.of(value, caller)
-            home = home.outer
-        if not found:
-            for inner in self.reading.scopes.get(name, []):
-                found |= self.of_body(inner)
-        return found
-
-    def _of_arithmetic(
-        self, left: ast.expr, op: ast.operator, right: ast.expr, scope: Scope
-    ) -> Signs:
-        one, two = self.of(left, scope), self.of(right, scope)
-        match op:
-            case ast.Add():
-                return one | two
-            case ast.Sub():
-                return one | _flip(two)
-            case ast.Mult():
-                return _scale(one, right) | _scale(two, left)
-            case ast.Div():
-                return _scale(one, right) | _unknown(two)
-            case ast.MatMult():
-                return one | two
-            case _:
-                return _unknown(one | two)
-
-    def _of_call(self, node: ast.Call, scope: Scope) -> Signs:
-        name = name_of(node.func)
-        given = self._all([*node.args, *(word.value for word in node.keywords)], scope)
-        if name in self.names:
-            return frozenset({1})
-        if name in SAME_SIGN:
-            owner = frozenset[int]()
-            if isinstance(node.func, ast.Attribute):
-                owner = self.of(node.func.value, scope)
-            return owner | given
-        inside: Signs = frozenset()
-        for inner in self.reading.scopes.get(name or "", []):
-            inside |= self.of_body(inner)
-        if isinstance(node.func, ast.Lambda):
-            inside |= self.of(node.func, scope)
-        elif isinstance(node.func, ast.Name):
-            inside |= self._all(scope.values(node.func.id), scope)
-        elif isinstance(node.func, ast.Attribute):
-            inside |= self.of(node.func.value, scope)
-        if not inside and not self.reading.scopes.get(name or ""):
-            for inner in self.reading.scopes.get("__call__", []):
-                inside |= self.of_body(inner)
-        return inside | _unknown(given)
-
-    def of_body(self, scope: Scope) -> Signs:
-        """The signs with which the part enters what a function returns."""
-        if id(scope) in self.busy:
-            return frozenset()
-        self.busy.add(id(scope))
-        try:
-            node = scope.node
-            if isinstance(node, ast.Lambda):
-                return self.of(node.body, scope)
-            returned = [
-                part.value for part in _own_nodes(node)
-                if isinstance(part, ast.Return | ast.Yield) and part.value is not None
-            ]  # fmt: skip
-            return self._all(returned, scope)
-        finally:
-            self.busy.discard(id(scope))
-
-
-def _flip(signs: Signs) -> Signs:
-    return frozenset(-sign for sign in signs)
-
-
-def _unknown(signs: Signs) -> Signs:
-    return frozenset({0}) if signs else signs
-
-
-def _scale(signs: Signs, factor: ast.expr) -> Signs:
-    if not signs:
-        return signs
-    match factor:
-        case ast.Constant(value=int() | float() as number):
-            return signs if number > 0 else _unknown(signs)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
-            return _flip(signs) if number > 0 else _unknown(signs)
-        case _:
-            return _unknown(signs)
-
-
 def only_constants(scope: Scope, executed: set[tuple[str, int]]) -> list[int] | None:
     """The lines of the returns that were run, if each returns a constant and every test compares
     its input for equality: then the code's own branches are a table. Else None."""
     lines = []
-    for node in _own_nodes(scope.node):
+    for node in own_nodes(scope.node):
         match node:
             case ast.Return(value=value) if (scope.file, node.lineno) in executed:
                 if not isinstance(value, ast.Constant):

@@ -12,8 +12,9 @@ from precocial.preferences.inside_places import Place
 from precocial.preferences.inside_probes import FOLLOWED, MIN_TRIALS, PartEffect
 from precocial.preferences.inside_report import Candidate, Evidence, Verdict
 from precocial.preferences.inside_runs import Part, Run
+from precocial.preferences.inside_signs import SignReader
 from precocial.preferences.inside_sites import LookupEffect, SiteEffect
-from precocial.preferences.inside_static import Reading, SignReader, Site, only_constants
+from precocial.preferences.inside_static import Reading, Site, only_constants
 
 SENSES = {1: "maximises", -1: "minimises"}
 IRRELEVANT = "irrelevant"
@@ -50,6 +51,14 @@ class Findings:
             (s for s in self.reading.sites
              if s.file == file and s.lines[0] <= line <= s.lines[1] and s.kind == kind), None,
         )  # fmt: skip
+
+    def is_compared(self, name: str, beside: Sequence[PartEffect]) -> bool:
+        """Whether what has this name enters a comparison that was run and that the parts enter."""
+        reader = SignReader(self.reading, frozenset({name}))
+        return any(
+            reader.of_site(site) and all(self.signs(e.part, site) for e in beside)
+            for site in self.sites_run
+        )
 
     def signs(self, part: Part, site: Site) -> set[int]:
         """What the text says of the part at the site: +1 sought where large, -1 where small,
@@ -222,7 +231,7 @@ def _part_candidate(found: Findings, effect: PartEffect, sites: list[Site]) -> C
 def _sum_candidate(main: list[PartEffect], site: Site, sense: int) -> Candidate:
     said = "; ".join(ast.unparse(node) for node in site.scored)
     parts = ", ".join(f"{'+' if e.sense > 0 else '-'}{e.part.label}" for e in main)
-    claim = f"{SENSES[sense]} a score made of {parts}"
+    claim = f"{SENSES[sense]} a score in which {parts} count: {' '.join(said.split())}"
     line = Evidence(means="source", line=site.lines[0], text=f"compares {said}")
     return Candidate(kind=SENSES[sense], about=said, claim=claim, evidence=(line,))
 
@@ -241,7 +250,7 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
     evidence = (
         Evidence(means="source", line=site.lines[0], text=f"compared in {site.text}"),
         Evidence(
-            means="run", line=site.lines[0], trials=len(found.base.actions), share=1.0,
+            means="run", line=site.lines[0], trials=len(found.base.actions), share=effect.agrees,
             text=f"the action taken has the {'largest' if sense > 0 else 'smallest'} value",
         ),
         Evidence(
@@ -262,9 +271,10 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
 
 def _lookup_candidate(found: Findings, effect: LookupEffect) -> Candidate:
     label = effect.part.label
+    reader = SignReader(found.reading, effect.part.names)
     lines = [
-        line for name, file, line in found.reading.lookups
-        if name in effect.part.names and (file, line) in found.base.executed
+        line for owner, scope, line in found.reading.lookups
+        if (scope.file, line) in found.base.executed and reader.of(owner, scope)
     ]  # fmt: skip
     evidence = [Evidence(means="source", line=n, text=f"{label} is indexed") for n in lines[:3]]
     evidence.append(
@@ -391,4 +401,5 @@ def _decoy(found: Findings, effect: PartEffect) -> Candidate:
         trials=len(found.base.actions),
     )
     claim = f"{effect.part.label} is computed and has no effect"
-    return Candidate(kind="decoy", about=effect.part.label, claim=claim, evidence=(seen,))
+    tag = _tag(found, effect.part)
+    return Candidate(kind="decoy", about=effect.part.label, claim=claim, tag=tag, evidence=(seen,))
