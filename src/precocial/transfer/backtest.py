@@ -159,7 +159,7 @@ def _fold(table: RunTable, law: str, axis: str, origin: float) -> _Fold | None:
         if len(large.pretrained):
             parts, _ = prepare(small, scratch, np.inf)
             found = joint(parts, None, 0, np.random.default_rng(0))
-            runs = large.pretrained
+            runs = large.pretrained.where(parts.terms.known(large.pretrained))
             z = parts.terms.regressors(runs.D_F, runs.N, runs.D_pre)
             log_D_E, _ = log_effective(np.log(runs.D_F), found.tau @ z)
             arms.append((found.surface.log_loss_at(runs.N, log_D_E)[0], runs))

@@ -80,8 +80,11 @@ def _identity(evidence: Evidence) -> Measured:
 
 def _constant(name: str) -> Measure:
     def measure(evidence: Evidence) -> Measured:
-        value, interval = evidence.fit.estimates()[name], evidence.fit.intervals()[name]
-        largest = float(np.nanmax(evidence.runs.N))
+        runs, estimates = evidence.runs, evidence.fit.estimates()
+        if name not in estimates or np.isnan(runs.N).any():
+            raise FitError(f"needs runs of two or more sizes N for {name} and for the scale")
+        value, interval = estimates[name], evidence.fit.intervals()[name]
+        largest = float(runs.N.max())
         if largest < 100 * _PAPER_SCALE:
             low, high = interval
             return Measured(note=(

@@ -11,14 +11,20 @@ from precocial.errors import ConfigError, FitError, one_of
 from precocial.runs import stream
 from precocial.transfer.backtest import backtest
 from precocial.transfer.effective import LOW_DATA
-from precocial.transfer.flags import Flag, check_correlation
+from precocial.transfer.flags import Flag, check_correlation, check_loss_units
 from precocial.transfer.formulas import Constants
-from precocial.transfer.methods import METHODS, prepare
-from precocial.transfer.models import TransferTerms
+from precocial.transfer.methods import METHODS, Found, Parts, prepare
+from precocial.transfer.models import TransferTerms, log_effective
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
-from precocial.transfer.uncertainty import Profile, profile
+from precocial.transfer.uncertainty import (
+    MIN_DRAWS,
+    Profile,
+    check_draws,
+    check_level,
+    profile,
+)
 from precocial.worth.laws import Law
 from precocial.worth.solver import Problem
 
@@ -77,7 +83,16 @@ class TransferFit:
         return {name: float(value[0]) for name, value in values.items()}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Bootstrap intervals at `level` of log k, alpha, beta, gamma."""
+        """Bootstrap intervals at `level` of log k, alpha, beta, gamma.
+
+        Raises:
+            FitError: fewer than 20 draws.
+        """
+        if len(self.tau_draws) < MIN_DRAWS:
+            raise FitError(
+                f"intervals need at least {MIN_DRAWS} bootstrap draws; this fit has "
+                f"{len(self.tau_draws)}. Fit with draws=400"
+            )
         tail = 50 * (1 - self.level)
         return {
             name: (float(low), float(high))
@@ -117,7 +132,8 @@ def fit_transfer(
         method: "joint", "readoff" or "logit-paper".
         law: of the from-scratch surface; default the best of `backtest`.
         delta: Huber's threshold on log loss; default from the residuals.
-        draws: bootstrap refits for intervals; 0 for none.
+        draws: bootstrap refits for intervals; 0 for none. With fewer than 20 there are draws (of
+            a law without noise, one is enough) and no `intervals`, and a flag says so.
         low_data: runs with D_F above this share of D(N) are left out; inf keeps all.
 
     Raises:
@@ -125,16 +141,21 @@ def fit_transfer(
         ConfigError: unknown method or law, or a number out of its range.
     """
     one_of("method", method, METHODS)
-    if not 0 < level < 1 or draws < 0 or not low_data > 0:
-        raise ConfigError(
-            f"level must lie in (0, 1), draws be at least 0 and low_data above 0; "
-            f"got level={level!r}, draws={draws!r}, low_data={low_data!r}"
-        )
+    check_level("fit_transfer", level)
+    check_draws("fit_transfer", draws, least=1)
+    if not low_data > 0:
+        raise ConfigError(f"fit_transfer: low_data must be above 0; got {low_data!r}")
     scratch = fit_scratch(table, law or _choose_law(table), delta=delta)
     parts, flags = prepare(table, scratch, low_data)
     found = METHODS[method](parts, delta, draws, stream(seed, "transfer", "fit", method))
     flags += check_correlation(parts.terms.log_k(found.tau_draws), found.tau_draws[:, 1])
     flags += _check_vanishing(parts.used, parts.terms, found.tau)
+    flags += check_loss_units(parts.used.run_id, _residuals(parts, found), found.noise)
+    if 0 < draws < MIN_DRAWS:
+        flags.append(Flag(
+            code="few_draws",
+            message=f"{draws} bootstrap draws are too few for an interval; fit with 400",
+        ))  # fmt: skip
     return TransferFit(
         method=method, scratch=scratch, terms=parts.terms, table=table, used=parts.used,
         level=level, flags=(*scratch.flags, *flags), **vars(found),
@@ -146,6 +167,14 @@ def _choose_law(table: RunTable) -> str:
         return backtest(table).best.law
     except FitError:  # too few runs to hold any out
         return best_in_sample(table).law
+
+
+def _residuals(parts: Parts, found: Found) -> Floats:
+    """(n,) fitted minus measured log loss of the fine-tuned runs."""
+    used = parts.used
+    z = parts.terms.regressors(used.D_F, used.N, used.D_pre)
+    log_D_E, _ = log_effective(np.log(used.D_F), found.tau @ z)
+    return np.asarray(found.surface.log_loss_at(used.N, log_D_E)[0] - np.log(used.loss))
 
 
 def _check_vanishing(used: RunTable, terms: TransferTerms, tau: Floats) -> list[Flag]:

@@ -28,6 +28,8 @@ INDIFFERENT = 0.05
 """Options whose costs differ by less than this share are equally good (ours)."""
 _MOST = 1e9
 _HALVINGS = 70
+_LARGEST = 1e60
+"""Of an amount or a price: their products stay numbers. Nothing that is bought is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +51,8 @@ class Prices:
     def __post_init__(self) -> None:
         for name in ("data", "flop", "pretrain_data", "passes"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ConfigError(f"price {name} must be at least 0; got {value!r}")
+            if not 0 <= value <= _LARGEST:
+                raise ConfigError(f"price {name} must lie in 0..{_LARGEST:g}; got {value!r}")
         if self.data == 0 and self.flop == 0:
             raise ConfigError("all prices are 0: then more of everything is best")
 
@@ -66,8 +68,10 @@ class Have:
     def __post_init__(self) -> None:
         for name in ("parameters", "fine_tune_data", "pretrain_data"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be finite and above 0; got {value!r}")
+            if not 0 < value <= _LARGEST:
+                raise ConfigError(
+                    f"{name} must be finite and above 0, at most {_LARGEST:g}; got {value!r}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +266,7 @@ def _decide(
         recommended=names[0] if sure else None,
         statement=_statement(options, target_loss, regret, sure), options=options, loss=now,
         target_loss=target_loss, in_data=market.have.fine_tune_data * (point["data"] - 1),
-        regret=regret, level=level, flags=_doubts(market, point, names[0]),
+        regret=regret, level=level, flags=_doubts(market, point),
     )  # fmt: skip
 
 
@@ -288,11 +292,20 @@ def _statement(options: tuple[Option, ...], target: float, regret: float, sure: 
     )
 
 
-def _doubts(market: _Market, point: Mapping[str, float], best: str) -> tuple[Flag, ...]:
-    fit, value = market.fit, _held(market.have, best) * point[best]
+def _doubts(market: _Market, point: Mapping[str, float]) -> tuple[Flag, ...]:
+    """Where you stand, and every option that is shown, against the runs that were measured."""
+    tuned = market.fit.table.pretrained
     seen = {
-        "data": fit.table.D_F[fit.table.D_F > 0],
-        "parameters": fit.table.N,
-        "pretraining": fit.table.pretrained.D_pre,
-    }[best]
-    return (*fit.flags, *check_extrapolation(best, np.array([value]), seen))
+        "data": ("D_F", tuned.D_F),
+        "parameters": ("N", market.fit.table.N),
+        "pretraining": ("D_pre", tuned.D_pre),
+    }
+    flags = []
+    for option, (symbol, measured) in seen.items():
+        held = _held(market.have, option)
+        found = check_extrapolation(f"{symbol} now", np.array([held]), measured)
+        if not found and np.isfinite(point.get(option, np.inf)):
+            amount = np.array([held * point[option]])
+            found = check_extrapolation(f"the option {option!r}: {symbol}", amount, measured)
+        flags += found
+    return (*market.fit.flags, *flags)
