@@ -176,9 +176,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         raise DataError("is nested too deeply for JSON") from error
 
 
-def loads(
-    text: str, *, path: object = None, line: int | None = None, finite: bool = True
-) -> Any:
+def loads(text: str, *, path: object = None, line: int | None = None, finite: bool = True) -> Any:
     """Strict JSON: duplicate keys are refused and, unless `finite` is False, NaN and infinities
     (1e999 too)."""
 
@@ -258,8 +256,9 @@ def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
 # ---------------------------------------------------------------- tables
 
 
-def parse_number(value: Any, *, path: object = None, line: int | None = None,
-                 column: str | None = None) -> float:  # fmt: skip
+def parse_number(
+    value: Any, *, path: object = None, line: int | None = None, column: str | None = None
+) -> float:
     """A number, or plain text of one, as a float; NaN and infinities pass.
 
     Raises:

@@ -174,7 +174,7 @@ def test_noise_follows_the_data_where_it_changes_with_them() -> None:
 
 def copies(table: RunTable, count: int, **changes: object) -> RunTable:
     return RunTable.from_rows(
-        row | {"run_id": f"{row['run_id']}-{copy}"} | {k: copy for k in changes}
+        row | {"run_id": f"{row['run_id']}-{copy}"} | dict.fromkeys(changes, copy)
         for copy in range(count) for row in table.rows()
     )  # fmt: skip
 
@@ -228,8 +228,10 @@ def test_a_level_or_draws_out_of_range_are_refused() -> None:
 
 def test_an_arm_in_bits_is_flagged() -> None:
     table = drawn(0.003, whole=True)
-    for loss, said in ((table.loss, False),
-                       (np.where(table.is_scratch, 1, 1 / np.log(2)) * table.loss, True)):
+    for loss, said in (
+        (table.loss, False),
+        (np.where(table.is_scratch, 1, 1 / np.log(2)) * table.loss, True),
+    ):
         mixed = changed(table, loss=loss)
         read = effective_data(mixed, scratch=fit_scratch(mixed, "kaplan"), draws=0)
         assert ("mixed_loss_units" in codes(read.flags)) == said
@@ -238,9 +240,7 @@ def test_an_arm_in_bits_is_flagged() -> None:
 def test_redraws_have_the_spread_of_the_noise_over_the_slope() -> None:
     table = drawn()
     fit, runs = fit_scratch(table, "kaplan"), table.pretrained
-    first, last = redraw(
-        table.scratch, runs, flat(1e-4), flat(1e-4), 400, np.random.default_rng(0)
-    )
+    first, last = redraw(table.scratch, runs, flat(1e-4), flat(1e-4), 400, np.random.default_rng(0))
     D_E = read_off(table.scratch, runs)
     slope = np.abs(fit.surface.slope(runs.N, D_E)[0])
     # the run moves by the noise, and so does its curve (two points of it, shared by distance)

@@ -182,7 +182,8 @@ class Findings:
         Raises:
             FitError: too few runs to hold any out.
         """
-        size = np.nan_to_num(self.table.N, nan=1.0) * self.table.D_F
+        with np.errstate(over="ignore"):
+            size = np.nan_to_num(self.table.N, nan=1.0) * self.table.D_F
         limit = np.quantile(size, 1 - HELD_OUT, method="lower")
         small = np.asarray((size <= limit) & (size < size.max()))
         fit = fit_transfer(

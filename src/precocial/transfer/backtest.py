@@ -173,6 +173,7 @@ def _train_mask(table: RunTable, axis: str, origin: float) -> NDArray[np.bool_]:
     """The runs up to the origin; runs at one place on the axis stay on one side, and the
     largest are always held out."""
     size = np.nan_to_num(table.N, nan=1.0)
-    place = {"flops": size * table.D_F, "N": size, "D_F": table.D_F}[axis]
+    with np.errstate(over="ignore"):
+        place = {"flops": size * table.D_F, "N": size, "D_F": table.D_F}[axis]
     limit = np.quantile(place, origin, method="lower")
     return np.asarray((place <= limit) & (place < place.max()))

@@ -168,13 +168,13 @@ def effective_data(
         # order statistics, not interpolated ones: an infinite draw must not turn into NaN
         low = np.exp(np.quantile(first, (1 - level) / 2, axis=1, method="lower"))
         high = np.exp(np.quantile(last, (1 + level) / 2, axis=1, method="higher"))
-    D_N = scratch.surface.enough_data(runs.N)[0]
-    flags = check_copies(runs, runs.distinct()) + _flags(status, runs, D_N)
+    regime = scratch.surface.regime(runs.N, runs.D_F)[0]
+    flags = check_copies(runs, runs.distinct()) + _flags(status, runs, regime)
     tuned = runs.where(runs.D_F > 0)
     gap = np.log(tuned.loss) - scratch.surface.log_loss(tuned.N, tuned.D_F)[0]
     flags += check_arm_units(gap, tuned.D_F, scratch.noise)
     return EffectiveData(
-        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=runs.D_F / D_N, status=status,
+        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=regime, status=status,
         level=level, scratch=scratch, flags=(*scratch.flags, *flags),
     )  # fmt: skip
 
@@ -238,9 +238,10 @@ class RunNoise:
     def of(cls, data: Floats, deviations: Floats, freedom: Floats) -> RunNoise:
         """From deviations (n,) of log loss at data (n,), each with its share of the freedom."""
         amounts, place = np.unique(data, return_inverse=True)
-        trend = noise_trend(
-            amounts, np.bincount(place, deviations**2), np.bincount(place, freedom)
-        )
+        squares, free = np.zeros((2, len(amounts)))
+        np.add.at(squares, place, deviations**2)
+        np.add.at(free, place, freedom)
+        trend = noise_trend(amounts, squares, free)
         sd, known = trend.sd(data), freedom > 0
         pool = np.zeros(1)
         if sd.all():
@@ -297,7 +298,7 @@ def _statuses(D_E: Floats) -> NDArray[np.str_]:
     ).astype(np.str_)
 
 
-def _flags(status: NDArray[np.str_], runs: RunTable, D_N: Floats) -> list[Flag]:
+def _flags(status: NDArray[np.str_], runs: RunTable, regime: Floats) -> list[Flag]:
     flags = []
     for kind in (ReadStatus.above_range, ReadStatus.below_range, ReadStatus.no_curve):
         count = int((status == kind).sum())
@@ -305,7 +306,7 @@ def _flags(status: NDArray[np.str_], runs: RunTable, D_N: Floats) -> list[Flag]:
             flags.append(Flag(
                 code="not_bracketed", message=f"{count} of {len(runs)} runs: {kind.advice}",
             ))  # fmt: skip
-    beyond = int((runs.D_F > LOW_DATA * D_N).sum())
+    beyond = int((regime > LOW_DATA).sum())
     if beyond:
         flags.append(Flag(
             code="beyond_low_data",

@@ -180,7 +180,7 @@ def _residuals(parts: Parts, found: Found) -> Floats:
 def _check_vanishing(used: RunTable, terms: TransferTerms, tau: Floats) -> list[Flag]:
     """Is there so little transfer that its constants mean little?"""
     log_D_T = (tau @ terms.regressors(used.D_F, used.N, used.D_pre))[0]
-    share = np.exp(log_D_T) / used.D_F
+    share = np.exp(np.minimum(log_D_T - np.log(used.D_F), 700.0))
     most = used.D_F.max() <= used.D_F
     worth = float(np.median(share[most]))
     if worth >= VANISHING:

@@ -167,10 +167,11 @@ def check_pretraining(runs: RunTable) -> list[Flag]:
     if count == 0 or (count == 1 and not missing) or count > 2:
         return []
     what = f"{count} amount(s) of pre-training data"
+    what += " and some that are not named" if missing else ""
     return [Flag(
         code="pooled_pretraining",
-        message=f"the fine-tuned runs come from {what}{' and some that are not named' * bool(missing)}"
-        ", too few for an exponent, and are pooled: k is a mean over them. Fit each alone, or add "
+        message=f"the fine-tuned runs come from {what}, too few for an exponent, and are pooled: "
+        "k is a mean over them. Fit each alone, or add "
         "a third amount",
     )]  # fmt: skip
 

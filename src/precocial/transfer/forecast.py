@@ -102,19 +102,26 @@ def forecast(
     _check(fit, N, D_F, D_pre)
     if len(fit.tau_draws) == 0:
         raise FitError("this fit has no bootstrap draws, so no intervals; fit with draws=400")
+    with np.errstate(over="ignore", invalid="ignore"):  # far enough out there is no number
+        return _forecast(fit, N, D_F, D_pre, stream(seed, "transfer", "forecast"))
+
+
+def _forecast(
+    fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats, rng: np.random.Generator
+) -> Forecast:
     z = fit.terms.regressors(D_F, N, D_pre)
     log_D_E = log_effective(np.log(D_F), fit.tau @ z)[0]
     log_D_E_draws = log_effective(np.log(D_F), fit.tau_draws @ z)[0]
     log_loss = fit.surface.log_loss_at(N, log_D_E)[0]
     draws = fit.surface_draws.log_loss_at(N, log_D_E_draws)
-    expected, run = _intervals(draws, fit.noise, fit.level, stream(seed, "transfer", "forecast"))
+    expected, run = _intervals(draws, fit.noise, fit.level, rng)
     return Forecast(
         parameters=N, fine_tune_data=D_F, pretrain_data=D_pre, loss=np.exp(log_loss),
         loss_interval=expected, prediction_interval=run,
         effective_data=np.exp(log_D_E[0]),
         effective_interval=_ends(np.exp(log_D_E_draws), fit.level),
         scratch_loss=np.exp(fit.surface.log_loss(N, D_F)[0]),
-        regime=D_F / fit.surface.enough_data(N)[0], level=fit.level,
+        regime=fit.surface.regime(N, D_F)[0], level=fit.level,
         flags=_doubts(fit, N, D_F, D_pre),
     )  # fmt: skip
 
@@ -169,9 +176,11 @@ def forecast_scratch(
     check_draws("forecast_scratch", draws, none=False)
     rng = stream(seed, "transfer", "forecast_scratch")
     drawn = fit.draws(draws, rng, kind=kind).log_loss(N, D)
-    expected, run = _intervals(drawn, fit.noise, level, rng)
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected, run = _intervals(drawn, fit.noise, level, rng)
+        loss = np.exp(fit.surface.log_loss(N, D)[0])
     return ScratchForecast(
-        parameters=N, data=D, loss=np.exp(fit.surface.log_loss(N, D)[0]), loss_interval=expected,
+        parameters=N, data=D, loss=loss, loss_interval=expected,
         prediction_interval=run, level=level, flags=(*fit.flags, *flags),
     )  # fmt: skip
 
@@ -216,7 +225,7 @@ def _doubts(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> tuple[Fl
         flags += check_extrapolation("N", N, fit.table.N)
     elif len(levels(N)) > 1:
         raise FitError("the table has one size, so nothing can be said of other sizes")
-    regime = D_F / fit.surface.enough_data(N)[0]
+    regime = fit.surface.regime(N, D_F)[0]
     if (regime > LOW_DATA).any():
         flags.append(Flag(
             code="beyond_low_data",

@@ -96,7 +96,7 @@ def _usable(
     if len(runs) == 0:
         raise FitError("the table has no pre-trained runs; the transfer law compares two arms")
     check_source(runs)
-    regime = runs.D_F / scratch.surface.enough_data(runs.N)[0]
+    regime = scratch.surface.regime(runs.N, runs.D_F)[0]
     keep = (runs.D_F > 0) & (regime <= low_data)
     flags = check_copies(table.pretrained, runs)
     beyond = int((regime > low_data).sum())

@@ -8,6 +8,7 @@ bootstrap draw has costs of its own; where they span the choice the plan abstain
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ INDIFFERENT = 0.05
 """Options whose costs differ by less than this share are equally good (ours)."""
 _MOST = 1e9
 _HALVINGS = 70
+_LOG_LARGEST = 709.0
+"""exp of it is near the largest float."""
 _LARGEST = 1e60
 """Of an amount or a price: their products stay numbers. Nothing that is bought is larger."""
 
@@ -155,7 +158,8 @@ def plan(
     if len(fit.tau_draws) == 0:
         raise FitError("a plan needs bootstrap draws; fit with draws=400")
     market = _Market(fit=fit, have=have, prices=prices)
-    now = float(np.exp(market.log_loss("data", np.ones(1), point=True)[0]))
+    log_now = float(market.log_loss("data", np.ones(1), point=True)[0])
+    now = math.exp(log_now) if log_now < _LOG_LARGEST else math.inf
     if budget is not None:
         if not (np.isfinite(budget) and budget > 0):
             raise ConfigError(f"budget must be above 0; got {budget!r}")
@@ -185,6 +189,10 @@ class _Market:
         return ("data", *["parameters"] * ("beta" in known), *["pretraining"] * ("gamma" in known))
 
     def money(self, name: str, s: Floats) -> Floats:
+        """(P,) of factors (P,); infinite for an infinite one, even where a price is 0."""
+        return np.where(np.isfinite(s), self._money(name, np.where(np.isfinite(s), s, 1.0)), np.inf)
+
+    def _money(self, name: str, s: Floats) -> Floats:
         N, D_F, D_pre = self.have.parameters, self.have.fine_tune_data, self.have.pretrain_data
         flop, tune = self.prices.flop * FLOPS_PER_PARAMETER, self.prices.passes * D_F
         if name == "data":
@@ -216,7 +224,8 @@ class _Market:
             middle = 0.5 * (low + high)
             affordable = self.money(name, np.exp(np.array([middle])))[0] <= budget
             low, high = (middle, high) if affordable else (low, middle)
-        return float(np.exp(self.log_loss(name, np.exp(np.array([low])), point=True)[0]))
+        log_loss = float(self.log_loss(name, np.exp(np.array([low])), point=True)[0])
+        return math.exp(log_loss) if log_loss < _LOG_LARGEST else math.inf
 
     def reach(self, name: str, target: float, *, point: bool) -> Floats:
         """(P,) factors that bring the loss to the target; inf where none does."""

@@ -91,15 +91,15 @@ class NoiseTrend:
 def noise_trend(data: Floats, squares: Floats, freedom: Floats) -> NoiseTrend:
     """The spread of one run from sums of squares of log loss at n amounts of data, (n,) each.
 
-    A line with `TREND_LEVELS` levels that have freedom, else one number. `freedom` need not be
-    whole: residuals about a law share what the law's parameters leave.
+    A line with `TREND_LEVELS` levels that have freedom, and as much of it, else one number.
+    `freedom` need not be whole: residuals about a law share what the law's parameters leave.
     """
     used = float(freedom.sum())
     pooled = float(squares.sum() / used)
     if pooled < _ROUNDING**2:
         return NoiseTrend(log_variance=-np.inf, slope=0.0, center=0.0, freedom=used)
     several = (freedom > 0) & (data > 0)
-    if several.sum() < TREND_LEVELS:
+    if several.sum() < TREND_LEVELS or used < TREND_LEVELS:
         return NoiseTrend(log_variance=float(np.log(pooled)), slope=0.0, center=0.0, freedom=used)
     size = np.log(data[several])
     line = _line(size - size.mean(), squares[several], freedom[several], pooled)
