@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,8 +30,8 @@ from precocial.transfer import (
     plan,
 )
 
-SKIPPED = ("fits on raw D_E", "larger models gain", "beta is the same")
-"""Claims left out: a slow one on simulated tables, and two on exponents of size."""
+SKIPPED = "fits on raw D_E"
+"""A claim left out: it is slow, and about simulated tables."""
 
 
 @st.composite
@@ -124,6 +125,7 @@ def test_only_our_errors_leave_a_reading(rows: list[dict[str, Any]]) -> None:
                                        draws=20))  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of scipy, on constant columns
 @settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow])
 @given(hostile_rows())
 def test_only_our_errors_leave_a_claim(rows: list[dict[str, Any]]) -> None:

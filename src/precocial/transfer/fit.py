@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,13 @@ from precocial.errors import ConfigError, FitError, one_of
 from precocial.runs import stream
 from precocial.transfer.backtest import backtest
 from precocial.transfer.effective import LOW_DATA
-from precocial.transfer.flags import Flag, check_correlation, check_loss_units
+from precocial.transfer.flags import (
+    Flag,
+    check_correlation,
+    check_loss_units,
+    check_sizes,
+    check_source,
+)
 from precocial.transfer.formulas import Constants
 from precocial.transfer.methods import METHODS, Found, Parts, prepare
 from precocial.transfer.models import TransferTerms, log_effective
@@ -29,9 +36,20 @@ from precocial.worth.laws import Law
 from precocial.worth.solver import Problem
 
 Floats = NDArray[np.float64]
+Value = TypeVar("Value")
 
 VANISHING = 0.1
 """D_T below this share of D_F is called vanishing (ours: a tenth is within most budgets)."""
+
+
+class _Fitted(dict[str, Value]):
+    """By name; one that the fit does not have is a FitError that says why."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise FitError(
+            f"this fit has no {name}; it has {', '.join(self)}. beta needs runs of two or more "
+            "sizes N, gamma three amounts of pre-training data"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,12 +93,14 @@ class TransferFit:
 
     def draws(self) -> dict[str, Floats]:
         """(P,) bootstrap draws of log k, alpha and, where fitted, beta and gamma."""
-        return {"log_k": self.terms.log_k(self.tau_draws), **self.terms.exponents(self.tau_draws)}
+        return _Fitted(
+            log_k=self.terms.log_k(self.tau_draws), **self.terms.exponents(self.tau_draws)
+        )
 
     def estimates(self) -> dict[str, float]:
         """The point estimates of what `draws` holds."""
         values = {"log_k": self.terms.log_k(self.tau), **self.terms.exponents(self.tau)}
-        return {name: float(value[0]) for name, value in values.items()}
+        return _Fitted({name: float(value[0]) for name, value in values.items()})
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Bootstrap intervals at `level` of log k, alpha, beta, gamma.
@@ -145,6 +165,8 @@ def fit_transfer(
     check_draws("fit_transfer", draws, least=1)
     if not low_data > 0:
         raise ConfigError(f"fit_transfer: low_data must be above 0; got {low_data!r}")
+    check_sizes(table)
+    check_source(table.pretrained)
     scratch = fit_scratch(table, law or _choose_law(table), delta=delta)
     parts, flags = prepare(table, scratch, low_data)
     found = METHODS[method](parts, delta, draws, stream(seed, "transfer", "fit", method))

@@ -171,8 +171,7 @@ def check_pretraining(runs: RunTable) -> list[Flag]:
     return [Flag(
         code="pooled_pretraining",
         message=f"the fine-tuned runs come from {what}, too few for an exponent, and are pooled: "
-        "k is a mean over them. Fit each alone, or add "
-        "a third amount",
+        "k is a mean over them. Fit each alone, or add a third amount",
     )]  # fmt: skip
 
 

@@ -158,7 +158,8 @@ def _starts(surface: Surface, runs: RunTable, delta: float) -> Floats:
     x, y = _coordinates(surface, runs)
     starts = project(surface.law, x, y, np.log(runs.loss))
     problem = _problem(surface, runs, delta)
-    objective = problem.objective(problem.residuals(problem.model(starts)[0]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        objective = problem.objective(problem.residuals(problem.model(starts)[0]))
     return starts[np.argsort(objective, kind="stable")[:_STARTS]]
 
 
