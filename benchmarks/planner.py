@@ -28,9 +28,9 @@ def remake() -> list[io.Row]:
 
 
 def rows(worlds: list[io.Row]) -> list[dict[str, object]]:
-    """Shares of worlds in which the purchase costs at most 5 % more than the oracle's."""
+    """Shares of worlds, see `plan_study.summary`."""
     found = room.summary(worlds)
-    names = ("within_5_percent", "favourite_within_5_percent")
+    names = ("within_5_percent", "right_choice", "cost_foretold", "reached", "right_choice_of_all")
     return [
         {"name": f"planner {name}, {found['recommended']} of {found['worlds']} worlds decided",
          "ours": found[name], "peer": 1.0, "peer_name": "oracle", "ratio": found[name],

@@ -164,7 +164,7 @@ def test_a_table_without_sizes_is_answered_as_far_as_it_goes() -> None:
     evidence = Evidence(table=one, law="power", draws=20)
     for claim in CLAIMS:
         if claim.statement in ("alpha, text to python", "beta, text to python"):
-            with pytest.raises(FitError, match="two or more sizes"):
+            with pytest.raises(FitError, match="several sizes"):
                 claim.measure(evidence)
 
 

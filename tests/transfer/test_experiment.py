@@ -83,13 +83,13 @@ def test_fine_tuning_begins_where_pre_training_ended(result):
 def test_rates_are_those_that_won_on_the_tuning_text(result):
     report = io.read_json(result.path / "sweep.json")
     tried = report["tuning"]
-    assert len(tried) == 2 + 2 + 3 * 2
+    assert len(tried) == 2 + 3 * 2 + 3 * 2
     for arm, data in {(row["arm"], row["data_bytes"]) for row in tried}:
         grid = [row for row in tried if (row["arm"], row["data_bytes"]) == (arm, data)]
         best = min(grid, key=lambda row: row["tune_loss"])
         assert [row for row in grid if row["chosen"]] == [best]
         for row in result.rows:
-            if row["arm"] == arm and row["D_F"] and data in (row["D_F"], 1000 * (arm == "scratch")):
+            if row["arm"] == arm and row["D_F"] == data:
                 width = {12 * w**2 + 6 * w: w for w in TINY.widths}[row["N"]]
                 assert row["lr"] == pytest.approx(best["multiple"] * TINY.rule_rate(width))
 

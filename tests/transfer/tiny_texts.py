@@ -27,7 +27,6 @@ TINY = SweepConfig(
     batch=4,
     reference_width=8,
     tune_width=4,
-    tune_rung=1,
     scratch_rates=(0.5, 1.0),
     pretrain_rates=(1.0, 2.0),
     fine_tune_rates=(0.1, 0.3),

@@ -47,6 +47,11 @@ COMMANDS = (
     _transfer("forecast", "the loss and the effective data of a model you have not trained"),
     _transfer("plan", "what to buy next: data, parameters or pre-training"),
     _transfer("backtest", "which law would have forecast your own larger runs best"),
+    Command(
+        "transfer table",
+        "precocial.cli.transfer:table_of",
+        "one run table from exports of W&B, MLflow or Hugging Face",
+    ),
     _transfer("simulate", "a run table drawn from a law that is known"),
     Command("claims", "precocial.cli.claims:claims", "each statement of the papers, checked"),
     Command("report", "precocial.cli.report:report", "one HTML page from run folders"),

@@ -235,6 +235,51 @@ def simulate(
     show({"path": str(out), "runs": len(runs)}, lambda: [f"{len(runs)} runs in {out}"], common)
 
 
+def table_of(
+    exports: Positional[tuple[Path, ...]],
+    *,
+    out: Path,
+    form: Literal["auto", "table", "trainer_state", "wandb", "mlflow"] = "auto",
+    column: tuple[str, ...] = (),
+    common: Common = COMMON,
+) -> None:
+    """Make one run table from exports of other tools: W&B, MLflow, Hugging Face Trainer.
+
+    Args:
+        exports: CSV exports, trainer_state.json files, or run tables
+        out: the run table to write (.csv, .jsonl, .parquet)
+        form: of the exports; auto tells by the ending and the header
+        column: NAME=COLUMN of the export, or NAME=VALUE for every row: loss=eval/loss arm=scratch
+    """
+    import warnings
+
+    from precocial.errors import ConfigError
+    from precocial.transfer import RunTable, read_runs
+
+    if not exports:
+        raise ConfigError("name at least one export to read")
+    pairs = [text.partition("=") for text in column]
+    for text, (name, equals, value) in zip(column, pairs, strict=True):
+        if not (name and equals and value):
+            raise ConfigError(f"--column takes NAME=COLUMN or NAME=VALUE; got {text!r}")
+    names = {name: _value(value) for name, _, value in pairs}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        rows = [row for path in exports for row in read_runs(path, format=form, **names).rows()]
+    for warning in told:
+        note(str(warning.message), common)
+    runs = RunTable.from_rows(rows, path=out)
+    runs.write(out)
+    show({"path": str(out), "runs": len(runs)}, lambda: [f"{len(runs)} runs in {out}"], common)
+
+
+def _value(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _read(path: Path, source: str | None) -> Any:
     from precocial.errors import ConfigError
     from precocial.transfer import RunTable

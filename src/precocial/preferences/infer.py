@@ -37,12 +37,16 @@ class Block:
         planner: the planner.
         rewards: R[h, s, a], (h, S, A).
         policies: pi[h, s, a].
+        weights: (h, F) of the features that made the rewards; None where there are none.
+        kept: what an assumption may keep for the next planner's block of the same rewards.
     """
 
     mdp: TabularMDP
     planner: Plans
     rewards: Floats
     policies: Floats
+    weights: Floats | None = None
+    kept: dict[object, Floats] = field(default_factory=dict, repr=False)
 
 
 class Assumption(Protocol):
@@ -208,22 +212,31 @@ def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:
 def _blocks(
     mdp: TabularMDP, planners: Sequence[Plans], rewards: Rewards
 ) -> Iterator[tuple[int, int, Block]]:
-    """Planner by planner and block by block; planners with one backup share its values."""
+    """Block by block and planner by planner."""
     for low in range(0, len(rewards), BLOCK):
-        R = rewards.block(low, low + BLOCK)
-        values: dict[object, Floats] = {}
-        for row, planner in enumerate(planners):
-            core, sign = planner, 1.0
-            while isinstance(core, Negated):
-                core, sign = core.planner, -sign
-            if isinstance(core, Planner):
-                key = (core.backup, sign)
-                if key not in values:
-                    values[key] = solve(mdp, sign * R, core.backup).Q
-                policies = core.rule(values[key])
-            else:
-                policies = planner.policies(mdp, R)
-            yield row, low, Block(mdp=mdp, planner=planner, rewards=R, policies=policies)
+        R, kept = rewards.block(low, low + BLOCK), dict[object, Floats]()
+        weights = rewards.weights[low : low + BLOCK]
+        for row, policies in enumerate(plan_each(mdp, planners, R)):
+            yield row, low, Block(
+                mdp=mdp, planner=planners[row], rewards=R, policies=policies, weights=weights,
+                kept=kept,
+            )  # fmt: skip
+
+
+def plan_each(mdp: TabularMDP, planners: Sequence[Plans], R: Floats) -> Iterator[Floats]:
+    """pi[h, s, a] of each planner in turn; planners with one backup and sign share its values."""
+    values: dict[object, Floats] = {}
+    for planner in planners:
+        core, sign = planner, 1.0
+        while isinstance(core, Negated):
+            core, sign = core.planner, -sign
+        if isinstance(core, Planner):
+            key = (core.backup, sign)
+            if key not in values:
+                values[key] = solve(mdp, sign * R, core.backup).Q
+            yield core.rule(values[key])
+        else:
+            yield planner.policies(mdp, R)
 
 
 def _log_prior(

@@ -223,9 +223,11 @@ class TabularMDP:
         Either may have H = 1 or leave H out; the result then has the H of the other, or none.
         """
         pi, R = np.asarray(policies, dtype=np.float64), np.asarray(rewards, dtype=np.float64)
-        flow = self._flow(pi)
         paid = np.where(self.terminal, 0.0, (pi * R).sum(axis=-1))
-        system = np.eye(self.n_states) - self.discount * flow
+        system = np.eye(self.n_states) - self.discount * self._flow(pi)
+        if pi.ndim == 2:  # one policy, one factorisation
+            columns = np.linalg.solve(system, paid.reshape(-1, self.n_states).T)
+            return np.asarray(columns.T.reshape(paid.shape), dtype=np.float64)
         return np.asarray(np.linalg.solve(system, paid[..., None])[..., 0], dtype=np.float64)
 
     def policy_return(self, policies: ArrayLike, rewards: ArrayLike) -> Floats:

@@ -263,7 +263,7 @@ def constructed_values(mdp: TabularMDP, actions: ArrayLike, n: int) -> Floats:
             f"constructed_values: n must lie in 1 to {A} and there must be {S} actions, 0 to "
             f"{A - 1}; got n={n!r} and {actions!r}"
         )
-    others = np.array([[a for a in range(A) if a != b] for b in done])
+    others = np.array([[a for a in range(A) if a != b] for b in done], dtype=np.int64)
     order = np.insert(others, n - 1, done, axis=1)  # actions from best to worst
     Q = np.empty((S, A))
     np.put_along_axis(Q, order, np.linspace(1, 0, A)[None] if A > 1 else np.ones((S, 1)), axis=1)

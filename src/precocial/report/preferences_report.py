@@ -134,7 +134,9 @@ def ambiguity(record: AuditRecord) -> Section:
          "worth less": r.less_than_first}
         for r in record.values
     ], title="By state")  # fmt: skip
-    what = "95 % intervals, over the posterior, of the mean reward of the moves that lead to a state."
+    what = (
+        "95 % intervals, over the posterior, of the mean reward of the moves that lead to a state."
+    )
     drawn = svg(
         lambda figure: pictures.value_intervals(figure, rows), what,
         width=7, height=1.2 + 0.25 * len(rows),

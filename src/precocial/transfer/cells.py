@@ -120,7 +120,8 @@ class Cells:
         for key in self.fine_tune_keys():
             yield self.fine_tune(*key, 1.0, "start")
         for _ in config.scratch_rates[1:]:
-            yield self.scratch(width, config.tune_rung, 0, 1.0)
+            for rung in range(len(config.scratch)):
+                yield self.scratch(width, rung, 0, 1.0)
         for _ in config.pretrain_rates[1:]:
             yield self.pretrain(width, 0, 1.0)
         for _ in config.fine_tune_rates[1:]:

@@ -13,15 +13,13 @@ from precocial.errors import FitError
 from precocial.transfer.effective import EffectiveData, effective_data
 from precocial.transfer.exchange import ExchangeRate, exchange_rate
 from precocial.transfer.fit import TransferFit, fit_transfer
-from precocial.transfer.formulas import PUBLISHED
-from precocial.transfer.simulate import Noise, simulate
 from precocial.transfer.table import RunTable
 
 Floats = NDArray[np.float64]
 
 
 SHIPPED = Path(__file__).parent / "results" / "sweep.csv"
-"""Run table of the demo recipe's sweep; `sweep.json` beside it says what made it."""
+"""Run table of the laptop recipe's sweep; `sweep.json` beside it says what made it."""
 
 
 def shipped() -> RunTable:
@@ -71,11 +69,3 @@ class Evidence:
     @cached_property
     def exchange(self) -> ExchangeRate:
         return exchange_rate(self.fit)
-
-    @cached_property
-    def simulated(self) -> tuple[RunTable, ...]:
-        """Tables drawn from the published text row at 0.3 % noise."""
-        return tuple(
-            simulate(PUBLISHED["text"], noise=Noise(relative=0.003), seed=self.seed + at)
-            for at in range(20)
-        )

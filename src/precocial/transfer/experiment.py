@@ -2,15 +2,15 @@
 
 Stages, each a list of independent runs:
 
-1. rates from scratch and in pre-training, tried at one width;
+1. rates in pre-training, and from scratch for each amount of data, tried at one width;
 2. pre-training at every width, and the ladder from scratch;
 3. rates in fine-tuning, tried at one width for each amount of data;
 4. the ladder of fine-tuning at every width. Zero-shot rows (D_F = 0) are the pre-trained models
    as they are.
 
-Both arms share batch, context, schedule, decay and the held-out texts; rates are picked on the
-tuning text, and figures are taken on the test text at the checkpoint that was best on the tuning
-text. Needs the extra [torch].
+Both arms share batch, context, schedule, decay and the held-out texts, and their rates are picked
+in one way: on the tuning text, for every amount of data. Figures are taken on the test text at the
+checkpoint that was best on the tuning text. Needs the extra [torch].
 """
 
 from __future__ import annotations
@@ -121,19 +121,23 @@ class _Runs:
 def _train_all(cells: Cells, train: Train) -> tuple[_Runs, list[Tried]]:
     config = cells.config
     width = config.tune_width
-    scratch_grid = [
-        cells.scratch(width, config.tune_rung, 0, multiple) for multiple in config.scratch_rates
-    ]
     pretrain_grid = [cells.pretrain(width, 0, multiple) for multiple in config.pretrain_rates]
-    found = train([*pretrain_grid, *scratch_grid])
+    scratch_grids = [
+        [cells.scratch(width, rung, 0, multiple) for multiple in config.scratch_rates]
+        for rung in range(len(config.scratch))
+    ]
+    found = train([*pretrain_grid, *(item for grid in scratch_grids for item in grid)])
     cut = len(pretrain_grid)
     of_pretraining = _tried(PRETRAINING, pretrain_grid, config.pretrain_rates, found[:cut])
-    of_scratch = _tried(SCRATCH, scratch_grid, config.scratch_rates, found[cut:])
+    of_scratch = _tried_each(SCRATCH, scratch_grids, config.scratch_rates, found[cut:])
 
     rate = _chosen(of_pretraining)
     before = {key: cells.pretrain(*key, rate) for key in cells.pretrain_keys()}
-    rate = _chosen(of_scratch)
-    scratch = {key: cells.scratch(*key, rate) for key in cells.scratch_keys()}
+    rates = [_chosen(tried) for tried in of_scratch]
+    scratch = {
+        (width, rung, seed): cells.scratch(width, rung, seed, rates[rung])
+        for width, rung, seed in cells.scratch_keys()
+    }
     records = train([*before.values(), *scratch.values()])
     pretrained = dict(zip(before, records[: len(before)], strict=True))
 
@@ -143,11 +147,7 @@ def _train_all(cells: Cells, train: Train) -> tuple[_Runs, list[Tried]]:
         for rung in range(len(config.fine_tune))
     ]
     found = train([item for grid in grids for item in grid])
-    step = len(config.fine_tune_rates)
-    of_fine_tuning = [
-        _tried(PRETRAINED, grid, config.fine_tune_rates, found[i * step : (i + 1) * step])
-        for i, grid in enumerate(grids)
-    ]
+    of_fine_tuning = _tried_each(PRETRAINED, grids, config.fine_tune_rates, found)
 
     rates = [_chosen(tried) for tried in of_fine_tuning]
     after = {}
@@ -159,7 +159,21 @@ def _train_all(cells: Cells, train: Train) -> tuple[_Runs, list[Tried]]:
         pretrained=pretrained,
         fine_tuned=dict(zip(after, train(list(after.values())), strict=True)),
     )
-    return runs, [*of_pretraining, *of_scratch, *(row for grid in of_fine_tuning for row in grid)]
+    tried = [*of_pretraining, *(row for grid in (*of_scratch, *of_fine_tuning) for row in grid)]
+    return runs, tried
+
+
+def _tried_each(
+    arm: str,
+    grids: Sequence[Sequence[Trial]],
+    multiples: Sequence[float],
+    records: Sequence[RunRecord],
+) -> list[list[Tried]]:
+    step = len(multiples)
+    return [
+        _tried(arm, grid, multiples, records[at * step : (at + 1) * step])
+        for at, grid in enumerate(grids)
+    ]
 
 
 def _tried(

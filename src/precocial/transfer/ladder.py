@@ -89,10 +89,8 @@ class SweepConfig:
     """of the rule for the steps"""
     tune_width: int = 16
     """width at which rates are tuned"""
-    tune_rung: int = 2
-    """rung of the scratch ladder on which its rate is tuned (0 is the first)"""
     scratch_rates: tuple[float, ...] = (0.5, 1.0, 2.0)
-    """multiples of the rule's rate that are tried from scratch"""
+    """multiples of the rule's rate that are tried from scratch, for every amount of data alone"""
     pretrain_rates: tuple[float, ...] = (0.5, 1.0, 2.0)
     """multiples that are tried in pre-training"""
     fine_tune_rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
@@ -126,11 +124,6 @@ class SweepConfig:
             raise ConfigError(
                 f"SweepConfig: tune_width must be one of the widths {self.widths}; "
                 f"got {self.tune_width}"
-            )
-        if not 0 <= self.tune_rung < len(self.scratch):
-            raise ConfigError(
-                f"SweepConfig: tune_rung must be in [0, {len(self.scratch) - 1}]; "
-                f"got {self.tune_rung}"
             )
         for name in ("scratch_rates", "pretrain_rates", "fine_tune_rates"):
             rates = getattr(self, name)
@@ -209,7 +202,6 @@ def smoke(*, seed: int = 0) -> SweepConfig:
         source_bytes=100_000,
         batch=8,
         tune_width=8,
-        tune_rung=1,
         scratch_rates=(1.0,),
         pretrain_rates=(1.0,),
         fine_tune_rates=(0.1,),
@@ -306,7 +298,6 @@ def paper(*, seed: int = 0) -> SweepConfig:
         pretrain_steps=20_000,
         pretrain_seeds=2,
         tune_width=64,
-        tune_rung=2,
         tune_bytes=65_536,
         test_bytes=262_144,
     )
