@@ -234,7 +234,9 @@ def test_an_arm_in_bits_is_flagged() -> None:
     ):
         mixed = changed(table, loss=loss)
         read = effective_data(mixed, scratch=fit_scratch(mixed, "kaplan"), draws=0)
+        fit = fit_transfer(mixed, law="kaplan", draws=0)
         assert ("mixed_loss_units" in codes(read.flags)) == said
+        assert ("mixed_loss_units" in codes(fit.flags)) == said
 
 
 def test_redraws_have_the_spread_of_the_noise_over_the_slope() -> None:

@@ -170,13 +170,18 @@ def effective_data(
         high = np.exp(np.quantile(last, (1 + level) / 2, axis=1, method="higher"))
     regime = scratch.surface.regime(runs.N, runs.D_F)[0]
     flags = check_copies(runs, runs.distinct()) + _flags(status, runs, regime)
-    tuned = runs.where(runs.D_F > 0)
-    gap = np.log(tuned.loss) - scratch.surface.log_loss(tuned.N, tuned.D_F)[0]
-    flags += check_arm_units(gap, tuned.D_F, scratch.noise)
+    flags += check_units_of_arms(runs, scratch)
     return EffectiveData(
         table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=regime, status=status,
         level=level, scratch=scratch, flags=(*scratch.flags, *flags),
     )  # fmt: skip
+
+
+def check_units_of_arms(runs: RunTable, scratch: ScratchFit) -> list[Flag]:
+    """`check_arm_units` of pre-trained runs against the fitted law."""
+    tuned = runs.where(runs.D_F > 0)
+    gap = np.log(tuned.loss) - scratch.surface.log_loss(tuned.N, tuned.D_F)[0]
+    return check_arm_units(gap, tuned.D_F, scratch.noise)
 
 
 def read_off(base: RunTable, runs: RunTable) -> Floats:

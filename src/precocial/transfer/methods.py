@@ -18,10 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import FitError
-from precocial.transfer.effective import ReadStatus, read_off, redraw, run_noise
+from precocial.transfer.effective import (
+    ReadStatus,
+    check_units_of_arms,
+    read_off,
+    redraw,
+    run_noise,
+)
 from precocial.transfer.flags import (
     Flag,
-    check_arm_units,
     check_copies,
     check_pretraining,
     check_source,
@@ -83,8 +88,7 @@ def prepare(table: RunTable, scratch: ScratchFit, low_data: float) -> tuple[Part
         )
     terms = TransferTerms.of(used, sizes=sizes, pretraining=pretraining)
     flags += _check_levels(used) + check_pretraining(used)
-    gap = np.log(used.loss) - scratch.surface.log_loss(used.N, used.D_F)[0]
-    flags += check_arm_units(gap, used.D_F, scratch.noise)
+    flags += check_units_of_arms(table.pretrained, scratch)
     return Parts(scratch=scratch, used=used, side=side, terms=terms), flags
 
 
