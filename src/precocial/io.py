@@ -8,9 +8,11 @@ so a reader never sees half a file.
 from __future__ import annotations
 
 import csv
+import decimal
 import io
 import json
 import math
+import numbers
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
@@ -174,8 +176,9 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         raise DataError("is nested too deeply for JSON") from error
 
 
-def loads(text: str, *, path: object = None, line: int | None = None) -> Any:
-    """Strict JSON: NaN, infinities (1e999 too) and duplicate keys are refused."""
+def loads(text: str, *, path: object = None, line: int | None = None, finite: bool = True) -> Any:
+    """Strict JSON: duplicate keys are refused and, unless `finite` is False, NaN and infinities
+    (1e999 too)."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = _twice([key for key, _ in pairs])
@@ -190,10 +193,9 @@ def loads(text: str, *, path: object = None, line: int | None = None) -> Any:
         value = float(word)
         return value if math.isfinite(value) else constant(word)
 
+    strict: dict[str, Any] = {"parse_constant": constant, "parse_float": number} if finite else {}
     try:
-        return json.loads(
-            text, object_pairs_hook=unique, parse_constant=constant, parse_float=number
-        )
+        return json.loads(text, object_pairs_hook=unique, **strict)
     except json.JSONDecodeError as error:
         raise DataError(
             f"is not JSON ({error.msg})", path=path, line=line or error.lineno
@@ -254,6 +256,33 @@ def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
 # ---------------------------------------------------------------- tables
 
 
+def parse_number(
+    value: Any, *, path: object = None, line: int | None = None, column: str | None = None
+) -> float:
+    """A number, or plain text of one, as a float; NaN and infinities pass.
+
+    Raises:
+        DataError: anything else. Text as in "1_000" or in the digits of other scripts, which
+            `float` takes, hides slips.
+    """
+    plain = isinstance(value, numbers.Real | decimal.Decimal) and not isinstance(value, bool)
+    text = isinstance(value, str) and value.isascii() and "_" not in value
+    try:
+        if plain or text:
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise DataError(f"must be a number; got {shown(value)}", path=path, line=line, column=column)
+
+
+def shown(value: Any) -> str:
+    """At most 80 characters of a value, for messages."""
+    try:
+        return f"{value!r:.80}"
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return f"an integer of {value.bit_length()} bits"
+
+
 def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[Row]:
     """CSV text with a header; values stay strings; ragged rows, duplicate columns are refused."""
     rows: list[Row] = []
@@ -295,7 +324,7 @@ def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[R
 
 def read_csv(path: PathLike) -> list[Row]:
     """A CSV (or, by its ending, TSV) file with a header; values stay strings."""
-    delimiter = "\t" if str(path).endswith((".tsv", ".tab")) else ","
+    delimiter = "\t" if str(path).lower().endswith((".tsv", ".tab")) else ","
     return parse_csv(read_text(path), path=path, delimiter=delimiter)
 
 

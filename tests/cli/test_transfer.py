@@ -140,7 +140,10 @@ def test_bad_files_are_one_line(
      ("fit", "runs.csv", "--law", "magic"), ("fit", "runs.csv", "--draws", "-1"),
      ("forecast", "runs.csv", *FIT, "--parameters", "0", "--fine-tune-data", "1e6"),
      ("plan", "runs.csv", *FIT, *HAVE), ("simulate", "x.csv", "--noise", "2"),
-     ("simulate", "x.csv", "--alpha", "nan")],
+     ("simulate", "x.csv", "--alpha", "nan"), ("simulate", "x.txt"),
+     ("simulate", "x.csv", "--k", "1e300", "--alpha", "50"),
+     ("simulate", "x.csv", "--seeds", "99999999"), ("fit", "runs.csv", "--draws", "99999999"),
+     ("fit", "runs.csv", "--law", "kaplan", "--draws", "1")],
 )  # fmt: skip
 def test_mistakes_are_one_line(runs: str, capsys: Capture, words: tuple[str, ...]) -> None:
     assert main(["transfer", *words, "--quiet"]) == 2

@@ -114,3 +114,12 @@ def test_a_bad_cell_is_named(files: tuple[str, str], capsys: pytest.CaptureFixtu
     Path("bad.csv").write_text("data,loss\n1,2\n3,=cmd()\n")
     assert main(["worth", files[0], "bad.csv"]) == 2
     assert "bad.csv, line 3, column 'loss': must be a number" in capsys.readouterr().err
+
+
+def test_an_arm_of_a_file_without_arms_is_a_mistake(
+    files: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{k: v for k, v in row.items() if k != "arm"} for row in io.read_csv(files[0])]
+    io.write_csv("bare.csv", rows)
+    assert main(["worth", "bare.csv", files[1], "--base-arm", "x"]) == 2
+    assert "no column of arms" in capsys.readouterr().err

@@ -26,7 +26,16 @@ from precocial.report import (
 )
 from precocial.report.findings import Findings
 from precocial.report.page import Page as Report
-from precocial.transfer import CLAIMS, Constants, Design, Noise, RunTable, simulate
+from precocial.transfer import (
+    CLAIMS,
+    PUBLISHED,
+    Constants,
+    Design,
+    Noise,
+    RunTable,
+    TransferFit,
+    simulate,
+)
 
 HOSTILE = "<script>alert('x')</script>"
 KEYS = [key for key, _, _ in SECTIONS]
@@ -267,3 +276,23 @@ def test_the_command_writes_the_page_and_says_where(
     assert (place / "report.html").is_file()
     assert "report.html" in shown
     assert main(["report", str(tmp_path / "absent")]) == 2
+
+
+def test_a_table_without_sizes_has_a_page(tmp_path: Path) -> None:
+    """Its claims about exponents of size are refused, not raised."""
+    table = simulate(PUBLISHED["text"], noise=Noise(relative=0.003), seed=3)
+    one = table.where(table.N.max() == table.N)
+    rows = [{k: v for k, v in row.items() if k != "N"} for row in one.rows()]
+    RunTable.from_rows(rows).write(tmp_path / "one.csv")
+    assert isinstance(Findings.read(tmp_path / "one.csv", draws=20).fits["joint"], TransferFit)
+    page = transfer_page(tmp_path / "one.csv", draws=20)
+    assert {section.key: section.state for section in page.sections}["claims"] is State.shown
+
+
+def test_the_parity_picture_uses_the_forecasts_intervals() -> None:
+    table = simulate(PUBLISHED["text"], noise=Noise(relative=0.003), seed=3)
+    rows = Findings(name="x", table=table, sweep={}, draws=60).parity
+    assert {row["arm"] for row in rows} == {"scratch", "pretrained"}
+    held = [row["low"] <= row["measured"] <= row["high"] for row in rows]
+    assert 0.7 < np.mean(held) <= 1
+    assert all(row["low"] < row["forecast"] < row["high"] for row in rows)

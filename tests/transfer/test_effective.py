@@ -5,9 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from precocial.errors import FitError
-from precocial.transfer import ReadStatus, RunTable, effective_data, fit_scratch, transferred
-from precocial.transfer.effective import read_off, redraw, run_noise
+from precocial.errors import ConfigError, FitError
+from precocial.transfer import (
+    ReadStatus,
+    RunTable,
+    effective_data,
+    fit_scratch,
+    fit_transfer,
+    transferred,
+)
+from precocial.transfer.effective import RunNoise, read_off, redraw, run_noise
+from precocial.worth.spread import NoiseTrend
 from tests.transfer.planted import TEXT, changed, codes, drawn
 
 
@@ -104,7 +112,7 @@ def test_the_same_arm_read_on_itself_is_its_own_data() -> None:
 def test_sizes_without_a_curve_have_none() -> None:
     table = drawn()
     other = ~table.is_scratch & (table.N.max() == table.N)
-    read = effective_data(changed(table, N=np.where(other, 2 * table.N, table.N)), draws=10)
+    read = effective_data(changed(table, N=np.where(other, 2 * table.N, table.N)), draws=20)
     assert (read.status == ReadStatus.no_curve).sum() == 4
     assert np.isnan(read.D_E[read.status == ReadStatus.no_curve]).all()
     with pytest.raises(FitError, match="of its own size"):
@@ -123,10 +131,21 @@ def test_intervals_narrow_with_less_noise_and_lower_level() -> None:
     assert width(0.004, 0.95) > 2 * width(0.001, 0.95)
 
 
+def flat(sd: float) -> RunNoise:
+    """Normal noise of one standard deviation."""
+    trend = NoiseTrend(log_variance=2 * float(np.log(sd)), slope=0.0, center=0.0, freedom=1e6)
+    pool = np.random.default_rng(7).standard_normal(2000)
+    return RunNoise(trend=trend, residuals=pool, low=1.0, high=1e15)
+
+
 def test_noise_is_pooled_over_seeds_where_there_are_some() -> None:
-    base = drawn().scratch
+    base = drawn(0.003).scratch
     fit = fit_scratch(base, "kaplan")
-    assert run_noise(base, base, fit) == fit.noise
+    for noise in run_noise(base, base, fit):  # no seeds: about the law
+        n, p = len(base), 4
+        assert noise.trend.freedom == pytest.approx(n - p - 1)
+        want = np.sqrt((fit.residuals**2).sum() / (n - p))
+        assert np.median(noise.trend.sd(base.D_F)) == pytest.approx(want, rel=0.2)
     rng = np.random.default_rng(0)
     rows = [
         row | {"run_id": f"{row['run_id']}-{seed}", "seed": seed,
@@ -134,13 +153,96 @@ def test_noise_is_pooled_over_seeds_where_there_are_some() -> None:
         for row in base.rows() for seed in range(4)
     ]  # fmt: skip
     seeded = RunTable.from_rows(rows)
-    assert run_noise(seeded, seeded, fit) == pytest.approx(0.02, rel=0.2)
+    # an arm with seeds has its own noise; one without takes the other's
+    for other in (seeded, base):
+        for noise in run_noise(seeded, other, fit):
+            assert noise.trend.freedom == 3 * len(base) - 1
+            np.testing.assert_allclose(noise.trend.sd(base.D_F), 0.02, rtol=0.4)
+
+
+def test_noise_follows_the_data_where_it_changes_with_them() -> None:
+    base, rng = drawn(whole=True).scratch, np.random.default_rng(0)
+    sd = 0.02 * (base.D_F / 1e5) ** -0.1
+    noisy = changed(base, loss=base.loss * np.exp(sd * rng.standard_normal(len(base))))
+    noise, _ = run_noise(noisy.scratch, noisy, fit_scratch(noisy, "kaplan"))
+    assert noise.trend.slope == pytest.approx(-0.2, abs=0.05)
+    drawn_noise = noise.draw(base.D_F, 4000, rng).std(axis=1)
+    np.testing.assert_allclose(drawn_noise, sd, rtol=0.35)
+    beyond = noise.draw(np.array([base.D_F.max(), 1e30]), 4000, rng).std(axis=1)
+    assert beyond[1] == pytest.approx(beyond[0], rel=0.1)  # no trend beyond what was measured
+
+
+def copies(table: RunTable, count: int, **changes: object) -> RunTable:
+    return RunTable.from_rows(
+        row | {"run_id": f"{row['run_id']}-{copy}"} | dict.fromkeys(changes, copy)
+        for copy in range(count) for row in table.rows()
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [{}, {"seed": True}])
+def test_copies_of_runs_do_not_narrow_an_interval_and_are_flagged(
+    changes: dict[str, object],
+) -> None:
+    """Under new names, and under new seeds that reached no training."""
+    table = drawn(0.003)
+    once = effective_data(table, scratch=fit_scratch(table, "kaplan"), draws=100)
+    many = copies(table, 3, **changes)
+    read = effective_data(many, scratch=fit_scratch(many, "kaplan"), draws=100)
+    assert "equal_runs" in codes(read.flags)
+    assert "equal_runs" not in codes(once.flags)
+    wide, narrow = (
+        np.median(np.log(r.D_E_high / r.D_E_low)[np.isfinite(r.D_E_high) & (r.D_E_low > 0)])
+        for r in (once, read)
+    )
+    assert narrow == pytest.approx(wide, rel=0.15)
+    fit = fit_transfer(many, law="kaplan", method="readoff", draws=50)
+    alone = fit_transfer(table, law="kaplan", method="readoff", draws=50)
+    assert "equal_runs" in codes(fit.flags)
+    assert np.ptp(fit.intervals()["alpha"]) == pytest.approx(
+        np.ptp(alone.intervals()["alpha"]), rel=0.4
+    )
+
+
+def test_ties_between_seeds_that_do_differ_are_kept() -> None:
+    table = drawn(0.003)
+    seeded = copies(table, 2, seed=True)
+    tied = changed(seeded, loss=np.where(np.arange(len(seeded)) == 0, 1.01 * seeded.loss,
+                                         seeded.loss))  # fmt: skip
+    assert len(tied.distinct()) == len(tied)
+    assert len(seeded.distinct()) == len(table)
+
+
+def test_two_sources_are_refused() -> None:
+    table = drawn(0.003)
+    two = changed(table, source=np.where(table.N > 1e7, "a", "b"))
+    with pytest.raises(FitError, match="2 sources"):
+        effective_data(two)
+
+
+def test_a_level_or_draws_out_of_range_are_refused() -> None:
+    for wrong in ({"level": 2.0}, {"level": 0.0}, {"draws": -3}, {"draws": 1},
+                  {"draws": 10**8}):  # fmt: skip
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            effective_data(drawn(), **wrong)
+
+
+def test_an_arm_in_bits_is_flagged() -> None:
+    table = drawn(0.003, whole=True)
+    for loss, said in (
+        (table.loss, False),
+        (np.where(table.is_scratch, 1, 1 / np.log(2)) * table.loss, True),
+    ):
+        mixed = changed(table, loss=loss)
+        read = effective_data(mixed, scratch=fit_scratch(mixed, "kaplan"), draws=0)
+        fit = fit_transfer(mixed, law="kaplan", draws=0)
+        assert ("mixed_loss_units" in codes(read.flags)) == said
+        assert ("mixed_loss_units" in codes(fit.flags)) == said
 
 
 def test_redraws_have_the_spread_of_the_noise_over_the_slope() -> None:
     table = drawn()
     fit, runs = fit_scratch(table, "kaplan"), table.pretrained
-    first, last = redraw(table.scratch, runs, 1e-4, 400, np.random.default_rng(0))
+    first, last = redraw(table.scratch, runs, flat(1e-4), flat(1e-4), 400, np.random.default_rng(0))
     D_E = read_off(table.scratch, runs)
     slope = np.abs(fit.surface.slope(runs.N, D_E)[0])
     # the run moves by the noise, and so does its curve (two points of it, shared by distance)
@@ -150,7 +252,7 @@ def test_redraws_have_the_spread_of_the_noise_over_the_slope() -> None:
 
 
 def test_rows_hold_the_table_and_the_reading() -> None:
-    row = effective_data(drawn(), draws=5).rows()[0]
+    row = effective_data(drawn(), draws=20).rows()[0]
     assert {"run_id", "N", "D_F", "loss", "D_E", "D_T", "D_T_low", "regime", "status",
             "ossified"} <= set(row)  # fmt: skip
     assert row["D_T"] == pytest.approx(row["D_E"] - row["D_F"])

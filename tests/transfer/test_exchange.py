@@ -111,6 +111,6 @@ def test_seeds_of_a_cell_are_pooled() -> None:
 
 
 def test_zero_shot_runs_have_no_cell() -> None:
-    read = effective_data(drawn(), scratch=fit_scratch(drawn(), "kaplan"), draws=5)
+    read = effective_data(drawn(), scratch=fit_scratch(drawn(), "kaplan"), draws=20)
     amounts = np.where(read.table.D_F == 1e5, 0.0, read.table.D_F)
     assert len(ossification_map(replace(read, table=changed(read.table, D_F=amounts)))) == 12

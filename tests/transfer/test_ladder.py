@@ -82,3 +82,9 @@ def test_a_rung_needs_data_steps_and_a_seed():
 def test_a_recipe_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match="recipe must be one of"):
         recipe("huge")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_of_steps_that_is_none_is_refused(scale):
+    with pytest.raises(ConfigError, match="steps_scale"):
+        replace(recipe("smoke"), steps_scale=scale)

@@ -48,8 +48,9 @@ def test_curves_that_rise_leave_every_redraw_a_number_or_a_bound() -> None:
     table = drawn()
     two = np.isin(table.D_F, np.unique(table.scratch.D_F)[-2:])  # a flat pair: noise turns it over
     parts, _ = parts_of(loss=table.loss)
-    flat = replace(parts, scratch=replace(parts.scratch, noise=0.3))
-    flat = replace(flat, scratch=replace(flat.scratch, table=table.where(table.is_scratch & two)))
+    own = table.where(table.is_scratch & two)
+    residuals = 0.3 * np.random.default_rng(1).choice([-1.0, 1.0], len(own))
+    flat = replace(parts, scratch=replace(parts.scratch, table=own, residuals=residuals))
     drawn_D_E = _redrawn(flat, 200, np.random.default_rng(0))
     assert not np.isnan(drawn_D_E).any()
     assert np.isfinite(drawn_D_E).any()

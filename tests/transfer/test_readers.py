@@ -255,3 +255,10 @@ def test_random_trainer_states(history: Any, flos: Any, tokens: Any, tmp_path: P
         return
     assert len(table) == 1
     assert 0 < table.loss[0] < np.inf
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "trainer_state.json"
+    file.write_text('{"log_history": [{"eval_loss": 2.0, "eval_loss": 1.0}]}')
+    with pytest.raises(DataError, match="'eval_loss' stands twice"):
+        read_runs(file, arm="scratch", D_F=1e6)

@@ -41,7 +41,7 @@ def test_the_seed_decides_the_intervals_and_not_the_loss() -> None:
         ({"data": 0.0}, "data must be finite and above 0"),
         ({"parameters": np.nan}, "parameters must be finite"),
         ({"level": 1.0}, "level must lie in"),
-        ({"draws": 0}, "draws be at least 1"),
+        ({"draws": 0}, "draws must be a whole number"),
     ],
 )
 def test_what_it_refuses(wrong: dict[str, float], message: str) -> None:

@@ -81,3 +81,15 @@ def test_the_surface_may_be_another() -> None:
     assert simulate(TEXT, surface=flat, design=SMALL, noise=Noise(relative=0)).loss == (
         pytest.approx(2.0)
     )
+
+
+@pytest.mark.wrong_types
+def test_what_no_table_holds_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seeds"):
+        Design(seeds=100_000_000)
+    with pytest.raises(ConfigError, match="whole number"):
+        Design(seeds=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="finite numbers"):
+        Design(sizes=(float("inf"),))
+    with pytest.raises(ConfigError, match="more data than a number holds"):
+        simulate(Constants(k=1e300, alpha=50, beta=0.4))

@@ -127,7 +127,7 @@ def test_unknown_columns_are_named() -> None:
 def test_no_runs_and_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="no runs"):
         RunTable.from_rows([])
-    monkeypatch.setattr("precocial.transfer.table._MAX_ROWS", 1)
+    monkeypatch.setattr("precocial.transfer.table.MAX_ROWS", 1)
     with pytest.raises(DataError, match="at most 1 are read"):
         RunTable.from_rows(rows())
 
@@ -333,3 +333,21 @@ def test_frames() -> None:
 def test_not_a_table(bad: Any) -> None:
     with pytest.raises(ConfigError, match="rows, a data frame or a RunTable"):
         run_table(bad)
+
+
+@pytest.mark.parametrize("text", ["1_000", "١٢٣", "0x10", "1e5f"])
+def test_numbers_are_plain(text: str) -> None:
+    with pytest.raises(DataError, match="must be a number"):
+        RunTable.from_rows([{"arm": "scratch", "D_F": text, "loss": 1.0}])
+
+
+def test_a_seed_is_whole() -> None:
+    with pytest.raises(DataError, match=r"'seed'.*whole"):
+        RunTable.from_rows([{"arm": "scratch", "D_F": 1.0, "loss": 1.0, "seed": 1.5}])
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.tsv", "t", "t.parquet"])
+def test_a_table_is_written_only_where_it_can_be_read_back(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"written as \.csv"):
+        run_table([{"arm": "scratch", "D_F": 1.0, "loss": 1.0}]).write(tmp_path / name)
+    assert not (tmp_path / name).exists()

@@ -206,3 +206,11 @@ def test_no_text_escapes_as_anything_but_our_error(text: str) -> None:
 def test_reading_curves_imports_no_data_frame_library() -> None:
     source = Path(importlib.import_module("precocial.worth.curve").__file__ or "").read_text()
     assert not any(f"import {name}" in source for name in ("pandas", "polars", "pyarrow"))
+
+
+def test_an_arm_of_a_file_without_arms_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "curve.csv"
+    file.write_text("data,loss\n1,2\n10,1\n")
+    with pytest.raises(DataError, match="no column of arms"):
+        Curve.read(file, arm="x")
+    assert Curve.read(file).arm == "curve"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any
 
@@ -391,3 +392,20 @@ def test_no_intervals_on_request() -> None:
     found = worth(*World().draw(0), bootstrap=0)
     assert all(row.low is None and row.worth is not None for row in found.rows)
     assert found.notes == ()
+
+
+@pytest.mark.parametrize("method", ["power", "rectified"])
+@pytest.mark.parametrize(("size", "loss"), [(1.0, 4e307), (1.0, 1e-300), (1e-310, 1.0), (1e300, 1)])
+def test_a_law_at_the_ends_of_the_floats_answers_or_refuses(
+    method: str, size: float, loss: float
+) -> None:
+    curve = Curve.from_arrays(
+        np.geomspace(1e3, 1e7, 5) * size,
+        loss * np.array([[4, 4.02], [3, 3.01], [2.5, 2.49], [2.2, 2.21], [2.1, 2.11]]),
+    )
+    rows: tuple[WorthRow, ...] = ()
+    with contextlib.suppress(FitError):
+        rows = worth(curve, curve, method=method, bootstrap=100).rows
+    assert all(row.worth is None or abs(row.worth) < row.data for row in rows)
+    if 1e-300 < loss < 1e300:
+        assert len(rows) == 5

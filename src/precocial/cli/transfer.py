@@ -308,7 +308,7 @@ def _cells(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> list[list[
 
 
 def _unique(flags: Iterable[Any]) -> list[Any]:
-    return list({flag.code: flag for flag in flags}.values())
+    return list(dict.fromkeys(flags))
 
 
 def _flags(flags: Iterable[Any]) -> list[dict[str, str]]:

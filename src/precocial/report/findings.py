@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from precocial import io
 from precocial.errors import DataError, FitError
@@ -20,14 +19,16 @@ from precocial.transfer import (
     EffectiveData,
     Evidence,
     Flag,
+    Forecast,
     RunTable,
+    ScratchForecast,
     TransferFit,
     backtest,
     fit_transfer,
+    forecast,
+    forecast_scratch,
     ossification_map,
 )
-
-Floats = NDArray[np.float64]
 
 TABLE, SWEEP = "table.csv", "sweep.json"
 HELD_OUT = 0.3
@@ -181,44 +182,41 @@ class Findings:
         Raises:
             FitError: too few runs to hold any out.
         """
-        size = np.nan_to_num(self.table.N, nan=1.0) * self.table.D_F
+        with np.errstate(over="ignore"):
+            size = np.nan_to_num(self.table.N, nan=1.0) * self.table.D_F
         limit = np.quantile(size, 1 - HELD_OUT, method="lower")
         small = np.asarray((size <= limit) & (size < size.max()))
         fit = fit_transfer(
             self.table.where(small), law=self.law, low_data=np.inf, draws=self.draws,
             seed=self.seed,
         )  # fmt: skip
+        large = self.table.where(~small & (self.table.D_F > 0))
+        tuned = large.pretrained.where(fit.terms.known(large.pretrained))
         return [
-            row
-            for table in (self.table.where(~small).scratch, self.table.where(~small).pretrained)
-            for row in _forecasts(fit, table.where(table.D_F > 0))
+            row for table in (large.scratch, tuned) for row in _forecasts(fit, table, self.seed)
         ]
 
 
-def _forecasts(fit: TransferFit, table: RunTable) -> list[io.Row]:
+def _forecasts(fit: TransferFit, table: RunTable, seed: int) -> list[io.Row]:
+    """Rows of the parity picture for runs of one arm, with the interval of one new run."""
     if len(table) == 0:
         return []
-    N, D = table.N, table.D_F
-    tuned = not bool(table.is_scratch[0])
-    middle = fit.surface.log_loss(N, _data(fit, fit.tau, table) if tuned else D)[0]
-    draws = fit.surface_draws.log_loss(N, _data(fit, fit.tau_draws, table) if tuned else D)
-    tails = [50 * (1 - fit.level), 50 * (1 + fit.level)]
-    # the noise of one run adds to the spread of the law in quadrature
-    low, high = np.percentile(draws, tails, axis=0) - middle
-    noise = 1.96 * fit.noise
+    expected: Forecast | ScratchForecast
+    if bool(table.is_scratch[0]):
+        expected = forecast_scratch(
+            fit.scratch, data=table.D_F, parameters=table.N, draws=len(fit.tau_draws),
+            level=fit.level, seed=seed,
+        )  # fmt: skip
+    else:
+        expected = forecast(
+            fit, parameters=table.N, fine_tune_data=table.D_F, pretrain_data=table.D_pre, seed=seed
+        )
+    low, high = expected.prediction_interval
     return [
         {
-            "run_id": str(table.run_id[i]), "arm": str(table.arm[i]), "N": float(N[i]),
-            "D_F": float(D[i]), "measured": float(table.loss[i]),
-            "forecast": float(np.exp(middle[i])),
-            "low": float(np.exp(middle[i] - np.hypot(min(low[i], 0.0), noise))),
-            "high": float(np.exp(middle[i] + np.hypot(max(high[i], 0.0), noise))),
+            "run_id": str(table.run_id[i]), "arm": str(table.arm[i]), "N": float(table.N[i]),
+            "D_F": float(table.D_F[i]), "measured": float(table.loss[i]),
+            "forecast": float(expected.loss[i]), "low": float(low[i]), "high": float(high[i]),
         }
         for i in range(len(table))
     ]  # fmt: skip
-
-
-def _data(fit: TransferFit, tau: Floats, table: RunTable) -> Floats:
-    """(P, n) effective data under each tau."""
-    z = fit.terms.regressors(table.D_F, table.N, table.D_pre)
-    return np.asarray(np.exp(np.logaddexp(np.log(table.D_F), tau @ z)))

@@ -159,7 +159,7 @@ def _fold(table: RunTable, law: str, axis: str, origin: float) -> _Fold | None:
         if len(large.pretrained):
             parts, _ = prepare(small, scratch, np.inf)
             found = joint(parts, None, 0, np.random.default_rng(0))
-            runs = large.pretrained
+            runs = large.pretrained.where(parts.terms.known(large.pretrained))
             z = parts.terms.regressors(runs.D_F, runs.N, runs.D_pre)
             log_D_E, _ = log_effective(np.log(runs.D_F), found.tau @ z)
             arms.append((found.surface.log_loss_at(runs.N, log_D_E)[0], runs))
@@ -173,6 +173,7 @@ def _train_mask(table: RunTable, axis: str, origin: float) -> NDArray[np.bool_]:
     """The runs up to the origin; runs at one place on the axis stay on one side, and the
     largest are always held out."""
     size = np.nan_to_num(table.N, nan=1.0)
-    place = {"flops": size * table.D_F, "N": size, "D_F": table.D_F}[axis]
+    with np.errstate(over="ignore"):
+        place = {"flops": size * table.D_F, "N": size, "D_F": table.D_F}[axis]
     limit = np.quantile(place, origin, method="lower")
     return np.asarray((place <= limit) & (place < place.max()))

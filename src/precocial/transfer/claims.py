@@ -82,12 +82,12 @@ def _constant(name: str) -> Measure:
 
     def measure(evidence: Evidence) -> Measured:
         estimates = evidence.fit.estimates()
-        if name not in estimates:
+        if name not in estimates or np.isnan(evidence.runs.N).any():
             raise FitError(f"the table does not tell {name}: it needs models of several sizes")
         low, high = evidence.fit.intervals()[name]
         return Measured(note=(
             f"ours: {name} {estimates[name]:.3g} ({low:.3g} to {high:.3g}) at N up to "
-            f"{float(np.nanmax(evidence.runs.N)):.2g}, on other corpora than the paper's"
+            f"{float(evidence.runs.N.max()):.2g}, on other corpora than the paper's"
         ))  # fmt: skip
 
     return measure

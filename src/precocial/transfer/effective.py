@@ -2,7 +2,8 @@
 
 D_E is read off the from-scratch curve of the same size, D_T = D_E - D_F. Nothing is
 extrapolated: a loss outside the measured curve gives a bound and says so. Intervals come from
-redrawing the noise of every run about its curve and reading again.
+redrawing the noise of every run about its curve and reading again; the noise may change with the
+data and is as uncertain as its degrees of freedom say (`precocial.worth.spread`).
 """
 
 from __future__ import annotations
@@ -17,16 +18,27 @@ from numpy.typing import NDArray
 
 from precocial.errors import FitError
 from precocial.runs import stream
-from precocial.transfer.flags import Flag, levels
+from precocial.transfer.flags import (
+    Flag,
+    check_arm_units,
+    check_copies,
+    check_sizes,
+    check_source,
+    levels,
+)
 from precocial.transfer.scratch import ScratchFit, best_in_sample
 from precocial.transfer.table import RunTable
+from precocial.transfer.uncertainty import check_draws, check_level
 from precocial.worth.monotone import MonotoneCurve, cross
+from precocial.worth.spread import NoiseTrend, noise_trend, widening
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 LOW_DATA = 0.1
 """Eq. 1.1 holds for D_F of at most this share of D(N) (paper, eq. 1.1 and appendix D)."""
+MIN_FREEDOM = 5
+"""Degrees of freedom of repeated runs from which on they give the noise of their arm; ours."""
 _ONE_SIZE = 1.0
 
 
@@ -126,16 +138,22 @@ def effective_data(
     Args:
         scratch: the law for D(N) and for the noise; default `best_in_sample`.
         level: of the intervals.
-        draws: redrawn tables behind them; 0 for none (NaN intervals).
+        draws: redrawn tables behind them, at least 20; 0 for none (NaN intervals).
 
     Raises:
-        FitError: no pre-trained runs, or none that can be placed on a curve.
+        ConfigError: level or draws out of their range.
+        FitError: no pre-trained runs, several sources, sizes counted in two ways, or no run that
+            can be placed on a curve.
     """
+    check_level("effective_data", level)
+    check_draws("effective_data", draws)
+    if len(table.pretrained) == 0:
+        raise FitError("the table has no pre-trained runs; effective data compare the two arms")
+    check_source(table.pretrained)
+    check_sizes(table)
     if scratch is None:
         scratch = best_in_sample(table)
     runs, base = table.pretrained, scratch.table
-    if len(runs) == 0:
-        raise FitError("the table has no pre-trained runs; effective data compare the two arms")
     D_E = read_off(base, runs)
     status = _statuses(D_E)
     if (status == ReadStatus.no_curve).all():
@@ -146,15 +164,24 @@ def effective_data(
     low, high = np.full((2, len(runs)), np.nan)
     if draws:
         rng = stream(seed, "transfer", "effective_data")
-        first, last = redraw(base, runs, run_noise(base, runs, scratch), draws, rng)
+        first, last = redraw(base, runs, *run_noise(base, runs, scratch), draws, rng)
         # order statistics, not interpolated ones: an infinite draw must not turn into NaN
         low = np.exp(np.quantile(first, (1 - level) / 2, axis=1, method="lower"))
         high = np.exp(np.quantile(last, (1 + level) / 2, axis=1, method="higher"))
-    D_N = scratch.surface.enough_data(runs.N)[0]
+    regime = scratch.surface.regime(runs.N, runs.D_F)[0]
+    flags = check_copies(runs, runs.distinct()) + _flags(status, runs, regime)
+    flags += check_units_of_arms(runs, scratch)
     return EffectiveData(
-        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=runs.D_F / D_N, status=status,
-        level=level, scratch=scratch, flags=(*scratch.flags, *_flags(status, runs, D_N)),
+        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=regime, status=status,
+        level=level, scratch=scratch, flags=(*scratch.flags, *flags),
     )  # fmt: skip
+
+
+def check_units_of_arms(runs: RunTable, scratch: ScratchFit) -> list[Flag]:
+    """`check_arm_units` of pre-trained runs against the fitted law."""
+    tuned = runs.where(runs.D_F > 0)
+    gap = np.log(tuned.loss) - scratch.surface.log_loss(tuned.N, tuned.D_F)[0]
+    return check_arm_units(gap, tuned.D_F, scratch.noise)
 
 
 def read_off(base: RunTable, runs: RunTable) -> Floats:
@@ -170,20 +197,21 @@ def read_off(base: RunTable, runs: RunTable) -> Floats:
 
 
 def redraw(
-    base: RunTable, runs: RunTable, noise: float, draws: int, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Two (n, draws) arrays of log D_E from tables whose every loss is moved by `noise`.
+    base: RunTable, runs: RunTable, base_noise: RunNoise, noise: RunNoise, draws: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """Two (n, draws) arrays of log D_E from tables whose every loss is moved by its arm's noise.
 
     A redrawn curve may rise somewhere and reach a loss twice: the first and the last place.
     """
     first, last = (np.full((len(runs), draws), np.nan) for _ in range(2))
-    moved = np.log(runs.loss)[:, None] + noise * rng.standard_normal((len(runs), draws))
+    moved = np.log(runs.loss)[:, None] + noise.draw(runs.D_F, draws, rng)
+    all_curves = np.log(base.loss)[:, None] + base_noise.draw(base.D_F, draws, rng)
     for rows, own in _same_size(base, runs):
         x, place = np.unique(np.log(base.D_F[own]), return_inverse=True)
         mean = (place == np.arange(len(x))[:, None]) / np.bincount(place)[:, None]
-        curves = np.log(base.loss[own])[:, None] + noise * rng.standard_normal((own.sum(), draws))
-        first[rows] = cross(x, mean @ curves, moved[rows])
-        last[rows] = cross(x, mean @ curves, moved[rows], last=True)
+        first[rows] = cross(x, mean @ all_curves[own], moved[rows])
+        last[rows] = cross(x, mean @ all_curves[own], moved[rows], last=True)
     return first, last
 
 
@@ -196,19 +224,71 @@ def _same_size(base: RunTable, runs: RunTable) -> Iterator[tuple[Bools, Bools]]:
             yield np.isclose(size, wanted, rtol=1e-6), own
 
 
-def run_noise(base: RunTable, runs: RunTable, scratch: ScratchFit) -> float:
-    """Standard deviation of one run's log loss: pooled over seeds where cells have several,
-    else the spread about the fitted law (which also holds the law's own misfit)."""
-    squares, freedom = 0.0, 0
-    for table in (base, runs):
-        cell = np.stack([_sizes(table), table.D_F, np.nan_to_num(table.D_pre)], axis=1)
-        _, place = np.unique(cell, axis=0, return_inverse=True)
-        place = place.ravel()
-        log_loss = np.log(table.loss)
-        mean = np.bincount(place, log_loss) / np.bincount(place)
-        squares += float(((log_loss - mean[place]) ** 2).sum())
-        freedom += len(table) - len(mean)
-    return float(np.sqrt(squares / freedom)) if freedom >= 5 else scratch.noise
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunNoise:
+    """The noise of one arm's runs, in log loss.
+
+    Attributes:
+        trend: standard deviation over data.
+        residuals: (m,) deviations over it, of mean square 1, to draw from.
+        low, high: the data between which the trend was measured; beyond it stays as it is there.
+    """
+
+    trend: NoiseTrend
+    residuals: Floats
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, data: Floats, deviations: Floats, freedom: Floats) -> RunNoise:
+        """From deviations (n,) of log loss at data (n,), each with its share of the freedom."""
+        amounts, place = np.unique(data, return_inverse=True)
+        squares, free = np.zeros((2, len(amounts)))
+        np.add.at(squares, place, deviations**2)
+        np.add.at(free, place, freedom)
+        trend = noise_trend(amounts, squares, free)
+        sd, known = trend.sd(data), freedom > 0
+        pool = np.zeros(1)
+        if sd.all():
+            pool = deviations[known] / np.sqrt(freedom[known]) / sd[known]
+            pool = pool / np.sqrt(np.mean(pool**2))
+        return cls(trend=trend, residuals=pool, low=data[known].min(), high=data[known].max())
+
+    def draw(self, data: Floats, draws: int, rng: np.random.Generator) -> Floats:
+        """(n, draws) noise at data (n,): residuals times sd, each draw with its own draw of the
+        spread, as Student's t does."""
+        scale = widening(self.trend.freedom, draws, rng)
+        sd = self.trend.sd(np.clip(data, self.low, self.high))
+        picks = rng.integers(len(self.residuals), size=(len(data), draws))
+        return np.asarray(sd[:, None] * scale * self.residuals[picks])
+
+
+def run_noise(base: RunTable, runs: RunTable, scratch: ScratchFit) -> tuple[RunNoise, RunNoise]:
+    """The noise of the from-scratch and of the fine-tuned arm.
+
+    Of an arm's own seeds where they leave `MIN_FREEDOM` degrees of freedom, else the other arm's,
+    else the residuals about the fitted law (which also hold the law's own misfit).
+    """
+    own, other = _seed_noise(base), _seed_noise(runs)
+    if own is None and other is None:
+        n, p = len(scratch.table), scratch.surface.phi.shape[1]
+        own = RunNoise.of(scratch.table.D_F, scratch.residuals, np.full(n, (n - p) / n))
+    first = own or other
+    assert first is not None  # for mypy
+    return first, other or first
+
+
+def _seed_noise(table: RunTable) -> RunNoise | None:
+    """Pooled over cells with several runs; copies of a run say nothing."""
+    table = table.distinct()
+    cell = np.stack([_sizes(table), table.D_F, np.nan_to_num(table.D_pre)], axis=1)
+    _, place = np.unique(cell, axis=0, return_inverse=True)
+    place = place.ravel()
+    log_loss, count = np.log(table.loss), np.bincount(place)
+    if len(table) - len(count) < MIN_FREEDOM:
+        return None
+    mean = np.bincount(place, log_loss) / count
+    return RunNoise.of(table.D_F, log_loss - mean[place], (1 - 1 / count)[place])
 
 
 def _sizes(table: RunTable) -> Floats:
@@ -223,7 +303,7 @@ def _statuses(D_E: Floats) -> NDArray[np.str_]:
     ).astype(np.str_)
 
 
-def _flags(status: NDArray[np.str_], runs: RunTable, D_N: Floats) -> list[Flag]:
+def _flags(status: NDArray[np.str_], runs: RunTable, regime: Floats) -> list[Flag]:
     flags = []
     for kind in (ReadStatus.above_range, ReadStatus.below_range, ReadStatus.no_curve):
         count = int((status == kind).sum())
@@ -231,7 +311,7 @@ def _flags(status: NDArray[np.str_], runs: RunTable, D_N: Floats) -> list[Flag]:
             flags.append(Flag(
                 code="not_bracketed", message=f"{count} of {len(runs)} runs: {kind.advice}",
             ))  # fmt: skip
-    beyond = int((runs.D_F > LOW_DATA * D_N).sum())
+    beyond = int((regime > LOW_DATA).sum())
     if beyond:
         flags.append(Flag(
             code="beyond_low_data",

@@ -78,6 +78,8 @@ def iso_loss(fit: TransferFit, *, loss: float, parameters: ArrayLike) -> Floats:
     needed = fit.surface.data_for(N, np.full(len(N), np.log(loss)))[0]
     least = float(fit.table.D_F[fit.table.D_F > 0].min()) * 1e-6
     low = np.full(len(N), np.log(least))
+    with np.errstate(divide="ignore"):  # no data are needed: -inf
+        log_needed = np.log(needed)
     high = np.log(np.where(np.isfinite(needed), np.maximum(needed, least), least))
     pretraining = np.full(len(N), np.nanmedian(fit.table.pretrained.D_pre)) if (
         "gamma" in fit.terms.names
@@ -85,7 +87,7 @@ def iso_loss(fit: TransferFit, *, loss: float, parameters: ArrayLike) -> Floats:
     for _ in range(60):
         middle = 0.5 * (low + high)
         z = fit.terms.regressors(np.exp(middle), N, pretraining)
-        enough = log_effective(middle, fit.tau @ z)[0][0] >= np.log(needed)
+        enough = log_effective(middle, fit.tau @ z)[0][0] >= log_needed
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     found = np.exp(high)
     return np.where(np.isfinite(needed) & (found > 2 * least), found, np.nan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +12,44 @@ from precocial.errors import ConfigError, FitError, one_of
 from precocial.runs import stream
 from precocial.transfer.backtest import backtest
 from precocial.transfer.effective import LOW_DATA
-from precocial.transfer.flags import Flag, check_correlation
+from precocial.transfer.flags import (
+    Flag,
+    check_correlation,
+    check_loss_units,
+    check_sizes,
+    check_source,
+)
 from precocial.transfer.formulas import Constants
-from precocial.transfer.methods import METHODS, prepare
-from precocial.transfer.models import TransferTerms
+from precocial.transfer.methods import METHODS, Found, Parts, prepare
+from precocial.transfer.models import TransferTerms, log_effective
 from precocial.transfer.scratch import ScratchFit, best_in_sample, fit_scratch
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
-from precocial.transfer.uncertainty import Profile, profile
+from precocial.transfer.uncertainty import (
+    MIN_DRAWS,
+    Profile,
+    check_draws,
+    check_level,
+    profile,
+)
 from precocial.worth.laws import Law
 from precocial.worth.solver import Problem
 
 Floats = NDArray[np.float64]
+Value = TypeVar("Value")
 
 VANISHING = 0.1
 """D_T below this share of D_F is called vanishing (ours: a tenth is within most budgets)."""
+
+
+class _Fitted(dict[str, Value]):
+    """By name; one that the fit does not have is a FitError that says why."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise FitError(
+            f"this fit has no {name}; it has {', '.join(self)}. beta needs runs of two or more "
+            "sizes N, gamma three amounts of pre-training data"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,15 +93,26 @@ class TransferFit:
 
     def draws(self) -> dict[str, Floats]:
         """(P,) bootstrap draws of log k, alpha and, where fitted, beta and gamma."""
-        return {"log_k": self.terms.log_k(self.tau_draws), **self.terms.exponents(self.tau_draws)}
+        return _Fitted(
+            log_k=self.terms.log_k(self.tau_draws), **self.terms.exponents(self.tau_draws)
+        )
 
     def estimates(self) -> dict[str, float]:
         """The point estimates of what `draws` holds."""
         values = {"log_k": self.terms.log_k(self.tau), **self.terms.exponents(self.tau)}
-        return {name: float(value[0]) for name, value in values.items()}
+        return _Fitted({name: float(value[0]) for name, value in values.items()})
 
     def intervals(self) -> dict[str, tuple[float, float]]:
-        """Bootstrap intervals at `level` of log k, alpha, beta, gamma."""
+        """Bootstrap intervals at `level` of log k, alpha, beta, gamma.
+
+        Raises:
+            FitError: fewer than 20 draws.
+        """
+        if len(self.tau_draws) < MIN_DRAWS:
+            raise FitError(
+                f"intervals need at least {MIN_DRAWS} bootstrap draws; this fit has "
+                f"{len(self.tau_draws)}. Fit with draws=400"
+            )
         tail = 50 * (1 - self.level)
         return {
             name: (float(low), float(high))
@@ -117,7 +152,8 @@ def fit_transfer(
         method: "joint", "readoff" or "logit-paper".
         law: of the from-scratch surface; default the best of `backtest`.
         delta: Huber's threshold on log loss; default from the residuals.
-        draws: bootstrap refits for intervals; 0 for none.
+        draws: bootstrap refits for intervals; 0 for none. With fewer than 20 there are draws (of
+            a law without noise, one is enough) and no `intervals`, and a flag says so.
         low_data: runs with D_F above this share of D(N) are left out; inf keeps all.
 
     Raises:
@@ -125,16 +161,23 @@ def fit_transfer(
         ConfigError: unknown method or law, or a number out of its range.
     """
     one_of("method", method, METHODS)
-    if not 0 < level < 1 or draws < 0 or not low_data > 0:
-        raise ConfigError(
-            f"level must lie in (0, 1), draws be at least 0 and low_data above 0; "
-            f"got level={level!r}, draws={draws!r}, low_data={low_data!r}"
-        )
+    check_level("fit_transfer", level)
+    check_draws("fit_transfer", draws, least=1)
+    if not low_data > 0:
+        raise ConfigError(f"fit_transfer: low_data must be above 0; got {low_data!r}")
+    check_sizes(table)
+    check_source(table.pretrained)
     scratch = fit_scratch(table, law or _choose_law(table), delta=delta)
     parts, flags = prepare(table, scratch, low_data)
     found = METHODS[method](parts, delta, draws, stream(seed, "transfer", "fit", method))
     flags += check_correlation(parts.terms.log_k(found.tau_draws), found.tau_draws[:, 1])
     flags += _check_vanishing(parts.used, parts.terms, found.tau)
+    flags += check_loss_units(parts.used.run_id, _residuals(parts, found), found.noise)
+    if 0 < draws < MIN_DRAWS:
+        flags.append(Flag(
+            code="few_draws",
+            message=f"{draws} bootstrap draws are too few for an interval; fit with 400",
+        ))  # fmt: skip
     return TransferFit(
         method=method, scratch=scratch, terms=parts.terms, table=table, used=parts.used,
         level=level, flags=(*scratch.flags, *flags), **vars(found),
@@ -148,10 +191,18 @@ def _choose_law(table: RunTable) -> str:
         return best_in_sample(table).law
 
 
+def _residuals(parts: Parts, found: Found) -> Floats:
+    """(n,) fitted minus measured log loss of the fine-tuned runs."""
+    used = parts.used
+    z = parts.terms.regressors(used.D_F, used.N, used.D_pre)
+    log_D_E, _ = log_effective(np.log(used.D_F), found.tau @ z)
+    return np.asarray(found.surface.log_loss_at(used.N, log_D_E)[0] - np.log(used.loss))
+
+
 def _check_vanishing(used: RunTable, terms: TransferTerms, tau: Floats) -> list[Flag]:
     """Is there so little transfer that its constants mean little?"""
     log_D_T = (tau @ terms.regressors(used.D_F, used.N, used.D_pre))[0]
-    share = np.exp(log_D_T) / used.D_F
+    share = np.exp(np.minimum(log_D_T - np.log(used.D_F), 700.0))
     most = used.D_F.max() <= used.D_F
     worth = float(np.median(share[most]))
     if worth >= VANISHING:

@@ -112,6 +112,69 @@ def check_loss_units(run_id: NDArray[np.str_], residuals: Floats, noise: float) 
     return []
 
 
+def check_arm_units(gap: Floats, D_F: Floats, noise: float) -> list[Flag]:
+    """Is the whole fine-tuned arm in bits where the other is in nats, or the other way round?
+
+    `gap` (n,) is the log loss of fine-tuned runs less that of training from scratch on the same
+    data. As transfer vanishes it comes up to 0; with units mixed, to + or - |log ln 2|. Above, the
+    worst tenth of the runs decides; below, where transfer alone could lie, the worst run at each
+    of the two largest amounts of data must lie there.
+    """
+    near = max(0.04, 4 * noise)
+    if len(gap) < 4 or noise >= BITS_TO_NATS_GAP / 6:
+        return []
+    worst = float(np.median(gap[gap >= np.quantile(gap, 0.9)]))
+    ends = np.array([gap[np.isclose(D_F, level)].max() for level in levels(D_F)[-2:]])
+    above = abs(worst - BITS_TO_NATS_GAP) < near
+    if not above and not (np.abs(ends + BITS_TO_NATS_GAP) < near).all():
+        return []
+    return [Flag(
+        code="mixed_loss_units",
+        message="where transfer vanishes the fine-tuned losses lie a factor of ln 2 "
+        f"{'above' if above else 'below'} those from scratch: one arm looks like bits and the "
+        "other like nats; convert one",
+    )]  # fmt: skip
+
+
+def check_source(runs: RunTable) -> None:
+    """Raise FitError where the pre-trained runs come from several sources."""
+    sources = sorted(set(runs.source.tolist()))
+    if len(sources) > 1:
+        raise FitError(
+            f"the pre-trained runs come from {len(sources)} sources "
+            f"({', '.join(name or 'not named' for name in sources)}); "
+            "k, alpha and D_E belong to one source: take each alone"
+        )
+
+
+def check_copies(given: RunTable, kept: RunTable) -> list[Flag]:
+    """Were runs left out by `RunTable.distinct`?"""
+    if len(given) == len(kept):
+        return []
+    return [Flag(
+        code="equal_runs",
+        message=f"{len(given) - len(kept)} of {len(given)} runs repeat another one's size, data "
+        "and loss: they say nothing of the noise and count once. Leave out copies; check that the "
+        "seed reaches the training, and give repeated runs seeds of their own",
+    )]  # fmt: skip
+
+
+def check_pretraining(runs: RunTable) -> list[Flag]:
+    """Are runs of several amounts of pre-training pooled, too few for an exponent?"""
+    known = runs.D_pre[runs.D_pre > 0]
+    count = len(levels(known))
+    missing = len(runs) - len(known)
+    if count == 0 or (count == 1 and not missing) or count > 2:
+        return []
+    what = f"{count} amount(s) of pre-training data"
+    what += " and some that are not named" if missing else ""
+    return [Flag(
+        code="pooled_pretraining",
+        message=f"the fine-tuned runs come from {what}, too few for an exponent, and are pooled: "
+        "k is a mean over them. Fit each alone, or add a third amount",
+    )]  # fmt: skip
+
+
 def check_correlation(log_k: Floats, alpha: Floats) -> list[Flag]:
     """Can k and alpha be told apart? Both (draws,)."""
     if len(alpha) < 10 or np.ptp(alpha) == 0 or np.ptp(log_k) == 0:
@@ -128,7 +191,10 @@ def check_correlation(log_k: Floats, alpha: Floats) -> list[Flag]:
 
 def check_extrapolation(name: str, wanted: Floats, seen: Floats) -> list[Flag]:
     """Is any of `wanted` more than a decade outside the range of `seen`?"""
-    low, high = float(np.nanmin(seen)), float(np.nanmax(seen))
+    seen = seen[seen > 0]
+    if seen.size == 0:
+        return []
+    low, high = float(seen.min()), float(seen.max())
     outside = wanted[(wanted > DECADE * high) | (wanted < low / DECADE)]
     if outside.size == 0:
         return []

@@ -15,6 +15,7 @@ from precocial.transfer.fit import TransferFit
 from precocial.transfer.flags import Flag, check_extrapolation, levels
 from precocial.transfer.models import log_effective
 from precocial.transfer.scratch import ScratchFit
+from precocial.transfer.uncertainty import check_draws, check_level
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]
@@ -87,7 +88,7 @@ def forecast(
     """The loss and the effective data of fine-tuning a model of N on D_F.
 
     Args:
-        parameters, fine_tune_data: broadcast to (n,).
+        parameters, fine_tune_data: broadcast to (n,). A fit of one size takes NaN parameters.
         pretrain_data: D_pre; needed only where the fit has an exponent for it.
 
     Raises:
@@ -101,20 +102,27 @@ def forecast(
     _check(fit, N, D_F, D_pre)
     if len(fit.tau_draws) == 0:
         raise FitError("this fit has no bootstrap draws, so no intervals; fit with draws=400")
+    with np.errstate(over="ignore", invalid="ignore"):  # far enough out there is no number
+        return _forecast(fit, N, D_F, D_pre, stream(seed, "transfer", "forecast"))
+
+
+def _forecast(
+    fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats, rng: np.random.Generator
+) -> Forecast:
     z = fit.terms.regressors(D_F, N, D_pre)
     log_D_E = log_effective(np.log(D_F), fit.tau @ z)[0]
     log_D_E_draws = log_effective(np.log(D_F), fit.tau_draws @ z)[0]
     log_loss = fit.surface.log_loss_at(N, log_D_E)[0]
     draws = fit.surface_draws.log_loss_at(N, log_D_E_draws)
-    expected, run = _intervals(draws, fit.noise, fit.level, stream(seed, "transfer", "forecast"))
+    expected, run = _intervals(draws, fit.noise, fit.level, rng)
     return Forecast(
         parameters=N, fine_tune_data=D_F, pretrain_data=D_pre, loss=np.exp(log_loss),
         loss_interval=expected, prediction_interval=run,
         effective_data=np.exp(log_D_E[0]),
         effective_interval=_ends(np.exp(log_D_E_draws), fit.level),
         scratch_loss=np.exp(fit.surface.log_loss(N, D_F)[0]),
-        regime=D_F / fit.surface.enough_data(N)[0], level=fit.level,
-        flags=_doubts(fit, N, D_F),
+        regime=fit.surface.regime(N, D_F)[0], level=fit.level,
+        flags=_doubts(fit, N, D_F, D_pre),
     )  # fmt: skip
 
 
@@ -156,7 +164,7 @@ def forecast_scratch(
         kind, draws: the bootstrap behind the intervals, as in `ScratchFit.draws`.
 
     Raises:
-        ConfigError: values not above 0, level outside (0, 1) or no draws.
+        ConfigError: values not above 0, level outside (0, 1) or fewer than 20 draws.
     """
     D, N = (axis.ravel().astype(np.float64) for axis in np.broadcast_arrays(data, parameters))
     _check_positive("data", D)
@@ -164,15 +172,15 @@ def forecast_scratch(
     if fit.surface.law.uses_size:
         _check_positive("parameters", N)
         flags += check_extrapolation("N", N, fit.table.N)
-    if not 0 < level < 1 or draws < 1:
-        raise ConfigError(
-            f"level must lie in (0, 1) and draws be at least 1; got {level!r} and {draws!r}"
-        )
+    check_level("forecast_scratch", level)
+    check_draws("forecast_scratch", draws, none=False)
     rng = stream(seed, "transfer", "forecast_scratch")
     drawn = fit.draws(draws, rng, kind=kind).log_loss(N, D)
-    expected, run = _intervals(drawn, fit.noise, level, rng)
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected, run = _intervals(drawn, fit.noise, level, rng)
+        loss = np.exp(fit.surface.log_loss(N, D)[0])
     return ScratchForecast(
-        parameters=N, data=D, loss=np.exp(fit.surface.log_loss(N, D)[0]), loss_interval=expected,
+        parameters=N, data=D, loss=loss, loss_interval=expected,
         prediction_interval=run, level=level, flags=(*fit.flags, *flags),
     )  # fmt: skip
 
@@ -192,7 +200,8 @@ def _ends(draws: Floats, level: float) -> Pair:
 
 
 def _check(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> None:
-    _check_positive("parameters", N)
+    sized = fit.surface.law.uses_size or "beta" in fit.terms.names
+    _check_positive("parameters", N if sized else N[~np.isnan(N)])
     _check_positive("fine_tune_data", D_F)
     if "gamma" in fit.terms.names and not (D_pre > 0).all():
         raise ConfigError(
@@ -208,13 +217,15 @@ def _check_positive(name: str, values: Floats) -> None:
         )
 
 
-def _doubts(fit: TransferFit, N: Floats, D_F: Floats) -> tuple[Flag, ...]:
-    flags = check_extrapolation("D_F", D_F, fit.table.D_F[fit.table.D_F > 0])
+def _doubts(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> tuple[Flag, ...]:
+    tuned = fit.table.pretrained  # runs from scratch reach further and say nothing of transfer
+    flags = check_extrapolation("D_F", D_F, tuned.D_F)
+    flags += check_extrapolation("D_pre", D_pre, tuned.D_pre)
     if "beta" in fit.terms.names:
         flags += check_extrapolation("N", N, fit.table.N)
     elif len(levels(N)) > 1:
         raise FitError("the table has one size, so nothing can be said of other sizes")
-    regime = D_F / fit.surface.enough_data(N)[0]
+    regime = fit.surface.regime(N, D_F)[0]
     if (regime > LOW_DATA).any():
         flags.append(Flag(
             code="beyond_low_data",

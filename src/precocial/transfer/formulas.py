@@ -65,7 +65,9 @@ def transferred(law: Constants, *, parameters: ArrayLike, fine_tune_data: ArrayL
     """
     N = _positive("parameters", parameters)
     D_F = _positive("fine_tune_data", fine_tune_data)
-    return np.asarray(np.exp(np.log(law.k) + law.alpha * np.log(D_F) + law.beta * np.log(N)))
+    log_D_T = np.log(law.k) + law.alpha * np.log(D_F) + law.beta * np.log(N)
+    with np.errstate(over="ignore"):  # infinite beyond the largest float
+        return np.asarray(np.exp(log_D_T))
 
 
 def multiplier(law: Constants, *, parameters: ArrayLike, fine_tune_data: ArrayLike) -> Floats:

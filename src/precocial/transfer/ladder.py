@@ -109,6 +109,10 @@ class SweepConfig:
 
     def __post_init__(self) -> None:
         one_of("SweepConfig: tokens", self.tokens, TOKENS)
+        if not 0 < self.steps_scale < float("inf"):
+            raise ConfigError(
+                f"SweepConfig: steps_scale must be finite and above 0; got {self.steps_scale!r}"
+            )
         if not self.widths or not self.scratch or not self.fine_tune:
             raise ConfigError("SweepConfig: widths, scratch and fine_tune must not be empty")
         for name in ("widths", "scratch", "fine_tune"):

@@ -18,8 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import FitError
-from precocial.transfer.effective import ReadStatus, read_off, redraw, run_noise
-from precocial.transfer.flags import Flag, levels
+from precocial.transfer.effective import (
+    ReadStatus,
+    check_units_of_arms,
+    read_off,
+    redraw,
+    run_noise,
+)
+from precocial.transfer.flags import (
+    Flag,
+    check_copies,
+    check_pretraining,
+    check_source,
+    levels,
+)
 from precocial.transfer.models import JointModel, ReadOffModel, TransferTerms
 from precocial.transfer.scratch import EFFICIENT, MIN_DELTA, ScratchFit, robust_spread
 from precocial.transfer.surface import Surface
@@ -31,6 +43,8 @@ Floats = NDArray[np.float64]
 
 MIN_RUNS = 4
 """Fewer fine-tuned runs than this cannot carry a law of three constants."""
+MIN_PRETRAINING = 3
+"""Amounts of pre-training data from which on D_pre has an exponent of its own."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,7 +77,8 @@ def prepare(table: RunTable, scratch: ScratchFit, low_data: float) -> tuple[Part
         FitError: too few runs, one arm missing, several sources, or D_T not bracketed at all.
     """
     used, side, flags = _usable(table, scratch, low_data)
-    sizes, pretraining = len(levels(used.N)) >= 2, len(levels(used.D_pre)) >= 3
+    sizes = len(levels(used.N)) >= 2
+    pretraining = len(levels(used.D_pre[used.D_pre > 0])) >= MIN_PRETRAINING
     least = max(MIN_RUNS, 3 + sizes + pretraining)
     if len(used) < least or len(levels(used.D_F)) < 2:
         raise FitError(
@@ -72,7 +87,8 @@ def prepare(table: RunTable, scratch: ScratchFit, low_data: float) -> tuple[Part
             f"Add runs with D_F below {low_data:g} D(N)"
         )
     terms = TransferTerms.of(used, sizes=sizes, pretraining=pretraining)
-    flags += _check_levels(used)
+    flags += _check_levels(used) + check_pretraining(used)
+    flags += check_units_of_arms(table.pretrained, scratch)
     return Parts(scratch=scratch, used=used, side=side, terms=terms), flags
 
 
@@ -80,18 +96,13 @@ def _usable(
     table: RunTable, scratch: ScratchFit, low_data: float
 ) -> tuple[RunTable, NDArray[np.int_], list[Flag]]:
     """The fine-tuned runs the law may use, and on which side those beyond the curve lie."""
-    runs = table.pretrained
+    runs = table.pretrained.distinct()
     if len(runs) == 0:
         raise FitError("the table has no pre-trained runs; the transfer law compares two arms")
-    sources = sorted(set(runs.source.tolist()))
-    if len(sources) > 1:
-        raise FitError(
-            f"the pre-trained runs come from {len(sources)} sources ({', '.join(sources)}); "
-            "k and alpha belong to one source: fit each alone"
-        )
-    regime = runs.D_F / scratch.surface.enough_data(runs.N)[0]
+    check_source(runs)
+    regime = scratch.surface.regime(runs.N, runs.D_F)[0]
     keep = (runs.D_F > 0) & (regime <= low_data)
-    flags = []
+    flags = check_copies(table.pretrained, runs)
     beyond = int((regime > low_data).sum())
     if beyond:
         flags.append(Flag(
@@ -108,6 +119,15 @@ def _usable(
             f"{ReadStatus.no_curve.advice}",
         ))  # fmt: skip
         keep &= ~alone
+    unknown = keep & ~(runs.D_pre > 0)
+    if len(levels(runs.D_pre[keep & ~unknown])) >= MIN_PRETRAINING and unknown.any():
+        flags.append(Flag(
+            code="no_pretraining_data",
+            message=f"{int(unknown.sum())} of {len(runs)} runs do not say what they were "
+            "pre-trained on (D_pre is missing or 0), while the others differ in it; they are left "
+            "out",
+        ))  # fmt: skip
+        keep &= ~unknown
     used, D_E = runs.where(keep), D_E[keep]
     side = np.where(np.isposinf(D_E), 1, np.where(D_E == 0, -1, 0))
     if side.any():
@@ -228,7 +248,7 @@ def _log_read_off(parts: Parts) -> Floats:
 def _redrawn(parts: Parts, draws: int, rng: np.random.Generator) -> Floats:
     """(n, draws) log D_E of redrawn tables; the middle where a curve is crossed twice."""
     base, used = parts.scratch.table, parts.used
-    first, last = redraw(base, used, run_noise(base, used, parts.scratch), draws, rng)
+    first, last = redraw(base, used, *run_noise(base, used, parts.scratch), draws, rng)
     low, high = np.log([_ends_of_curve(parts, row) for row in range(len(used))]).T[:, :, None]
     # a redrawn curve that rises may have one crossing outside its range: below it, or beyond
     middle = 0.5 * (np.clip(first, low, high) + np.clip(last, low, high))
@@ -268,20 +288,25 @@ def logit_paper(parts: Parts, delta: float | None, draws: int, rng: np.random.Ge
     )  # fmt: skip
 
 
+_NO_GAIN = (
+    "the paper's fit of fits needs D_T > 0 at two or more sizes for two or more amounts of "
+    "fine-tuning data; method='joint' also takes D_T of 0 and below"
+)
+
+
 def _fit_of_fits(parts: Parts, log_D_E: Floats) -> Floats:
     """(3,) tau. logit f = beta*(log N - log N*(D_F)); log N* = ((1-alpha) log D_F - log k)/beta."""
     used = parts.used
     keep = np.isfinite(log_D_E) & (log_D_E > np.log(used.D_F))
+    if not keep.any():
+        raise FitError(_NO_GAIN)
     logit = np.log(np.expm1(log_D_E[keep] - np.log(used.D_F[keep])))
     log_N, amounts = np.log(used.N[keep]), levels(used.D_F[keep])
     group = np.argmin(np.abs(np.log(used.D_F[keep])[:, None] - np.log(amounts)), axis=1)
     count = np.bincount(group)
     within_N = log_N - (np.bincount(group, log_N) / count)[group]
     if len(amounts) < 2 or not (within_N**2).sum() > 0:
-        raise FitError(
-            "the paper's fit of fits needs D_T > 0 at two or more sizes for two or more amounts "
-            "of fine-tuning data"
-        )
+        raise FitError(_NO_GAIN)
     beta = float((within_N * logit).sum() / (within_N**2).sum())
     log_half = np.bincount(group, log_N - logit / beta) / count
     slope, intercept = np.polyfit(np.log(amounts), log_half, 1)

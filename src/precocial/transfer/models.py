@@ -42,6 +42,11 @@ class TransferTerms:
         centred = [column - mid for column, mid in zip(columns, self.centre, strict=True)]
         return np.stack([np.ones_like(D_F), *centred])
 
+    def known(self, runs: RunTable) -> NDArray[np.bool_]:
+        """(n,) whether a run has all that the terms ask for."""
+        z = self.regressors(runs.D_F, runs.N, runs.D_pre)
+        return np.asarray(np.isfinite(z).all(axis=0))
+
     def log_k(self, tau: Floats) -> Floats:
         """(P,) log k from tau (P, q): the constant at D_F = N = D_pre = 1."""
         return np.asarray(tau[:, 0] - tau[:, 1:] @ np.array(self.centre))
@@ -53,7 +58,9 @@ class TransferTerms:
 
 def _columns(names: tuple[str, ...], D_F: Floats, N: Floats, D_pre: Floats) -> list[Floats]:
     values = {"alpha": D_F, "beta": N, "gamma": D_pre}
-    return [np.log(values[name]) for name in names]
+    with np.errstate(divide="ignore"):  # a run without D_pre has no value under such a law
+        columns = [np.log(values[name]) for name in names]
+    return [np.where(np.isfinite(column), column, np.nan) for column in columns]
 
 
 def log_effective(log_D_F: Floats, log_D_T: Floats) -> tuple[Floats, Floats]:

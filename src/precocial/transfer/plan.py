@@ -8,6 +8,7 @@ bootstrap draw has costs of its own; where they span the choice the plan abstain
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,10 @@ INDIFFERENT = 0.05
 """Options whose costs differ by less than this share are equally good (ours)."""
 _MOST = 1e9
 _HALVINGS = 70
+_LOG_LARGEST = 709.0
+"""exp of it is near the largest float."""
+_LARGEST = 1e60
+"""Of an amount or a price: their products stay numbers. Nothing that is bought is larger."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +54,8 @@ class Prices:
     def __post_init__(self) -> None:
         for name in ("data", "flop", "pretrain_data", "passes"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise ConfigError(f"price {name} must be at least 0; got {value!r}")
+            if not 0 <= value <= _LARGEST:
+                raise ConfigError(f"price {name} must lie in 0..{_LARGEST:g}; got {value!r}")
         if self.data == 0 and self.flop == 0:
             raise ConfigError("all prices are 0: then more of everything is best")
 
@@ -66,8 +71,10 @@ class Have:
     def __post_init__(self) -> None:
         for name in ("parameters", "fine_tune_data", "pretrain_data"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                raise ConfigError(f"{name} must be finite and above 0; got {value!r}")
+            if not 0 < value <= _LARGEST:
+                raise ConfigError(
+                    f"{name} must be finite and above 0, at most {_LARGEST:g}; got {value!r}"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +158,8 @@ def plan(
     if len(fit.tau_draws) == 0:
         raise FitError("a plan needs bootstrap draws; fit with draws=400")
     market = _Market(fit=fit, have=have, prices=prices)
-    now = float(np.exp(market.log_loss("data", np.ones(1), point=True)[0]))
+    log_now = float(market.log_loss("data", np.ones(1), point=True)[0])
+    now = math.exp(log_now) if log_now < _LOG_LARGEST else math.inf
     if budget is not None:
         if not (np.isfinite(budget) and budget > 0):
             raise ConfigError(f"budget must be above 0; got {budget!r}")
@@ -181,6 +189,10 @@ class _Market:
         return ("data", *["parameters"] * ("beta" in known), *["pretraining"] * ("gamma" in known))
 
     def money(self, name: str, s: Floats) -> Floats:
+        """(P,) of factors (P,); infinite for an infinite one, even where a price is 0."""
+        return np.where(np.isfinite(s), self._money(name, np.where(np.isfinite(s), s, 1.0)), np.inf)
+
+    def _money(self, name: str, s: Floats) -> Floats:
         N, D_F, D_pre = self.have.parameters, self.have.fine_tune_data, self.have.pretrain_data
         flop, tune = self.prices.flop * FLOPS_PER_PARAMETER, self.prices.passes * D_F
         if name == "data":
@@ -212,7 +224,8 @@ class _Market:
             middle = 0.5 * (low + high)
             affordable = self.money(name, np.exp(np.array([middle])))[0] <= budget
             low, high = (middle, high) if affordable else (low, middle)
-        return float(np.exp(self.log_loss(name, np.exp(np.array([low])), point=True)[0]))
+        log_loss = float(self.log_loss(name, np.exp(np.array([low])), point=True)[0])
+        return math.exp(log_loss) if log_loss < _LOG_LARGEST else math.inf
 
     def reach(self, name: str, target: float, *, point: bool) -> Floats:
         """(P,) factors that bring the loss to the target; inf where none does."""
@@ -262,7 +275,7 @@ def _decide(
         recommended=names[0] if sure else None,
         statement=_statement(options, target_loss, regret, sure), options=options, loss=now,
         target_loss=target_loss, in_data=market.have.fine_tune_data * (point["data"] - 1),
-        regret=regret, level=level, flags=_doubts(market, point, names[0]),
+        regret=regret, level=level, flags=_doubts(market, point),
     )  # fmt: skip
 
 
@@ -288,11 +301,20 @@ def _statement(options: tuple[Option, ...], target: float, regret: float, sure: 
     )
 
 
-def _doubts(market: _Market, point: Mapping[str, float], best: str) -> tuple[Flag, ...]:
-    fit, value = market.fit, _held(market.have, best) * point[best]
+def _doubts(market: _Market, point: Mapping[str, float]) -> tuple[Flag, ...]:
+    """Where you stand, and every option that is shown, against the runs that were measured."""
+    tuned = market.fit.table.pretrained
     seen = {
-        "data": fit.table.D_F[fit.table.D_F > 0],
-        "parameters": fit.table.N,
-        "pretraining": fit.table.pretrained.D_pre,
-    }[best]
-    return (*fit.flags, *check_extrapolation(best, np.array([value]), seen))
+        "data": ("D_F", tuned.D_F),
+        "parameters": ("N", market.fit.table.N),
+        "pretraining": ("D_pre", tuned.D_pre),
+    }
+    flags = []
+    for option, (symbol, measured) in seen.items():
+        held = _held(market.have, option)
+        found = check_extrapolation(f"{symbol} now", np.array([held]), measured)
+        if not found and np.isfinite(point.get(option, np.inf)):
+            amount = np.array([held * point[option]])
+            found = check_extrapolation(f"the option {option!r}: {symbol}", amount, measured)
+        flags += found
+    return (*market.fit.flags, *flags)

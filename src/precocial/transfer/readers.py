@@ -9,7 +9,6 @@ page ("Run ID", "Status") and of `mlflow experiments csv` ("run_id", "status", "
 
 from __future__ import annotations
 
-import json
 import math
 import warnings
 from collections.abc import Mapping, Sequence
@@ -244,7 +243,8 @@ def read_trainer_state(path: io.PathLike, **values: Any) -> RunTable:
                 f"read_runs: a trainer state does not know {name}; give it, as in "
                 'read_runs(path, arm="scratch", D_F=1e6, N=1e7, unit="tokens")'
             )
-    state = _lenient_json(io.read_text(path), path)
+    # the Trainer writes NaN for runs that diverge
+    state = io.loads(io.read_text(path), path=path, finite=False)
     history = state.get("log_history") if isinstance(state, dict) else None
     if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
         raise DataError("is not a trainer state: a list of entries is needed", path=path,
@@ -276,13 +276,3 @@ def _is_number(value: Any) -> bool:
         return math.isfinite(value)
     except OverflowError:  # an integer beyond the largest float
         return False
-
-
-def _lenient_json(text: str, path: io.PathLike) -> Any:
-    """JSON with NaN and infinities, which the Trainer writes for runs that diverge."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"is not JSON ({error.msg})", path=path, line=error.lineno) from error
-    except (RecursionError, ValueError) as error:
-        raise DataError(f"is not JSON that can be read ({error})", path=path) from error

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.transfer.flags import (
     Flag,
+    check_copies,
     check_loss_units,
     check_scratch_design,
     check_sizes,
@@ -102,8 +103,9 @@ def fit_scratch(
         law = LAWS[law]
     if delta is not None and not delta > 0:
         raise ConfigError(f"delta must be above 0; got {delta!r}")
-    runs = table.scratch
-    flags = check_sizes(runs)
+    flags = check_sizes(table)  # of both arms: they are compared
+    runs = table.scratch.distinct()
+    flags += check_copies(table.scratch, runs)
     flags += check_scratch_design(runs, uses_size=law.uses_size, parameters=len(law.coordinates))
     empty = np.empty((0, len(law.coordinates)))
     surface = Surface(law=law, phi=empty, x0=_centre(runs.N, law.uses_size), y0=_centre(runs.D_F))
@@ -156,7 +158,8 @@ def _starts(surface: Surface, runs: RunTable, delta: float) -> Floats:
     x, y = _coordinates(surface, runs)
     starts = project(surface.law, x, y, np.log(runs.loss))
     problem = _problem(surface, runs, delta)
-    objective = problem.objective(problem.residuals(problem.model(starts)[0]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        objective = problem.objective(problem.residuals(problem.model(starts)[0]))
     return starts[np.argsort(objective, kind="stable")[:_STARTS]]
 
 

@@ -11,7 +11,7 @@ from precocial.errors import ConfigError, one_of
 from precocial.runs import stream
 from precocial.transfer.formulas import Constants, transferred
 from precocial.transfer.surface import Surface
-from precocial.transfer.table import PRETRAINED, SCRATCH, RunTable
+from precocial.transfer.table import MAX_ROWS, PRETRAINED, SCRATCH, RunTable
 
 Floats = NDArray[np.float64]
 
@@ -36,10 +36,16 @@ class Design:
     def __post_init__(self) -> None:
         for name in ("sizes", "fine_tune_data", "scratch_data"):
             values = getattr(self, name)
-            if not values or any(not value > 0 for value in values):
-                raise ConfigError(f"{name} must hold numbers above 0; got {values!r}")
-        if self.seeds < 1:
-            raise ConfigError(f"seeds must be at least 1; got {self.seeds}")
+            if not values or any(not 0 < value < np.inf for value in values):
+                raise ConfigError(f"{name} must hold finite numbers above 0; got {values!r}")
+        if self.seeds < 1 or self.seeds != int(self.seeds):
+            raise ConfigError(f"seeds must be a whole number, at least 1; got {self.seeds}")
+        cells = len(self.sizes) * (len(self.fine_tune_data) + len(self.scratch_data))
+        if cells * self.seeds > MAX_ROWS:
+            raise ConfigError(
+                f"{cells} cells of {self.seeds} seeds are more than the {MAX_ROWS} runs that a "
+                f"run table may hold; ask for at most {MAX_ROWS // cells} seeds"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +94,9 @@ def simulate(
     Args:
         surface: one parameter vector; default a Kaplan surface (`KAPLAN_SURFACE`).
         noise: default 0.3 %, constant; `Noise(relative=0)` for none.
+
+    Raises:
+        ConfigError: constants whose D_T no number holds.
     """
     surface = Surface.of("kaplan", KAPLAN_SURFACE) if surface is None else surface
     design, noise = design or Design(), noise or Noise()
@@ -101,6 +110,11 @@ def simulate(
     D_E = D.copy()
     tuned = arm == PRETRAINED
     D_E[tuned] += transferred(constants, parameters=N[tuned], fine_tune_data=D[tuned])
+    if not np.isfinite(D_E).all():
+        raise ConfigError(
+            f"these constants transfer more data than a number holds; got k={constants.k!r}, "
+            f"alpha={constants.alpha!r}, beta={constants.beta!r}"
+        )
     log_loss = surface.log_loss(N, D_E)[0]
     log_loss = log_loss + noise.draw(stream(seed, "transfer", "simulate"), np.log(D))
     count = len(arm)

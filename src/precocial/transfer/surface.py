@@ -16,6 +16,9 @@ Floats = NDArray[np.float64]
 ENOUGH = 0.99
 """D(N) is the data that give a model of size N this share of its infinite-data performance."""
 
+_LOG_LARGEST = 709.0
+"""exp of it is near the largest float."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surface:
@@ -85,12 +88,23 @@ class Surface:
         The paper says "99 % of the performance of infinite data"; reading performance as
         1 / loss is ours.
         """
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(self._log_enough_data(parameters, share)))
+
+    def regime(self, parameters: ArrayLike, data: ArrayLike) -> Floats:
+        """(P, n) D / D(N); the largest float where D(N) is nothing."""
+        with np.errstate(divide="ignore"):
+            log_data = np.log(np.asarray(data, dtype=np.float64))
+        share = log_data - self._log_enough_data(parameters, ENOUGH)
+        return np.asarray(np.exp(np.minimum(share, _LOG_LARGEST)))
+
+    def _log_enough_data(self, parameters: ArrayLike, share: float) -> Floats:
         x = self.size_coordinate(parameters)
         floor = self.law.log_floor(self.phi, x)
         y = self.law.log_data(self.phi, x, np.where(np.isfinite(floor), floor, 0) - np.log(share))
-        with np.errstate(over="ignore"):
-            return np.where(np.isfinite(floor), np.exp(y + self.y0), np.inf)
+        return np.where(np.isfinite(floor), y + self.y0, np.inf)
 
     def natural(self) -> dict[str, Floats]:
         """The law's own parameters by name, (P,) each."""
-        return self.law.natural(self.phi, self.x0, self.y0)
+        with np.errstate(over="ignore"):  # a coefficient at N = D = 1 may be beyond a float
+            return self.law.natural(self.phi, self.x0, self.y0)

@@ -29,7 +29,7 @@ _NUMBERS = (
 COLUMNS = (*_TEXT, *_NUMBERS)
 REQUIRED = ("arm", "D_F", "loss")
 _ZERO_ALLOWED = ("D_F", "D_pre", "seed", "loss_se", "best_step", "tokens_seen", "flops", "lr")
-_MAX_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,8 +101,8 @@ class RunTable:
         listed = list(rows)
         if not listed:
             raise DataError("holds no runs", path=path)
-        if len(listed) > _MAX_ROWS:
-            raise DataError(f"holds {len(listed)} runs; at most {_MAX_ROWS} are read", path=path)
+        if len(listed) > MAX_ROWS:
+            raise DataError(f"holds {len(listed)} runs; at most {MAX_ROWS} are read", path=path)
         columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         places = range(2, 2 + len(listed)) if lines is None else lines
         for line, row in zip(places, listed, strict=True):
@@ -131,12 +131,36 @@ class RunTable:
         ]
 
     def write(self, path: io.PathLike) -> None:
-        """A CSV that `read` takes back unchanged."""
+        """A CSV that `read` takes back unchanged.
+
+        Raises:
+            ConfigError: the name does not end in .csv, so `read` would not take it back.
+        """
+        if not str(path).lower().endswith(".csv"):
+            raise ConfigError(f"a run table is written as .csv; got {str(path)!r}")
         io.write_csv(path, self.rows())
 
     def where(self, keep: Bools) -> RunTable:
         """The rows for which `keep` (n,) is true."""
         return replace(self, **{f.name: getattr(self, f.name)[keep] for f in fields(self)})
+
+    def distinct(self) -> RunTable:
+        """Each run once: rows that are equal in all but run_id, as copies of a row are. Where
+        every repeated run has the loss of its fellows, the seeds did nothing: also once."""
+        keep = self._first_of_equal(("N", "D_pre", "D_F", "loss", "seed"))
+        table = self if keep.all() else self.where(keep)
+        once = table._first_of_equal(("N", "D_pre", "D_F", "loss"))
+        cells = table._first_of_equal(("N", "D_pre", "D_F"))
+        return table.where(once) if not once.all() and (once == cells).all() else table
+
+    def _first_of_equal(self, numbers: tuple[str, ...]) -> Bools:
+        """(n,) the first row of each group that agrees in the arm, the source and `numbers`."""
+        text = [np.unique(column, return_inverse=True)[1] for column in (self.arm, self.source)]
+        keys = np.stack(
+            [*text, *(np.nan_to_num(getattr(self, name), nan=-1.0) for name in numbers)], axis=1
+        )
+        _, first = np.unique(keys, axis=0, return_index=True)
+        return np.asarray(np.isin(np.arange(len(self)), first))
 
     @property
     def is_scratch(self) -> Bools:
@@ -190,22 +214,15 @@ def _text(value: Any, name: str, path: object, line: int | None) -> str:
         return ""
     if not isinstance(value, str):
         if name == "run_id" and isinstance(value, int) and not isinstance(value, bool):
-            return _shown(value)
-        raise DataError(f"must be text; got {_shown(value)}", path=path, line=line, column=name)
+            return io.shown(value)
+        raise DataError(f"must be text; got {io.shown(value)}", path=path, line=line, column=name)
     if len(value) > 500 or any(ord(letter) < 32 for letter in value):
         raise DataError(
-            f"must be at most 500 printable characters; got {_shown(value)}",
+            f"must be at most 500 printable characters; got {io.shown(value)}",
             path=path, line=line, column=name,
         )  # fmt: skip
     # io.write_csv guards text that a spreadsheet would run with a quote mark; take it off again
     return value[1:] if len(value) > 1 and value[0] == "'" and value[1] in "=+-@" else value
-
-
-def _shown(value: Any) -> str:
-    try:
-        return f"{value!r:.80}"
-    except ValueError:  # Python refuses to print integers of thousands of digits
-        return f"an integer of {value.bit_length()} bits"
 
 
 def _number(value: Any, name: str, path: object, line: int | None) -> float:
@@ -213,19 +230,16 @@ def _number(value: Any, name: str, path: object, line: int | None) -> float:
         if name in REQUIRED:
             raise DataError("is missing", path=path, line=line, column=name)
         return math.nan
-    if isinstance(value, bool | np.bool_ | bytes | bytearray | np.ndarray):  # float() takes these
-        raise DataError(f"must be a number; got {value!r}", path=path, line=line, column=name)
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise DataError(
-            f"must be a number; got {_shown(value)}", path=path, line=line, column=name
-        ) from None
+    number = io.parse_number(value, path=path, line=line, column=name)
     low_allowed = number >= 0 if name in _ZERO_ALLOWED else number > 0
     if not (low_allowed and number < 1e300):
         least = "at least 0" if name in _ZERO_ALLOWED else "above 0"
         raise DataError(
-            f"must be finite and {least}; got {_shown(value)}", path=path, line=line, column=name
+            f"must be finite and {least}; got {io.shown(value)}", path=path, line=line, column=name
+        )
+    if name == "seed" and number != int(number):
+        raise DataError(
+            f"must be a whole number; got {io.shown(value)}", path=path, line=line, column=name
         )
     return number
 

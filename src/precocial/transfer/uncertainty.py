@@ -11,13 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from precocial.errors import ConfigError
 from precocial.worth.solver import Problem, minimise
 
 Floats = NDArray[np.float64]
 
+MIN_DRAWS, MAX_DRAWS = 20, 20_000
+"""Ours: an interval of fewer draws is chance; more fill the memory and change no digit."""
 _MAX_LEVERAGE, _TAIL = 0.9, 0.975
 _LOOSE = 1e-7
 """Draws are solved to this share of their objective: far inside their own spread."""
+
+
+def check_draws(who: str, draws: int, *, none: bool = True, least: int = MIN_DRAWS) -> None:
+    """Raise ConfigError unless draws is a whole number in least..MAX_DRAWS, or 0 if `none`."""
+    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
+    if whole and (least <= draws <= MAX_DRAWS or (none and draws == 0)):
+        return
+    raise ConfigError(
+        f"{who}: draws must be {'0 (no intervals) or ' if none else ''}a whole number in "
+        f"{least}..{MAX_DRAWS}; got {draws!r}"
+    )
+
+
+def check_level(who: str, level: float) -> None:
+    """Raise ConfigError unless level lies in (0, 1)."""
+    if not isinstance(level, int | float | np.floating) or not 0 < level < 1:
+        raise ConfigError(f"{who}: level must lie in (0, 1); got {level!r}. The usual is 0.95")
 
 
 def case_bootstrap(problem: Problem, theta: Floats, draws: int, rng: np.random.Generator) -> Floats:

@@ -223,11 +223,18 @@ class Curve:
     ) -> Curve:
         """A curve from a .csv, .tsv, .jsonl or .parquet file; see `from_rows`.
 
+        A file without arms is named by its stem; an `arm` must stand in the file.
+
         Raises:
             DataError: with file, line and column.
         """
         rows = io.read_table(path)
-        if arm is None and rows and "arm" not in rows[0]:
+        if rows and not any("arm" in row for row in rows):
+            if arm is not None:
+                raise DataError(
+                    f"has no column of arms, so there is no arm {arm!r} to pick; leave it out",
+                    path=path, line=1, column="arm",
+                )  # fmt: skip
             stem = Path(path).stem[:_MAX_NAME]
             arm = stem if stem.isprintable() else None
         return cls.from_rows(rows, arm=arm, path=path, data_unit=data_unit, loss_unit=loss_unit)
@@ -302,26 +309,14 @@ def _parse(row: Mapping[str, Any], line: int, path: object) -> dict[str, Any]:
     return {
         "line": line,
         "arm": None if arm is None or arm == "" else _text(arm, "arm", path, line),
-        "data": _number(row["data"], "data", path, line),
-        "loss": _number(row["loss"], "loss", path, line),
+        "data": io.parse_number(row["data"], path=path, line=line, column="data"),
+        "loss": io.parse_number(row["loss"], path=path, line=line, column="loss"),
         "seed": _seed(row.get("seed", 0), path, line),
     }
 
 
-def _number(value: Any, column: str, path: object, line: int) -> float:
-    plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    # float() also takes "1_000" and the digits of other scripts, which hide slips
-    text = isinstance(value, str) and value.isascii() and "_" not in value
-    try:
-        if plain or text:
-            return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise DataError(f"must be a number; got {value!r:.80}", path=path, line=line, column=column)
-
-
 def _seed(value: Any, path: object, line: int) -> int:
-    number = _number(value, "seed", path, line)
+    number = io.parse_number(value, path=path, line=line, column="seed")
     if not (abs(number) <= _MAX_SEED and number == int(number)):
         raise DataError(
             f"must be a whole number of at most {_MAX_SEED}; got {value!r:.80}",

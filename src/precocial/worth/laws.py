@@ -25,6 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from precocial.errors import FitError
+
 Floats = NDArray[np.float64]
 
 
@@ -90,8 +92,10 @@ _EXPONENTS = np.geomspace(0.05, 2.0, 12)
 _SMALL = 1e-9
 
 
-def _safe_log(value: Floats | float) -> Floats:
-    return np.asarray(np.log(np.maximum(value, _SMALL)))
+def _log_coefficients(coefficients: Floats, smallest: float) -> Floats:
+    """Logarithms; none below `smallest` of the largest, as zeros have no logarithm."""
+    logs = np.log(np.maximum(coefficients, 5e-324))
+    return np.asarray(np.maximum(logs, logs.max() + np.log(smallest)))
 
 
 @dataclass(frozen=True)
@@ -222,10 +226,10 @@ class SumLaw:
 
     def assemble(self, nonlinear: tuple[float, ...], coefficients: Floats) -> Floats:
         b, a, learned = nonlinear
-        logs = iter(_safe_log(coefficients))
+        logs = iter(_log_coefficients(coefficients, _SMALL))
         phi = [next(logs), np.log(b)]
         if self.rectified:
-            phi.append(_safe_log(learned))
+            phi.append(np.log(max(learned, _SMALL)))
         if self.uses_size:
             phi.append(next(logs))
         if self.size == "free":
@@ -284,7 +288,7 @@ class KaplanLaw:
 
     def assemble(self, nonlinear: tuple[float, ...], coefficients: Floats) -> Floats:
         a_D, r = nonlinear
-        u, v = np.log(np.maximum(coefficients, 1e-300))
+        u, v = _log_coefficients(coefficients, 1e-300)
         return np.array([np.log(a_D), np.log(r), u / r, v])
 
 
@@ -307,11 +311,32 @@ SIZE_LAWS = tuple(law.name for law in _SIZES)
 
 def project(law: Law, x: Floats, y: Floats, log_loss: Floats) -> Floats:
     """(G, p) starts by variable projection: a vector for each point of the law's `grid`, its
-    linear parameters solved for, non-negative, on relative residuals at n points."""
+    linear parameters solved for, non-negative, on relative residuals at n points. Points whose
+    numbers do not fit in a float are left out.
+
+    Raises:
+        FitError: all of them are: losses or data of an extreme scale.
+    """
     starts = []
+    middle = log_loss.mean()
     for nonlinear in law.grid():
-        relative = law.columns(nonlinear, x, y) * np.exp(-law.power(nonlinear) * log_loss)[:, None]
-        scale = np.linalg.norm(relative, axis=0)
-        coefficients, _ = nnls(relative / scale, np.ones(len(y)))
-        starts.append(law.assemble(nonlinear, coefficients / scale))
+        power = law.power(nonlinear)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+            columns = law.columns(nonlinear, x, y)
+            relative = columns * np.exp(-power * (log_loss - middle))[:, None]
+            scale = np.linalg.norm(relative, axis=0)
+            # the norm is of losses about 1; the coefficients are of losses as they are
+            back = np.exp(power * middle) / scale
+            usable = np.isfinite(relative).all() and (np.isfinite(back) & (back > 0)).all()
+        if not usable:
+            continue
+        coefficients = nnls(relative / scale, np.ones(len(y)))[0] * back
+        if np.isfinite(coefficients).all() and coefficients.any():
+            starts.append(law.assemble(nonlinear, coefficients))
+    if not starts:
+        raise FitError(
+            f"the {law.name} law has no start in numbers that a computer holds: losses about "
+            f"{np.exp(middle):.3g}, data over a factor {np.exp(min(700.0, np.ptp(y))):.3g}. Give "
+            "losses and data in units nearer to 1"
+        )
     return np.stack(starts)

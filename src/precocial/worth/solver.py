@@ -103,10 +103,11 @@ def minimise(
     size = len(start)
     rows = problem.target.shape[-1]
     step = max(1, _CHUNK // max(1, rows * start.shape[1]))
-    parts = [
-        _minimise(problem.batch(index, size), start[index], iterations, tolerance)
-        for index in np.split(np.arange(size), range(step, size, step))
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # a step that overflows is not taken
+        parts = [
+            _minimise(problem.batch(index, size), start[index], iterations, tolerance)
+            for index in np.split(np.arange(size), range(step, size, step))
+        ]
     return Solution(
         theta=np.concatenate([part.theta for part in parts]),
         objective=np.concatenate([part.objective for part in parts]),
@@ -177,7 +178,8 @@ def polish(problem: Problem, start: Floats) -> Solution:
     Reweighted squares converge slowly when delta is far below the residuals (the objective is
     then nearly a sum of absolute values); BFGS does not.
     """
-    scale = float(problem.objective(problem.residuals(problem.model(start[None])[0]))[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = float(problem.objective(problem.residuals(problem.model(start[None])[0]))[0])
     if not np.isfinite(scale):
         raise FitError("the start of the fit has no finite loss; check the table for outliers")
     scale = max(scale, 1e-300)
@@ -194,8 +196,9 @@ def polish(problem: Problem, start: Floats) -> Solution:
         result = minimize(
             value, start, jac=True, method="BFGS", options={"gtol": 1e-9, "maxiter": _POLISH}
         )
-    theta = np.asarray(result.x)
-    return Solution(theta[None], np.array([value(theta)[0] * scale]), np.array([True]))
+        theta = np.asarray(result.x)
+        objective = value(theta)[0] * scale
+    return Solution(theta[None], np.array([objective]), np.array([True]))
 
 
 def best_of(problem: Problem, starts: Floats) -> Solution:

@@ -50,15 +50,10 @@ def spread(levels: Levels) -> Spread | None:
     if freedom.sum() == 0:
         return None
     squares = np.array([((group - group.mean()) ** 2).sum() for group in levels.log_loss])
-    pooled = float(squares.sum() / freedom.sum())
-    if pooled < _ROUNDING**2:
-        return Spread(sd=np.zeros(len(levels)), freedom=float(freedom.sum()), residuals=np.zeros(1))
-    variance, used = np.full(len(levels), pooled), float(freedom.sum())
-    several = (freedom > 0) & (levels.data > 0)
-    if several.sum() >= TREND_LEVELS:
-        variance = _trend(levels.data, squares, freedom, several, pooled)
-        used -= 1
-    sd = np.sqrt(variance)
+    trend = noise_trend(levels.data, squares, freedom)
+    sd = trend.sd(levels.data)
+    if not sd.any():
+        return Spread(sd=sd, freedom=trend.freedom, residuals=np.zeros(1))
     residuals = np.concatenate(
         [
             (group - group.mean()) * np.sqrt(len(group) / (len(group) - 1)) / sd[index]
@@ -67,18 +62,57 @@ def spread(levels: Levels) -> Spread | None:
         ]
     )
     residuals /= np.sqrt(np.mean(residuals**2))
-    return Spread(sd=sd, freedom=used, residuals=residuals)
+    return Spread(sd=sd, freedom=trend.freedom, residuals=residuals)
 
 
-def _trend(
-    data: Floats, squares: Floats, freedom: Floats, several: np.ndarray, pooled: float
-) -> Floats:
-    """Variance exp(a + b log data) by Fisher scoring on the gamma likelihood of s^2."""
-    size = np.zeros(len(data))
-    size[data > 0] = np.log(data[data > 0])
-    size[data > 0] -= size[several].mean()
-    design = np.stack([np.ones(several.sum()), size[several]], axis=1)
-    s2, weight = squares[several] / freedom[several], freedom[several] / 2
+@dataclass(frozen=True, kw_only=True)
+class NoiseTrend:
+    """Standard deviation of one run's log loss over data: exp((a + b (log data - center)) / 2).
+
+    Attributes:
+        log_variance: a; -inf where the runs are equal.
+        slope: b.
+        center: of log data.
+        freedom: degrees of freedom behind the line.
+    """
+
+    log_variance: float
+    slope: float
+    center: float
+    freedom: float
+
+    def sd(self, data: Floats) -> Floats:
+        """(n,) at data (n,); zero data stands at the centre."""
+        size = np.zeros(len(data))
+        size[data > 0] = np.log(data[data > 0]) - self.center
+        return np.asarray(np.exp(0.5 * (self.log_variance + self.slope * size)))
+
+
+def noise_trend(data: Floats, squares: Floats, freedom: Floats) -> NoiseTrend:
+    """The spread of one run from sums of squares of log loss at n amounts of data, (n,) each.
+
+    A line with `TREND_LEVELS` levels that have freedom, and as much of it, else one number.
+    `freedom` need not be whole: residuals about a law share what the law's parameters leave.
+    """
+    used = float(freedom.sum())
+    pooled = float(squares.sum() / used)
+    if pooled < _ROUNDING**2:
+        return NoiseTrend(log_variance=-np.inf, slope=0.0, center=0.0, freedom=used)
+    several = (freedom > 0) & (data > 0)
+    if several.sum() < TREND_LEVELS or used < TREND_LEVELS:
+        return NoiseTrend(log_variance=float(np.log(pooled)), slope=0.0, center=0.0, freedom=used)
+    size = np.log(data[several])
+    line = _line(size - size.mean(), squares[several], freedom[several], pooled)
+    return NoiseTrend(
+        log_variance=float(line[0]), slope=float(line[1]), center=float(size.mean()),
+        freedom=used - 1,
+    )  # fmt: skip
+
+
+def _line(size: Floats, squares: Floats, freedom: Floats, pooled: float) -> Floats:
+    """(a, b) of variance exp(a + b size) by Fisher scoring on the gamma likelihood of s^2."""
+    design = np.stack([np.ones(len(size)), size], axis=1)
+    s2, weight = squares / freedom, freedom / 2
     line = np.array([np.log(pooled), 0.0])
     for _ in range(_STEPS):
         score = design.T @ (weight * (s2 * np.exp(-design @ line) - 1))
@@ -87,8 +121,7 @@ def _trend(
         line = line + step / max(1.0, float(np.abs(step).max()))
         if np.abs(step).max() < 1e-10:
             break
-    variance: Floats = np.exp(line[0] + line[1] * size)
-    return variance
+    return line
 
 
 def borrow(own: Levels, other: Spread) -> Spread:
@@ -102,13 +135,18 @@ def borrow(own: Levels, other: Spread) -> Spread:
     )
 
 
+def widening(freedom: float, draws: int, rng: np.random.Generator) -> Floats:
+    """(draws,) factors sqrt(freedom / chi2) that turn a normal into Student's t."""
+    return np.asarray(np.sqrt(freedom / rng.chisquare(freedom, draws)))
+
+
 def redraw(levels: Levels, noise: Spread, draws: int, rng: np.random.Generator) -> Floats:
     """(n, draws) mean log losses that other seeds might have given.
 
     mean + sd * sqrt(freedom / chi2) * (mean of as many residuals as the level has runs), with
     one chi2 a draw: the spread is uncertain in common.
     """
-    scale = np.sqrt(noise.freedom / rng.chisquare(noise.freedom, draws))
+    scale = widening(noise.freedom, draws, rng)
     out = np.empty((len(levels), draws))
     for index, runs in enumerate(levels.runs.tolist()):
         picks = rng.integers(len(noise.residuals), size=(runs, draws))
