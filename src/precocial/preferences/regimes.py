@@ -257,7 +257,7 @@ class _Grid:
         run = Interpreter(self.mdp)
         tables = np.array([run.reward(parts(term)[1]) for _, term, _ in pairs])
         named = [name for name, _, _ in pairs]
-        likeliest = np.flatnonzero(K <= K.min())
+        likeliest = np.flatnonzero(K.min() >= K)
         deployed = optimal().policies(self.mdp, tables[likeliest])
         mean = optimal().policies(self.mdp, np.tensordot(p, tables, 1)[None])[0]
         return _Posterior(
