@@ -37,8 +37,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from benchmarks.public_tables import ROOT
 from benchmarks.transfer import row
 from precocial.preferences import Backup, TabularMDP, solve
-from precocial.preferences.blocks import Block, aligned
-from precocial.preferences.kernels import LANES, compiled, fill, load, store
+from precocial.preferences.planning.blocks import Block, aligned
+from precocial.preferences.planning.kernels import LANES, compiled, fill, load, store
 from precocial.runs import stream
 
 Floats = NDArray[np.float64]

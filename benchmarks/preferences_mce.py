@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.public_tables import ROOT
 from precocial.preferences import TabularMDP
-from precocial.preferences.maxent import mce_gradient
+from precocial.preferences.identify.maxent import mce_gradient
 from precocial.runs import stream
 
 Floats = NDArray[np.float64]

@@ -45,8 +45,8 @@ from precocial.preferences.assumptions import (
     falls_and_rises,
     worst_case_regret,
 )
-from precocial.preferences.infer import Block
 from precocial.preferences.planners import Plans
+from precocial.preferences.posterior import Block
 from tests.preferences.inference_worlds import (
     Floats,
     bandit,

@@ -22,7 +22,7 @@ from precocial.preferences.experiment import (
     smoke,
     summary,
 )
-from precocial.preferences.grids import AGENTS
+from precocial.preferences.worlds.grids import AGENTS
 from precocial.runs import config_dict, config_from, run
 
 TINY = replace(smoke(), worlds=1, size=7)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from precocial.errors import ConfigError
-from precocial.preferences.grids import AGENTS
 from precocial.preferences.information import (
     InformationConfig,
     gained_bits,
@@ -17,6 +16,7 @@ from precocial.preferences.information import (
     shipped,
     summary,
 )
+from precocial.preferences.worlds.grids import AGENTS
 from precocial.runs import run
 
 TINY = InformationConfig(worlds=1, hypotheses=8, size=6, rewards=2, steps=10)

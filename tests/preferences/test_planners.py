@@ -36,7 +36,7 @@ from precocial.preferences import (
     solve,
     status_quo,
 )
-from precocial.preferences import values as values_module
+from precocial.preferences.planning import values as values_module
 from tests.preferences.worlds import random_world, rewards
 
 WORLD = random_world(ends=1)

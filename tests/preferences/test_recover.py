@@ -9,9 +9,9 @@ import pytest
 
 from precocial.errors import ConfigError
 from precocial.preferences import Planner, Rule, myopic, optimist, soft_optimal, solve
-from precocial.preferences.grids import cell_rewards, shah_agents, shah_world
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.recover import PlannerGradient, recover
+from precocial.preferences.worlds.grids import cell_rewards, shah_agents, shah_world
 
 AGENTS = shah_agents() | {"soft": soft_optimal(0.7)}
 AGENTS["one delay"] = replace(AGENTS["naive"], backup=replace(AGENTS["naive"].backup, delays=1))

@@ -10,10 +10,10 @@ import pytest
 
 from precocial import io
 from precocial.errors import DataError
-from precocial.preferences.audit_record import AUDIT, AuditRecord
+from precocial.preferences.auditing.record import AUDIT, AuditRecord
 from precocial.report import render
 from precocial.report.preferences_report import SECTIONS, headline, preferences_page, sign_is_open
-from tests.preferences.test_audit import found
+from tests.preferences.auditing.test_audit import found
 from tests.report.test_transfer_report import HOSTILE, Page
 
 

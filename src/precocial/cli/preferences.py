@@ -103,7 +103,7 @@ def _audit_demos(
     from dataclasses import replace
 
     from precocial.preferences import audit as examine
-    from precocial.preferences.audit_record import AUDIT
+    from precocial.preferences.auditing.record import AUDIT
     from precocial.report.preferences_report import preferences_page
 
     mdp, demonstrations, notes = _world(demos, seen)
@@ -121,9 +121,9 @@ def _audit_demos(
 
 
 def _audit_people(people: People, path: Path | None, out: Path, common: Common) -> tuple[Any, Any]:
-    from precocial.preferences.choice_fit import fit_choices
-    from precocial.preferences.choice_record import PEOPLE, ChoiceRecord
-    from precocial.preferences.choices import read_choices
+    from precocial.preferences.people.choices import read_choices
+    from precocial.preferences.people.fit import fit_choices
+    from precocial.preferences.people.record import PEOPLE, ChoiceRecord
     from precocial.report.people_report import people_page
 
     data = read_choices(people, path)
@@ -139,7 +139,7 @@ def theorems(*, quick: bool = False, common: Common = COMMON) -> None:
     Args:
         quick: smaller cases, seconds
     """
-    from precocial.preferences.theorem_rows import theorem_rows
+    from precocial.preferences.occam.rows import theorem_rows
 
     note("enumerating" + ("" if quick else " (about half a minute)"), common)
     rows = theorem_rows(quick=quick, seed=common.seed)
@@ -170,7 +170,7 @@ def inside(
     """
     from precocial.cli.python_files import named
     from precocial.errors import ConfigError
-    from precocial.preferences.inside import look_inside
+    from precocial.preferences.inside.look import look_inside
 
     pairs = [text.partition("=") for text in tag]
     for text, (name, _, word) in zip(tag, pairs, strict=True):
@@ -199,10 +199,10 @@ def _world(path: Path, seen: Seen) -> tuple[Any, Any, list[str]]:
     """The world and the demonstrations, checked against one another, and what to doubt."""
     import numpy as np
 
-    from precocial.preferences.counted import mdp_from_counts
-    from precocial.preferences.discretiser import Discretiser
-    from precocial.preferences.from_gym import mdp_from_gym
-    from precocial.preferences.readers import read_recording
+    from precocial.preferences.data.counted import mdp_from_counts
+    from precocial.preferences.data.discretiser import Discretiser
+    from precocial.preferences.data.from_gym import mdp_from_gym
+    from precocial.preferences.data.readers import read_recording
 
     recording = read_recording(path)
     cut = {}
@@ -248,6 +248,6 @@ def _bits(mdp: Any, planners: Sequence[Any], rewards: Any) -> Any:
     """(P, R) description lengths of the pairs."""
     import numpy as np
 
-    from precocial.preferences.description_length import DescriptionLength
+    from precocial.preferences.occam.description_length import DescriptionLength
 
     return -DescriptionLength().log_prior(mdp, planners, rewards) / np.log(2)

@@ -29,17 +29,17 @@ from scipy.special import logsumexp
 from precocial import choice
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
-from precocial.preferences.infer import (
+from precocial.preferences.identify.regret import optimal_policies, regret
+from precocial.preferences.mdp import TabularMDP
+from precocial.preferences.planners import Plans
+from precocial.preferences.planning.values import solve
+from precocial.preferences.posterior import (
     BLOCK,
     Block,
     Posterior,
     demonstrations_log_likelihood,
     plan_each,
 )
-from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.planners import Plans
-from precocial.preferences.regret import optimal_policies, regret
-from precocial.preferences.values import solve
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from precocial.errors import FitError
 from precocial.preferences.experiment import shipped
-from precocial.preferences.experts import Expert
-from precocial.preferences.identify import ambiguity, reward_from_two
-from precocial.preferences.language import LANGUAGES
-from precocial.preferences.planners import soft_optimal
-from precocial.preferences.regimes import RegimeRow, crossing, regimes
-from precocial.preferences.restaurant_study import shipped_readings
-from precocial.preferences.theorems import (
+from precocial.preferences.identify.ambiguity import ambiguity, reward_from_two
+from precocial.preferences.identify.experts import Expert
+from precocial.preferences.occam.language import LANGUAGES
+from precocial.preferences.occam.lengths import PropositionSeven, proposition_7
+from precocial.preferences.occam.regimes import RegimeRow, crossing, regimes
+from precocial.preferences.occam.theorems import (
     HalfBound,
     check_half_bound,
     check_lemma_6,
@@ -32,7 +31,8 @@ from precocial.preferences.theorems import (
     check_theorem_1,
     random_world,
 )
-from precocial.preferences.theorems_length import PropositionSeven, proposition_7
+from precocial.preferences.planners import soft_optimal
+from precocial.preferences.restaurant_study import shipped_readings
 from precocial.runs import Claim, Measured, Tolerance, at_least, at_most, between, stream
 
 PAPER = "Armstrong and Mindermann 2017"

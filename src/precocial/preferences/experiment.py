@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from precocial import io
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.demos import simulate
-from precocial.preferences.grids import (
+from precocial.preferences.planners import Planner, Rule, optimal, soft_optimal
+from precocial.preferences.recover import recover
+from precocial.preferences.worlds.grids import (
     AGENTS,
     MOST_PAID,
     ShahWorld,
@@ -28,8 +30,6 @@ from precocial.preferences.grids import (
     shah_world,
     with_other_walls,
 )
-from precocial.preferences.planners import Planner, Rule, optimal, soft_optimal
-from precocial.preferences.recover import recover
 from precocial.runs import Run, stream, stream_seed
 
 Floats = NDArray[np.float64]

@@ -17,10 +17,16 @@ from precocial import io
 from precocial.errors import ConfigError
 from precocial.preferences.demos import simulate
 from precocial.preferences.experiment import read_results
-from precocial.preferences.grids import AGENTS, MOST_PAID, cell_rewards, shah_agents, shah_world
-from precocial.preferences.infer import demonstrations_log_likelihood
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Rule
+from precocial.preferences.posterior import demonstrations_log_likelihood
+from precocial.preferences.worlds.grids import (
+    AGENTS,
+    MOST_PAID,
+    cell_rewards,
+    shah_agents,
+    shah_world,
+)
 from precocial.runs import Run, stream, stream_seed
 
 Floats = NDArray[np.float64]

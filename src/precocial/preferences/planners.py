@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from precocial import choice
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.values import Backup, solve
+from precocial.preferences.planning.values import Backup, solve
 
 Floats = NDArray[np.float64]
 RULES = ("greedy", "boltzmann", "epsilon", "satisfice", "nth", "stick")

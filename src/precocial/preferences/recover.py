@@ -24,7 +24,7 @@ from scipy.special import logsumexp
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Planner
-from precocial.preferences.values import believed_transitions
+from precocial.preferences.planning.values import believed_transitions
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]

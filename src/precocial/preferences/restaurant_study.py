@@ -19,16 +19,16 @@ from precocial import io
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.demos import simulate
 from precocial.preferences.experiment import READERS, read_results
-from precocial.preferences.infer import Posterior, demonstrations_log_likelihood, infer
 from precocial.preferences.planners import optimal, soft_optimal
-from precocial.preferences.restaurant import (
+from precocial.preferences.posterior import Posterior, demonstrations_log_likelihood, infer
+from precocial.preferences.rewards import Rewards
+from precocial.preferences.worlds.restaurant import (
     PATHS,
     Restaurants,
     donut_tempting,
     restaurants,
     veg_minus_donut,
 )
-from precocial.preferences.rewards import Rewards
 from precocial.runs import Run, stream, stream_seed
 
 Floats = NDArray[np.float64]

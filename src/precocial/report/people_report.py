@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure as Drawing
 
 from precocial import io
-from precocial.preferences.choice_record import PEOPLE, ChoiceRecord, Person
+from precocial.preferences.people.record import PEOPLE, ChoiceRecord, Person
 from precocial.report import figures as art
 from precocial.report.page import Listing, Page, Picture, Section, Table, Text, quantity
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from precocial.preferences.audit_record import AuditRecord, Deciding, Family, StateValue
+from precocial.preferences.auditing.record import AuditRecord, Deciding, Family, StateValue
 from precocial.report import figures as art
 
 MAX_BARS = 14

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from precocial import io
-from precocial.preferences.audit_record import AUDIT, AuditRecord
+from precocial.preferences.auditing.record import AUDIT, AuditRecord
 from precocial.report import preferences_figures as pictures
 from precocial.report.figures import svg
 from precocial.report.page import Code, Listing, Page, Part, Picture, Section, Table, Text, quantity

@@ -1,0 +1,1 @@
+"""The audit: what is decided, what is not, what would decide it."""

@@ -1,0 +1,215 @@
+"""An audit of demonstrations: what is decided, what is not, what would decide it, what never can.
+
+Everything is read off one exact posterior over pairs of planner and reward, but for what no
+posterior may say: `undecidable` lists what every behaviour leaves open (Armstrong and Mindermann
+2017, Prop. 8; Cao et al. 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from precocial.errors import ConfigError
+from precocial.preferences.auditing.deciding import COSTS, undecidable, what_would_decide
+from precocial.preferences.auditing.likely import (
+    deployed_actions,
+    likely_pairs,
+    regret,
+    regret_split,
+    state_values,
+)
+from precocial.preferences.auditing.record import (
+    FORMAT,
+    AuditRecord,
+    Coverage,
+    Family,
+    Pair,
+    World,
+)
+from precocial.preferences.demos import Demonstrations
+from precocial.preferences.mdp import TabularMDP
+from precocial.preferences.planners import Plans, defaults, optimal
+from precocial.preferences.posterior import (
+    Assumption,
+    Posterior,
+    demonstrations_log_likelihood,
+    entropy_bits,
+    infer,
+)
+from precocial.preferences.rewards import Rewards
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Audit:
+    """What demonstrations say.
+
+    Attributes:
+        posterior: over every pair; `posterior.mdp` is the world.
+        policy: (S, A) what one would deploy: optimal for the mean reward, ties shared.
+        record: the findings as plain values, to be kept or drawn.
+    """
+
+    posterior: Posterior
+    policy: Floats
+    record: AuditRecord
+
+
+def audit(
+    mdp: TabularMDP,
+    demos: Demonstrations,
+    *,
+    planners: Sequence[Plans] | None = None,
+    rewards: Rewards | None = None,
+    assume: Sequence[Assumption] = (),
+    consider: Sequence[Assumption] = (),
+    bits: Floats | None = None,
+    holdout: float = 0.25,
+    costs: Mapping[str, float] = COSTS,
+    seed: int = 0,
+) -> Audit:
+    """Audit demonstrations in a world.
+
+    Args:
+        planners: candidate planners; default one of each family and the negated ones.
+        rewards: candidate rewards; default: arriving at a state is good, or bad, one state each.
+        assume: normative assumptions that are made.
+        consider: assumptions that are not made; the audit says what each would decide.
+        bits: (P, R) description lengths, shown beside each family.
+        holdout: share of the episodes kept for the held-out likelihood.
+        costs: of one more datum by kind, see `COSTS`.
+
+    Raises:
+        DataError: demonstrations that cannot have happened.
+        ConfigError: an unknown kind of cost, or what `infer` refuses.
+    """
+    unknown = set(costs) - set(COSTS)
+    if unknown:
+        raise ConfigError(f"audit: costs are known of {list(COSTS)}; got {sorted(unknown)}")
+    demos.check(mdp)
+    chosen = tuple(planners or defaults())
+    options = rewards if rewards is not None else goals_and_dangers(mdp)
+    posterior = infer(mdp, demos, chosen, options, assume=assume)
+    pairs = likely_pairs(posterior)
+    policy = optimal().policies(mdp, posterior.mean_reward()[None])[0]
+    record = AuditRecord(
+        format=FORMAT,
+        world=_world(mdp),
+        planners=len(chosen),
+        rewards=len(options),
+        assumptions=list(posterior.factors),
+        entropy_bits=posterior.entropy_bits,
+        prior_bits=entropy_bits(np.exp(posterior.log_prior)),
+        pairs=[Pair(planner=p, reward=r, probability=mass) for p, r, mass in posterior.top(12)],
+        coverage=_coverage(mdp, demos),
+        families=_families(mdp, demos, posterior, assume, bits, holdout, seed),
+        values=state_values(mdp, demos, posterior),
+        policy=deployed_actions(mdp, policy, pairs),
+        regret=regret(mdp, policy, pairs),
+        split=regret_split(mdp, posterior, pairs),
+        decides=what_would_decide(mdp, posterior, pairs, consider, {**COSTS, **costs}),
+        undecidable=undecidable(mdp, posterior),
+        notes=_notes(mdp, demos, posterior),
+        seed=seed,
+    )
+    return Audit(posterior=posterior, policy=policy, record=record)
+
+
+def goals_and_dangers(mdp: TabularMDP) -> Rewards:
+    """Arriving at one state is worth 1, or -1, for every state that can be arrived at."""
+    goals = Rewards.goals(mdp)
+    dangers = Rewards(
+        features=goals.features, weights=-goals.weights, feature_names=goals.feature_names,
+        names=tuple(f"avoid {name.removeprefix('goal ')}" for name in goals.names),
+    )  # fmt: skip
+    return goals | dangers
+
+
+# ---------------------------------------------------------------- what was seen
+
+
+def _world(mdp: TabularMDP) -> World:
+    return World(
+        states=mdp.n_states,
+        actions=mdp.n_actions,
+        discount=float(mdp.discount),
+        terminal=np.flatnonzero(mdp.terminal).tolist(),
+        state_names=[mdp.state_name(s) for s in range(mdp.n_states)],
+        action_names=[mdp.action_name(a) for a in range(mdp.n_actions)],
+        grid=None if mdp.grid is None else [(int(r), int(c)) for r, c in mdp.grid],
+    )
+
+
+def _coverage(mdp: TabularMDP, demos: Demonstrations) -> Coverage:
+    counts = demos.counts(mdp)
+    visits, live = counts.sum(axis=1), int((~mdp.terminal).sum())
+    share = counts / np.maximum(visits, 1)[:, None]
+    entropy = -xlogy(share, share).sum(axis=1)[visits > 0] / np.log(2)
+    weight = visits[visits > 0] / visits.sum()
+    return Coverage(
+        episodes=len(demos.episodes),
+        steps=len(demos),
+        states=live,
+        visited=int((visits > 0).sum()),
+        visits=visits.astype(int).tolist(),
+        choice_entropy_bits=float(entropy @ weight),
+        largest_entropy_bits=float(np.log2(mdp.n_actions)),
+    )
+
+
+def _families(
+    mdp: TabularMDP, demos: Demonstrations, posterior: Posterior, assume: Sequence[Assumption],
+    bits: Floats | None, holdout: float, seed: int,
+) -> list[Family]:  # fmt: skip
+    """The best pair of each planner, judged on episodes that it was not chosen on."""
+    learned, held = posterior, None
+    if len(demos.episodes) >= 2:
+        seen, held = demos.split(holdout, seed=seed)
+        learned = infer(mdp, seen, posterior.planners, posterior.rewards, assume=assume)
+    rows = []
+    best = posterior.log_joint.argmax(axis=1)
+    for p, planner in enumerate(posterior.planners):
+        chosen = int(learned.log_joint[p].argmax())
+        told: float | None = None
+        if held is not None:
+            pi = planner.policies(mdp, posterior.rewards.block(chosen, chosen + 1))
+            told = float(demonstrations_log_likelihood(pi, held.counts(mdp))[0] / len(held))
+        rows.append(
+            Family(
+                planner=planner.name,
+                reward=posterior.rewards.name(int(best[p])),
+                probability=float(posterior.planner_probability[p]),
+                held_out_nats=told,
+                uniform_nats=-float(np.log(mdp.n_actions)),
+                bits=None if bits is None else float(bits[p, best[p]]),
+            )
+        )
+    return sorted(rows, key=lambda row: -row.probability)
+
+
+def _notes(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list[str]:
+    notes = []
+    seen = demos.counts(mdp).sum(axis=1) > 0
+    unseen = int((~mdp.terminal & ~seen).sum())
+    if unseen:
+        notes.append(
+            f"{unseen} states were never visited: what would be done there is the planners' guess"
+        )
+    if len(demos.episodes) < 2:
+        notes.append("one episode: nothing is held out, so no family can be checked on new data")
+    mass = posterior.reward_probability
+    if mass.max() > 0.99:
+        notes.append(
+            "one reward holds nearly all of the posterior: of those listed. A reward that is not "
+            "in the list cannot win"
+        )
+    uniform = -np.log(mdp.n_actions) * len(demos)
+    if posterior.log_data.max() < uniform:
+        notes.append("choosing at random explains the demonstrations better than every pair does")
+    return notes

@@ -1,0 +1,150 @@
+"""What would decide: expected information about the pair from one more datum of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp, xlogy
+
+from precocial.choice import boltzmann
+from precocial.preferences.auditing.likely import LikelyPairs
+from precocial.preferences.auditing.record import Deciding, Open
+from precocial.preferences.mdp import TabularMDP
+from precocial.preferences.posterior import Assumption, Posterior, infer
+
+Floats = NDArray[np.float64]
+SECOND_DISCOUNT = 0.5
+"""The other demonstrator's discount, as a share of the first one's (ours)."""
+MAX_TASKS = 64
+"""Known rewards that are tried as a task, and rewards whose features are compared (16)."""
+COSTS: Mapping[str, float] = {
+    "action": 1.0, "comparison": 1.0, "known reward": 5.0, "second discount": 5.0,
+    "assumption": 0.0,
+}  # fmt: skip
+"""What one more datum costs, in any unit: ours, to be replaced by the user's own."""
+
+
+def what_would_decide(
+    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, consider: Sequence[Assumption],
+    costs: Mapping[str, float],
+) -> list[Deciding]:  # fmt: skip
+    """Expected bits about the pair from one more datum of each kind, the best of its kind."""
+    rows = [
+        _seen_action(mdp, "one more action, watched in", pairs.policies, pairs, costs["action"]),
+        _known_reward(mdp, posterior, pairs, costs["known reward"]),
+        _other_discount(mdp, posterior, pairs, costs["second discount"]),
+    ]
+    rows += _comparison(posterior, costs["comparison"])
+    for assumption in consider:
+        rows.append(_assumed(mdp, posterior, assumption, costs["assumption"]))
+    return sorted(rows, key=_worth_its_cost)
+
+
+def _worth_its_cost(row: Deciding) -> tuple[float, float]:
+    """Bits per cost, the most first; what costs nothing by its bits."""
+    return (-row.bits / row.cost, 0.0) if row.cost else (-np.inf, -row.bits)
+
+
+def information_bits(probabilities: Floats, weight: Floats) -> Floats:
+    """I(pair; outcome) in bits: H(mean) - mean H, for outcomes (n, ..., A) of n pairs."""
+    mean = np.tensordot(weight, probabilities, axes=1)
+    each = -xlogy(probabilities, probabilities).sum(axis=-1)
+    total = -xlogy(mean, mean).sum(axis=-1) - np.tensordot(weight, each, axes=1)
+    return np.asarray(np.maximum(total, 0.0) / np.log(2))
+
+
+def _seen_action(
+    mdp: TabularMDP, what: str, policies: Floats, pairs: LikelyPairs, cost: float
+) -> Deciding:
+    bits = np.where(mdp.terminal, -1.0, information_bits(policies, pairs.weight))
+    state = int(bits.argmax())
+    return Deciding(what=f"{what} state {mdp.state_name(state)}", bits=float(bits[state]),
+            cost=cost, kind="behaviour")  # fmt: skip
+
+
+def _known_reward(
+    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, cost: float
+) -> Deciding:
+    """A task whose reward is told: what is done there speaks of the planner alone."""
+    planners = np.unique(pairs.planner)
+    mass = np.array([pairs.weight[pairs.planner == p].sum() for p in planners])
+    candidates = posterior.rewards.block(0, min(len(posterior.rewards), MAX_TASKS))
+    found = np.stack([posterior.planners[p].policies(mdp, candidates) for p in planners])
+    bits = information_bits(found, mass)  # (candidates, S)
+    bits[:, mdp.terminal] = -1
+    task, state = np.unravel_index(int(bits.argmax()), bits.shape)
+    name = posterior.rewards.name(int(task))
+    where = mdp.state_name(int(state))
+    return Deciding(
+        what=f"one action in a task with the known reward {name}, in state {where}",
+        bits=float(bits[task, state]), cost=cost, kind="known reward",
+    )  # fmt: skip
+
+
+def _other_discount(
+    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, cost: float
+) -> Deciding:
+    other = mdp.with_discount(SECOND_DISCOUNT * mdp.discount)
+    policies = np.empty_like(pairs.policies)
+    for planner in np.unique(pairs.planner):
+        mine = pairs.planner == planner
+        policies[mine] = posterior.planners[planner].policies(other, pairs.rewards[mine])
+    what = f"one action of a demonstrator with discount {other.discount:.3g}, in"
+    return _seen_action(mdp, what, policies, pairs, cost)
+
+
+def _comparison(posterior: Posterior, cost: float) -> list[Deciding]:
+    """The best question of the form: is feature i better than feature j?"""
+    F = len(posterior.rewards.features)
+    if F < 2:
+        return []
+    mass = posterior.reward_probability
+    likely = np.argsort(-(mass @ np.abs(posterior.rewards.weights)), kind="stable")[:16]
+    best: Deciding | None = None
+    for at, i in enumerate(likely):
+        for j in likely[at + 1 :]:
+            scores = posterior.rewards.weights[:, [i, j]]
+            bits = float(information_bits(boltzmann(scores, 1.0), mass))
+            if best is None or bits > best.bits:
+                names = posterior.rewards.feature_names
+                best = Deciding(what=f"one comparison: {names[i]} or {names[j]}?", bits=bits,
+                        cost=cost, kind="comparison")  # fmt: skip
+    return [] if best is None else [best]
+
+
+def _assumed(
+    mdp: TabularMDP, posterior: Posterior, assumption: Assumption, cost: float
+) -> Deciding:
+    """What an assumption would decide if it were made: bits between the two posteriors."""
+    made = infer(mdp, None, posterior.planners, posterior.rewards, assume=[assumption]).factors[
+        assumption.name
+    ]
+    joint = posterior.log_joint + made
+    if not np.isfinite(joint).any():
+        return Deciding(what=f"assuming {assumption.name}: it contradicts what was seen", bits=0.0,
+                cost=cost, kind="assumption")  # fmt: skip
+    after = np.exp(joint - logsumexp(joint))
+    gained = float(xlogy(after, after).sum() - xlogy(after, posterior.probability).sum())
+    return Deciding(what=f"assuming {assumption.name}", bits=gained / np.log(2), cost=cost,
+            kind="assumption")  # fmt: skip
+
+
+def undecidable(mdp: TabularMDP, posterior: Posterior) -> list[Open]:
+    """What no amount of behaviour in this world can decide, with the reason."""
+    live = int((~mdp.terminal).sum())
+    names = {planner.name for planner in posterior.planners}
+    twins = sum(f"-({name})" in names for name in names)
+    return [
+        Open(what="the sign of the reward",
+         why="(-p, -R) does whatever (p, R) does; "
+                f"{twins} of the planners here have their negation beside them"),
+        Open(what="whether there is a reward at all",
+         why="the indifferent planner with no reward does it too"),
+        Open(what=f"{live} directions of the reward",
+         why="adding v(s) - discount * E v(s') to R(s, a), for any v on the states where one "
+                "can act, changes nothing that a noisily rational planner of one discount does"),
+        Open(what="the scale of the reward",
+         why="twice the reward with half the inverse temperature gives the same choices"),
+    ]  # fmt: skip

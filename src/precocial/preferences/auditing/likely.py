@@ -1,0 +1,159 @@
+"""The likeliest pairs of a posterior, and what acting for all of them at once would lose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precocial.preferences.auditing.record import Deployed, Left, Regret, StateValue
+from precocial.preferences.demos import Demonstrations
+from precocial.preferences.mdp import TabularMDP
+from precocial.preferences.planners import optimal
+from precocial.preferences.posterior import Posterior
+
+Floats = NDArray[np.float64]
+KEPT_MASS = 0.999
+"""Pairs are taken from the likeliest down until they hold this share of the posterior."""
+MAX_KEPT = 2000
+LIKELY = 1e-3
+"""A pair counts in worst cases if the posterior gives it at least this (ours)."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LikelyPairs:
+    """The likeliest pairs: weight (n,), planner (n,), reward (n,), R (n, S, A), pi (n, S, A)."""
+
+    weight: Floats
+    planner: NDArray[np.int64]
+    reward: NDArray[np.int64]
+    rewards: Floats
+    policies: Floats
+
+
+def likely_pairs(posterior: Posterior) -> LikelyPairs:
+    flat = posterior.probability.ravel()
+    order = np.argsort(-flat, kind="stable")[:MAX_KEPT]
+    enough = int(np.searchsorted(flat[order].cumsum(), KEPT_MASS)) + 1
+    order = order[:enough]
+    p, r = np.unravel_index(order, posterior.probability.shape)
+    distinct = np.unique(r)
+    table = np.tensordot(posterior.rewards.weights[distinct], posterior.rewards.features, axes=1)
+    R = table[np.searchsorted(distinct, r)]
+    pi = np.empty_like(R)
+    for planner in np.unique(p):
+        mine = p == planner
+        pi[mine] = posterior.planners[planner].policies(posterior.mdp, R[mine])
+    return LikelyPairs(
+        weight=flat[order] / flat[order].sum(), planner=p.astype(np.int64),
+        reward=r.astype(np.int64), rewards=R, policies=pi,
+    )  # fmt: skip
+
+
+def state_values(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list[StateValue]:
+    """Mean reward of the moves that lead to a state, beside that of the first one visited."""
+    counts, weight = demos.counts(mdp), posterior.reward_probability
+    into = np.einsum("sa,sat->t", np.where(mdp.terminal[:, None], 0.0, 1.0), mdp.dense)
+    mean = np.einsum("fsa,sat->ft", posterior.rewards.features, mdp.dense) / np.maximum(into, 1e-12)
+    worth = posterior.rewards.weights @ mean
+    anchor = int(demos.state[0])
+    apart = worth - worth[:, [anchor]]
+    rows = []
+    for state in range(mdp.n_states):
+        low, middle, high = _weighted_quantiles(apart[:, state], weight, (0.025, 0.5, 0.975))
+        rows.append(
+            StateValue(
+                state=mdp.state_name(state),
+                visits=int(counts[state].sum()),
+                low=low,
+                median=middle,
+                high=high,
+                more_than_first=float(weight[apart[:, state] > 0].sum()),
+                less_than_first=float(weight[apart[:, state] < 0].sum()),
+            )
+        )
+    return rows
+
+
+def _weighted_quantiles(values: Floats, weight: Floats, shares: Sequence[float]) -> list[float]:
+    order = np.argsort(values, kind="stable")
+    total = weight[order].cumsum()
+    places = np.searchsorted(total, np.asarray(shares) * total[-1])
+    return [float(values[order[min(place, len(order) - 1)]]) for place in places]
+
+
+def deployed_actions(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> list[Deployed]:
+    """What would be done, and how much of the posterior finds it optimal."""
+    best = optimal().policies(mdp, pairs.rewards) > 0
+    rows = []
+    for state in np.flatnonzero(~mdp.terminal):
+        action = int(policy[state].argmax())
+        agree = float(pairs.weight[best[:, state, action]].sum())
+        names = mdp.state_name(int(state)), mdp.action_name(action)
+        rows.append(Deployed(state=names[0], action=names[1], optimal_for=min(agree, 1.0)))
+    return rows
+
+
+def regret_shares(mdp: TabularMDP, policies: Floats, rewards: Floats) -> Floats:
+    """(n,) regret of policies under rewards, as a share of best minus worst; 0 if all is one."""
+    best = mdp.policy_return(optimal().policies(mdp, rewards), rewards)
+    worst = mdp.policy_return(optimal().policies(mdp, -rewards), rewards)
+    stake = best - worst
+    lost = best - mdp.policy_return(policies, rewards)
+    return np.where(stake > 1e-12, lost / np.where(stake > 1e-12, stake, 1.0), 0.0).clip(0, 1)
+
+
+def regret(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> Regret:
+    """Of one policy, expected over the pairs and at worst among the likely ones."""
+    share = regret_shares(mdp, policy, pairs.rewards)
+    uniform = regret_shares(mdp, mdp.uniform_policy(), pairs.rewards)
+    likely = pairs.weight >= LIKELY
+    worst = int(np.where(likely, share, -1).argmax())
+    return Regret(
+        expected=float(pairs.weight @ share),
+        worst=float(share[worst]),
+        worst_probability=float(pairs.weight[worst]),
+        expected_of_uniform=float(pairs.weight @ uniform),
+        threshold=LIKELY,
+    )
+
+
+def regret_split(mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs) -> list[Left]:
+    """Expected regret now; if the planner were told; if behaviour were seen without end.
+
+    The true pair is drawn from the posterior. Told the planner, one deploys for the mean reward
+    under it. Having seen everything, one deploys for the mean over pairs that act alike.
+    """
+    table, weights = posterior.probability, posterior.rewards.weights
+
+    def deployed(mass: Floats) -> Floats:
+        w = mass @ weights / mass.sum()
+        R = np.tensordot(w, posterior.rewards.features, axes=1)
+        return np.asarray(optimal().policies(mdp, R[None])[0])
+
+    now = float(pairs.weight @ regret_shares(mdp, deployed(table.sum(axis=0)), pairs.rewards))
+    told = alike = 0.0
+    for planner in np.unique(pairs.planner):
+        mine = pairs.planner == planner
+        share = regret_shares(mdp, deployed(table[planner]), pairs.rewards[mine])
+        told += float(pairs.weight[mine] @ share)
+    for group in _acting_alike(mdp, pairs):
+        w = pairs.weight[group] @ weights[pairs.reward[group]] / pairs.weight[group].sum()
+        R = np.tensordot(w, posterior.rewards.features, axes=1)
+        policy = optimal().policies(mdp, R[None])[0]
+        alike += float(pairs.weight[group] @ regret_shares(mdp, policy, pairs.rewards[group]))
+    return [
+        Left(ignorance="all of it, now", expected_regret=now),
+        Left(ignorance="left if the planner were told", expected_regret=told),
+        Left(ignorance="left if behaviour were seen without end", expected_regret=alike),
+    ]
+
+
+def _acting_alike(mdp: TabularMDP, pairs: LikelyPairs) -> list[NDArray[np.int64]]:
+    """Groups of pairs whose policies agree wherever one can act."""
+    live = ~mdp.terminal
+    rounded = np.round(pairs.policies[:, live].reshape(len(pairs.weight), -1), 6)
+    _, group = np.unique(rounded, axis=0, return_inverse=True)
+    return [np.flatnonzero(group == g) for g in range(int(group.max()) + 1)]

@@ -1,0 +1,1 @@
+"""Demonstrations and worlds from users' files and environments."""

@@ -1,0 +1,1 @@
+"""What a reward can be, given behaviour: null spaces, intervals, distances, regret."""

@@ -1,0 +1,1 @@
+"""Looking inside an agent: what its program does to choose."""

@@ -1,0 +1,1 @@
+"""Inference beyond enumeration: gradients, EM, MCMC."""

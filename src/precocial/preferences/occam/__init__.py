@@ -1,0 +1,1 @@
+"""Occam's razor and the theorems against it: languages, description lengths, enumerations."""

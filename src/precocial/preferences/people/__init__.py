@@ -1,0 +1,1 @@
+"""Choices of people: readers, models, exact posteriors."""

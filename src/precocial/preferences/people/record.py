@@ -1,0 +1,77 @@
+"""What people's choices told, as plain values: kept in people.json and read by a report."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import msgspec
+
+from precocial import io
+from precocial.errors import DataError
+from precocial.preferences.people.posterior import ChoicePosterior, Figure, Undecided
+
+PEOPLE = "people.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """One parameter of one person, with its interval; `at_edge` is the mass at the grid's ends."""
+
+    subject: str
+    parameter: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    at_edge: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceRecord:
+    """A `ChoicePosterior` as it is kept in a file."""
+
+    format: int
+    source: str
+    model: str
+    level: float
+    people: list[Person]
+    group: list[Figure]
+    n_choices: int
+    n_held_out: int
+    held_out_nats: float
+    frequency_nats: float
+    chance_nats: float
+    undecided: list[Undecided]
+
+    @classmethod
+    def of(cls, found: ChoicePosterior) -> ChoiceRecord:
+        """From a fit."""
+        kept = ("subject", "parameter", "unit", "median", "low", "high", "at_edge")
+        return cls(
+            format=FORMAT, source=found.source, model=found.model, level=found.level,
+            people=[Person(**{name: row[name] for name in kept}) for row in found.rows()],
+            group=list(found.group), n_choices=found.n_choices, n_held_out=found.n_held_out,
+            held_out_nats=found.held_out_nats, frequency_nats=found.frequency_nats,
+            chance_nats=found.chance_nats, undecided=list(found.undecided),
+        )  # fmt: skip
+
+    def write(self, path: io.PathLike) -> None:
+        """As JSON, atomically."""
+        io.write_json(path, dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, path: io.PathLike) -> ChoiceRecord:
+        """From JSON.
+
+        Raises:
+            DataError: not such a record, or a field that is missing or of a wrong type.
+        """
+        try:
+            record = msgspec.convert(io.read_json(path), cls)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise DataError(f"is not a record of choices ({error})", path=path) from error
+        if record.format != FORMAT:
+            raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        return record

@@ -1,0 +1,1 @@
+"""The recursion behind every planner, and its engines."""

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import functools
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from precocial.errors import ConfigError
+from precocial.preferences.inside.look import look_inside
+from precocial.preferences.inside.places import reach
+from precocial.preferences.inside.reading import read
+from precocial.preferences.inside.signs import SignReader
+from tests.preferences import inside_variants
+from tests.preferences.inside.final import FINAL
+from tests.preferences.inside.held_out import COUNT, HELD_OUT
+from tests.preferences.inside.variants import ACTS, MEMORY, STATES, VARIANTS, R, Variant
+
+ALL = {**VARIANTS, **HELD_OUT, **FINAL}
+
+
+def look(variant: Variant, **more: Any) -> Any:
+    return look_inside(
+        variant.policy, variant.states, variant.actions, tags=dict(variant.tags), **more
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_way_of_writing_a_policy_is_read_as_expected(name: str) -> None:
+    variant = ALL[name]
+    inside = look(variant)
+    assert inside.verdict == (variant.answer or variant.expected), inside.reason
+    if inside.verdict != "unknown":
+        # No verdict without something read in the source and something probed or watched.
+        means = {line.means for c in inside.candidates for line in c.evidence}
+        assert "source" in means
+        assert means & {"probe", "run"}
+
+
+def test_what_is_missed_is_missed_as_unknown() -> None:
+    missed = {n for n, v in ALL.items() if v.answer and v.answer != v.expected}
+    assert missed == {"in_line", "searches", "two_tables"}
+    assert all(ALL[name].answer == "unknown" for name in missed)
+
+
+# ---------------------------------------------------------------- planted programs
+
+
+def maximiser(table: list[list[float]]) -> Callable[[int], int]:
+    def policy(s: int) -> int:
+        best, choice = -math.inf, 0
+        for a in range(3):
+            if table[s][a] > best:
+                best, choice = table[s][a], a
+        return choice
+
+    return policy
+
+
+def minimiser(table: list[list[float]]) -> Callable[[int], int]:
+    return lambda s: min(range(3), key=lambda a: table[s][a])
+
+
+def habit(table: dict[int, int]) -> Callable[[int], int]:
+    return lambda s: table[s]
+
+
+@settings(max_examples=6)
+@given(st.integers(0, 2**32 - 1))
+def test_planted_tables_are_found_whatever_they_hold(seed: int) -> None:
+    table = np.random.default_rng(seed).normal(size=(12, 3)).tolist()
+    high, low = maximiser(table), minimiser(table)
+    assert look_inside(high, STATES, ACTS).verdict == "maximises"
+    assert look_inside(low, STATES, ACTS).verdict == "minimises"
+    done = {s: high(s) for s in STATES}
+    assert look_inside(habit(done), STATES, ACTS).verdict == "look-up"
+
+
+# ---------------------------------------------------------------- what is said
+
+
+def test_a_claim_names_the_function_and_its_lines() -> None:
+    inside = look(VARIANTS["loop_min"])
+    first = inside.candidates[0]
+    assert (first.kind, first.about) == ("minimises", "cost")
+    lines = Path(inside_variants.__file__).read_text().splitlines()
+    source, random, bumped, flipped = first.evidence
+    assert lines[source.line - 1].strip() == "if c < low:"
+    assert lines[random.line - 1].startswith("def cost(")
+    assert (random.share, bumped.share, flipped.share) == (1.0, 1.0, 1.0)
+    assert random.trials >= 16
+
+
+def test_a_decoy_is_called_one() -> None:
+    inside = look(VARIANTS["table_with_scored_decoy"])
+    assert inside.verdict == "look-up"
+    decoy = next(c for c in inside.candidates if c.about == "reward")
+    assert decoy.kind == "decoy"
+    assert decoy.evidence[0].share == 0.0
+
+
+def test_the_second_best_is_called_so() -> None:
+    inside = look(VARIANTS["second_best"])
+    assert "number 2 by reward" in inside.reason
+    assert any(c.kind == "n-th best" for c in inside.candidates)
+
+
+def test_a_threshold_is_reported_with_its_line() -> None:
+    inside = look(VARIANTS["poker"])
+    rule = next(c for c in inside.candidates if c.kind == "threshold")
+    assert "> 0.55" in rule.about
+    assert "thresholds" in inside.reason
+
+
+def test_a_sum_is_taken_apart_by_sign() -> None:
+    inside = look(VARIANTS["sum_of_parts"])
+    kinds = {c.about: c for c in inside.candidates}
+    assert "seeks what is small" in kinds["effort"].claim or kinds["effort"].kind == "minimises"
+
+
+def test_a_tag_moves_the_verdict_to_what_it_names() -> None:
+    policy = VARIANTS["named_minus_cost"].policy
+    assert look_inside(policy, STATES, ACTS).verdict == "maximises"
+    inside = look_inside(policy, STATES, ACTS, tags={"cost": "value"})
+    assert inside.verdict == "minimises"
+    assert inside.candidates[0].tag == "value"
+    assert "your 'value'" in inside.reason
+
+
+def test_tagging_an_indicator_makes_it_a_value() -> None:
+    policy = VARIANTS["degenerate_numbers"].policy
+    plain = look_inside(policy, STATES, ACTS)
+    assert plain.verdict == "unknown"
+    assert "degenerate pair" in plain.reason
+
+
+def test_rows_are_plain_and_the_same_seed_gives_the_same() -> None:
+    one, two = (look(VARIANTS["numpy_argmax"], seed=3) for _ in range(2))
+    assert one == two
+    assert {"kind", "about", "claim", "means", "share", "line"} <= set(one.rows()[0])
+
+
+# ---------------------------------------------------------------- nothing is left changed
+
+
+def names_of(policy: Any) -> dict[tuple[str, int], int]:
+    return {(place.name, id(place.owner)): id(place.value) for place in reach(policy).found}
+
+
+def test_names_and_the_trace_function_are_put_back() -> None:
+    policy = VARIANTS["loop_max"].policy
+    before, space = names_of(policy), dict(vars(inside_variants))
+
+    def trace(*_: Any) -> None:
+        return None
+
+    old = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        look_inside(policy, STATES, ACTS)
+        assert sys.gettrace() is trace
+    finally:
+        sys.settrace(old)
+    assert names_of(policy) == before
+    assert {k: id(v) for k, v in vars(inside_variants).items()} == {
+        k: id(v) for k, v in space.items()
+    }
+
+
+class Alarm(BaseException):
+    pass
+
+
+def touchy_score(s: int, a: int) -> float:
+    return float(R[s, a])
+
+
+def touchy(s: int) -> int:
+    scores = [touchy_score(s, a) for a in ACTS]
+    if scores != R[s].tolist():
+        raise Alarm
+    return scores.index(max(scores))
+
+
+def test_even_an_exit_puts_everything_back() -> None:
+    before, trace = names_of(touchy), sys.gettrace()
+    with pytest.raises(Alarm):
+        look_inside(touchy, STATES, ACTS)
+    assert names_of(touchy) == before
+    assert "max" not in globals()
+    assert sys.gettrace() is trace
+
+
+def test_what_the_policy_writes_is_thrown_away() -> None:
+    MEMORY.pop(0)
+    held, count = dict(MEMORY), COUNT[0]
+    assert look(VARIANTS["warm_cache"]).verdict == "maximises"
+    assert look(HELD_OUT["counts_its_calls"]).verdict == "maximises"
+    assert held == MEMORY
+    assert COUNT[0] == count
+
+
+class Slotted:
+    __slots__ = ("bias", "table")
+
+    def __init__(self) -> None:
+        self.table, self.bias = R.tolist(), 0.0
+
+    def value(self, s: int, a: int, scale: float = 1.0) -> float:
+        return scale * self.table[s][a] + self.bias
+
+    def __call__(self, s: int) -> int:
+        return max(ACTS, key=lambda a: self.value(s, a))
+
+
+def test_methods_defaults_and_slots_are_put_back() -> None:
+    agent = Slotted()
+    table, value, defaults = agent.table, Slotted.value, Slotted.value.__defaults__
+    inside = look_inside(agent, STATES, ACTS)
+    assert (inside.verdict, inside.candidates[0].about) == ("maximises", "value")
+    assert agent.table is table
+    assert Slotted.value is value
+    assert value.__defaults__ == defaults
+    # A bias that is the same for all actions moves no comparison.
+    assert "bias" not in {c.about for c in inside.candidates}
+
+
+# ---------------------------------------------------------------- what cannot be looked into
+
+
+def raises(s: int) -> int:
+    return [0, 1, 2][s]
+
+
+def wanders(s: int) -> int:
+    while s >= 0:
+        s += 1
+    return s
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (len, "written in Python"),
+        (math.floor, "written in Python"),
+        (int, "written in Python"),
+        (3, "written in Python"),
+        (functools.partial(max, 1), "written in Python"),
+        (raises, "in 3 it did not: IndexError"),
+        (lambda s: s, "3 is not among the actions"),
+        (wanders, "more than 2000 steps"),
+    ],
+)
+@pytest.mark.wrong_types
+def test_a_policy_that_cannot_be_looked_into_is_refused(policy: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        look_inside(policy, STATES, ACTS, max_steps=2000)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"states": (1,)}, "2 to 512 states"),
+        ({"states": tuple(range(513))}, "2 to 512 states"),
+        ({"actions": (0,)}, "two actions"),
+        ({"tags": {"wheel": "irrelevant"}}, r"\['wheel'\], which the policy does not use"),
+        ({"tags": {"reward": "irrelevant"}}, "only inputs"),
+        ({"seed": -1}, "seed"),
+        ({"max_steps": 0}, "max_steps"),
+    ],
+)
+def test_wrong_arguments_are_refused(fields: dict[str, Any], said: str) -> None:
+    policy = VARIANTS["loop_max"].policy
+    with pytest.raises(ConfigError, match=said):
+        look_inside(policy, **{"states": STATES, "actions": ACTS, **fields})
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("made_of_text", "source of made cannot be read"),
+        ("text_run", "runs text as code"),
+        ("random_choice", "not deterministic"),
+        ("in_line", "give it a function of its own"),
+        ("degenerate", "degenerate pair"),
+    ],
+)
+def test_unknown_says_why(name: str, said: str) -> None:
+    assert said in look(VARIANTS[name]).reason
+
+
+def test_half_a_score_is_not_a_score() -> None:
+    inside = look(HELD_OUT["half_table"])
+    assert inside.verdict == "unknown"
+    assert "50% of the states" in inside.reason
+
+
+# ---------------------------------------------------------------- signs
+
+
+def f(a: Any) -> Any:
+    return a
+
+
+def minus(a: Any) -> Any:
+    return 1 - f(a)
+
+
+def plus(a: Any) -> Any:
+    value = 3 * f(a)
+    total = 0
+    total -= value
+    return -total
+
+
+def unclear(a: Any) -> Any:
+    return f(a) * len(a)
+
+
+def both(a: Any) -> Any:
+    return f(a) if a else -f(a)
+
+
+def deep(a: Any) -> Any:
+    return [-minus(b) for b in a]
+
+
+def none(a: Any) -> Any:
+    return len(a) + 1
+
+
+@pytest.mark.parametrize(
+    ("function", "signs"),
+    [
+        (minus, {-1}),
+        (plus, {1}),
+        (unclear, {0}),
+        (both, {1, -1}),
+        (deep, {1}),
+        (none, set()),
+    ],
+)
+def test_the_sign_of_a_part_is_read(function: Any, signs: set[int]) -> None:
+    places = reach(function)
+    reading = read(places.functions)
+    scope = reading.entries[function.__code__]
+    assert SignReader(reading, frozenset({"f"})).of_body(scope) == signs
