@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from precocial.errors import ConfigError, FitError
-from precocial.preferences import TabularMDP, simulate, soft_optimal
+from precocial.preferences import TabularMDP, simulate, soft_kernels, soft_optimal
 from precocial.preferences.identify.maxent import (
     demonstrated_occupancy,
     fit_mce,
@@ -243,3 +243,21 @@ def test_a_discount_too_near_one_is_said_to_be(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("precocial.preferences.identify.soft_plan.MAX_SWEEPS", 10)
     with pytest.raises(FitError, match="further from 1"):
         soft_plan(world(22, discount=0.99), np.ones((5, 3)))
+
+
+def test_exp_and_log_of_the_kernels_are_accurate() -> None:
+    # against long double, over what the planner can ask for; ends, whole powers of two and ties too
+    rng = np.random.default_rng(25)
+    x = np.concatenate(
+        [-(10.0 ** rng.uniform(-12, np.log10(700), 3000)), [0.0, -700.0, -np.log(2)]]
+    )
+    exact = np.exp(x.astype(np.longdouble))
+    got = np.array([soft_kernels.exp_below_zero(v) for v in x])
+    assert float(np.abs(got / exact - 1).max()) < 2e-14
+    assert soft_kernels.exp_below_zero(-1e9) < 1e-300
+    y = np.concatenate([1 + 10.0 ** rng.uniform(-12, 4, 3000), [1.0, 2.0, 4.0, np.sqrt(2)]])
+    log = np.array([soft_kernels.log_above_one(v) for v in y])
+    want = np.log(y.astype(np.longdouble))
+    assert float(np.abs(log - want).max()) < 4e-15
+    assert float(np.abs(log[y > 1] / want[y > 1] - 1).max()) < 2e-14
+    assert soft_kernels.log_above_one(1.0) == 0.0

@@ -2,7 +2,7 @@
 
 Problems are the innermost index, so one vector instruction works on LANES of them and a gather of
 successors becomes a load of neighbours. Index orders: R[a, s, l], V[s, l], pi[t, a, s, l], l the
-lane. Only `maxent` calls these; it loads this module, and numba with it, when first needed.
+lane. Only the soft planner calls these; it loads this module, and numba with it, when first needed.
 
 exp and log are ours: numba's call into libm one number at a time. Both are accurate to about
 1e-14 relative (tested), which the finite-difference tests of the gradient need.
