@@ -115,11 +115,23 @@ def test_the_right_family_gets_what_there_is_to_get() -> None:
         assert row["at_least_95"] >= 0.95, row["agent"]
 
 
-def test_maxent_and_a_wrong_family_lose_less_than_one_might_think() -> None:
-    # What was asked for, 5 points more than MaxEnt, holds on average for the myopic agent alone;
-    # the medians differ by about a point at most. Here it is written down, not hoped for.
-    seen = rows_of(noisy=True, data="policy", reader="right", walls="same")
-    ahead = {row["agent"]: row["ahead"] for row in seen}
-    assert ahead["myopic"] >= 5
-    assert all(0 <= ahead[agent] < 5 for agent in BIASED if agent != "myopic")
-    assert all(row["ahead_median"] < 2 for row in seen)
+def test_how_far_the_right_family_is_ahead_of_maxent() -> None:
+    # 5 points were asked for. On average the myopic agent has them, and without noise the two
+    # discounters; the confident ones do not, and no median does. Written down, not hoped for.
+    same = {"data": "policy", "reader": "right", "walls": "same"}
+    noisy, exact = (
+        {row["agent"]: row["ahead"] for row in rows_of(noisy=noisy, **same)}
+        for noisy in (True, False)
+    )
+    assert {agent for agent in BIASED if noisy[agent] >= 5} == {"myopic"}
+    assert {agent for agent in BIASED if exact[agent] >= 5} == {"naive", "sophisticated", "myopic"}
+    assert all(row["ahead_median"] < 2 for row in rows_of(**same))
+
+
+def test_a_wrong_family_costs_most_where_little_is_seen() -> None:
+    by = {
+        (row["data"], row["agent"]): row["mean"]
+        for row in rows_of(noisy=True, reader="wrong", walls="same")
+    }
+    for agent in ("naive", "sophisticated"):
+        assert by["episodes", agent] < by["policy", agent] < 0.95

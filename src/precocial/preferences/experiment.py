@@ -77,7 +77,7 @@ class BiasConfig:
 
 
 def laptop() -> BiasConfig:
-    """20 worlds: about 2 minutes on one core; `every` case: about 10."""
+    """20 worlds: about 3 minutes on one core; `every` case: about 10."""
     return BiasConfig()
 
 
