@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from precocial.errors import ConfigError, FitError
-from precocial.preferences import TabularMDP, simulate, soft_kernels, soft_optimal
+from precocial.preferences import TabularMDP, simulate, soft_optimal
+from precocial.preferences.identify import soft_kernels
 from precocial.preferences.identify.maxent import (
     demonstrated_occupancy,
     fit_mce,

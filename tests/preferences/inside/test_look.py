@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precocial.errors import ConfigError
-from precocial.preferences.inside.look import look_inside
-from precocial.preferences.inside.places import reach
-from precocial.preferences.inside.reading import read
-from precocial.preferences.inside.signs import SignReader
+from precocial.preferences.inside import look_inside
+from precocial.preferences.inside_places import reach
+from precocial.preferences.inside_signs import SignReader
+from precocial.preferences.inside_static import read
 from tests.preferences import inside_variants
-from tests.preferences.inside.final import FINAL
-from tests.preferences.inside.held_out import COUNT, HELD_OUT
-from tests.preferences.inside.variants import ACTS, MEMORY, STATES, VARIANTS, R, Variant
+from tests.preferences.inside_final import FINAL
+from tests.preferences.inside_held_out import BEST_CODE, COUNT, HELD_OUT
+from tests.preferences.inside_variants import ACTS, MEMORY, STATES, VARIANTS, R, Variant
 
 ALL = {**VARIANTS, **HELD_OUT, **FINAL}
 
@@ -71,7 +71,7 @@ def habit(table: dict[int, int]) -> Callable[[int], int]:
     return lambda s: table[s]
 
 
-@settings(max_examples=6)
+@settings(max_examples=4)
 @given(st.integers(0, 2**32 - 1))
 def test_planted_tables_are_found_whatever_they_hold(seed: int) -> None:
     table = np.random.default_rng(seed).normal(size=(12, 3)).tolist()
@@ -119,9 +119,13 @@ def test_a_threshold_is_reported_with_its_line() -> None:
 
 
 def test_a_sum_is_taken_apart_by_sign() -> None:
-    inside = look(VARIANTS["sum_of_parts"])
-    kinds = {c.about: c for c in inside.candidates}
-    assert "seeks what is small" in kinds["effort"].claim or kinds["effort"].kind == "minimises"
+    inside = look(HELD_OUT["upper_bound"])
+    claims = {c.about: c.claim for c in inside.candidates}
+    assert "large in the score computed by bonus" in claims["bonus"]
+    inside = look(HELD_OUT["anchor_in_a_sum"])
+    claims = {c.about: c.claim for c in inside.candidates}
+    assert "small in the score computed by effort" in claims["effort"]
+    assert any("-effort, +need" in claim for claim in claims.values())
 
 
 def test_a_tag_moves_the_verdict_to_what_it_names() -> None:
@@ -133,11 +137,19 @@ def test_a_tag_moves_the_verdict_to_what_it_names() -> None:
     assert "your 'value'" in inside.reason
 
 
-def test_tagging_an_indicator_makes_it_a_value() -> None:
-    policy = VARIANTS["degenerate_numbers"].policy
-    plain = look_inside(policy, STATES, ACTS)
+def echo(s: int, a: int) -> float:
+    return 1.0 if a == BEST_CODE // 3**s % 3 else 0.0
+
+
+def echoes(s: int) -> int:
+    return max(ACTS, key=lambda a: echo(s, a))
+
+
+def test_a_reward_for_what_is_done_is_a_value_only_if_tagged() -> None:
+    plain = look_inside(echoes, STATES, ACTS)
     assert plain.verdict == "unknown"
-    assert "degenerate pair" in plain.reason
+    assert "a reward for doing what is done" in plain.reason
+    assert look_inside(echoes, STATES, ACTS, tags={"echo": "value"}).verdict == "maximises"
 
 
 def test_rows_are_plain_and_the_same_seed_gives_the_same() -> None:

@@ -75,7 +75,8 @@ def look_inside(
         states: at most 512, and more than a handful: a table and a rule agree on few.
         actions: all that may be chosen, told apart by ==.
         tags: by the name of a function, table or input, what the user calls it; "irrelevant" for
-            an input that ought not to matter.
+            an input that ought not to matter. Inputs are the fields or keys of a state ("[0]" and
+            so on for places in a sequence) and the numbers that the code keeps under a name.
         max_steps: of Python for one action.
         seed: of the random values.
 

@@ -9,6 +9,7 @@ import inspect
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 LARGEST = {"max", "argmax", "nanargmax", "nlargest", "most_common"}
@@ -82,21 +83,18 @@ class Reading:
     opaque: list[tuple[str, int, str]] = field(default_factory=list)
     unread: dict[str, str] = field(default_factory=dict)
     calls: list[tuple[ast.Call, Scope]] = field(default_factory=list)
+    lambdas: dict[ast.expr, Scope] = field(default_factory=dict)
 
 
 def read(functions: Mapping[types.CodeType, types.FunctionType]) -> Reading:
     """Read the source of each function."""
     reading = Reading()
-    trees: dict[str, list[ast.AST]] = {}
+    trees: dict[str, tuple[ast.AST, ...]] = {}
     for code, function in functions.items():
         try:
             if code.co_filename not in trees:
                 lines, _ = inspect.findsource(function)
-                tree = ast.parse("".join(lines))
-                trees[code.co_filename] = [
-                    node for node in ast.walk(tree)
-                    if isinstance(node, ast.FunctionDef | ast.Lambda)
-                ]  # fmt: skip
+                trees[code.co_filename] = _functions("".join(lines))
         except (OSError, TypeError, SyntaxError) as error:
             reading.unread[code.co_name] = f"no source: {error}"
             continue
@@ -112,17 +110,24 @@ def read(functions: Mapping[types.CodeType, types.FunctionType]) -> Reading:
     for call, scope in reading.calls:
         for callee in reading.scopes.get(name_of(call.func) or "", []):
             _pass(call, scope, callee)
-        _pass_to_key(call, scope)
+        _pass_to_key(reading, call, scope)
     return reading
 
 
-def _pass_to_key(call: ast.Call, scope: Scope) -> None:
+def _pass_to_key(reading: Reading, call: ast.Call, scope: Scope) -> None:
     """What a key is given is an element of what is searched."""
     for word in call.keywords:
-        inner = getattr(word.value, "scope", None)
-        if word.arg == "key" and call.args and isinstance(inner, Scope):
+        inner = reading.lambdas.get(word.value)
+        if word.arg == "key" and call.args and inner is not None:
             for arg in inner.node.args.args[:1]:
                 inner.passed.setdefault(arg.arg, []).append((call.args[-1], scope))
+
+
+@lru_cache(maxsize=8)
+def _functions(text: str) -> tuple[ast.AST, ...]:
+    """Every function in a text, however deep."""
+    nodes = ast.walk(ast.parse(text))
+    return tuple(node for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda))
 
 
 def _pass(call: ast.Call, scope: Scope, callee: Scope) -> None:
@@ -161,7 +166,7 @@ def _enter(
             if isinstance(part, ast.FunctionDef):
                 scope.assigned.setdefault(part.name, [])
             else:
-                part.scope = entered  # type: ignore[attr-defined]
+                reading.lambdas[part] = entered
         if isinstance(part, ast.Call):
             reading.calls.append((part, scope))
         _note(reading, scope, part)

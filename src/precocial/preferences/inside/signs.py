@@ -64,7 +64,7 @@ class SignReader:
             case ast.BinOp(left=left, op=op, right=right):
                 return self._of_arithmetic(left, op, right, scope)
             case ast.Lambda(body=body):
-                return self.of(body, getattr(node, "scope", scope))
+                return self.of(body, self.reading.lambdas.get(node, scope))
             case ast.IfExp(body=body, orelse=orelse):
                 return self.of(body, scope) | self.of(orelse, scope)
             case ast.Subscript(value=value, slice=index):
