@@ -7,9 +7,9 @@ import pytest
 
 from precocial.preferences import Negated, Rewards, infer, simulate
 from precocial.preferences.assumptions import BetterThanRandom
-from precocial.preferences.grids import shah_agents, shah_world
-from precocial.preferences.restaurant import restaurants
-from precocial.preferences.stories import buttons
+from precocial.preferences.worlds.grids import shah_agents, shah_world
+from precocial.preferences.worlds.restaurant import restaurants
+from precocial.preferences.worlds.stories import buttons
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -9,7 +9,7 @@ import pytest
 
 from precocial.errors import ConfigError, DataError
 from precocial.preferences import Demonstrations, TabularMDP, simulate
-from tests.preferences.worlds import random_world
+from tests.preferences.small_worlds import random_world
 
 
 def corridor() -> TabularMDP:

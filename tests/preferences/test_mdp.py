@@ -9,7 +9,7 @@ import pytest
 
 from precocial.errors import ConfigError
 from precocial.preferences import TabularMDP, optimal, simulate
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 
 @pytest.mark.parametrize("ends", [0, 2])

@@ -37,7 +37,7 @@ from precocial.preferences import (
     status_quo,
 )
 from precocial.preferences.planning import values as values_module
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(ends=1)
 R = rewards(WORLD, 4)

@@ -22,7 +22,7 @@ from precocial.preferences import (
     optimal,
     simulate,
 )
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(ends=1)
 TABLE = rewards(WORLD, 5)

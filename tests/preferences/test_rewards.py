@@ -9,7 +9,7 @@ import pytest
 
 from precocial.errors import ConfigError
 from precocial.preferences import Rewards
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(ends=1)
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from tyro.conf import Positional
 
-from precocial.cli.output import COMMON, Common, number, show, table
-from precocial.errors import one_of
+from precocial.cli.output import COMMON, Common, note, number, show, table
+from precocial.errors import ConfigError, one_of
 
-ROOMS = ("transfer",)
+ROOMS = ("transfer", "preferences")
 
 
 def claims(
-    room: Positional[str] = "transfer",
+    room: Positional[str] = "",
     *,
     runs: Path | None = None,
     mixed: Path | None = None,
@@ -23,22 +23,41 @@ def claims(
     """Check the statements of a paper and print both figures.
 
     Args:
-        room: whose claims
-        runs: run table of trained models to judge on; none means the one that precocial ships
-        mixed: the same, pre-trained on text mixed with other code
+        room: whose claims; none means all
+        runs: transfer: run table of trained models to judge on; none means the shipped one
+        mixed: transfer: the same, pre-trained on text mixed with other code
     """
+    if room:
+        one_of("room", room, ROOMS)
+    if (runs or mixed) and room != "transfer":
+        raise ConfigError("--runs and --mixed belong to the room transfer: precocial claims transfer")
+    rows = []
+    if room in ("", "transfer"):
+        rows += _transfer(runs, mixed, common)
+    if room in ("", "preferences"):
+        rows += _preferences(common)
+    columns = ["source", "statement", "figure", "ours", "tolerance", "verdict"]
+    show(rows, lambda: [table(columns, [_row(row, columns) for row in rows])], common)
+
+
+def _transfer(runs: Path | None, mixed: Path | None, common: Common) -> list[dict[str, Any]]:
     from precocial.runs import judge
     from precocial.transfer import CLAIMS, Evidence, RunTable, shipped
 
-    one_of("room", room, ROOMS)
     evidence = Evidence(
         table=shipped() if runs is None else RunTable.read(runs),
         mixed=None if mixed is None else RunTable.read(mixed),
         seed=common.seed,
     )
-    rows = judge(CLAIMS, evidence)
-    columns = ["source", "statement", "figure", "ours", "tolerance", "verdict"]
-    show(rows, lambda: [table(columns, [_row(row, columns) for row in rows])], common)
+    return judge(CLAIMS, evidence)
+
+
+def _preferences(common: Common) -> list[dict[str, Any]]:
+    from precocial.preferences import CLAIMS, Evidence
+    from precocial.runs import judge
+
+    note("enumerating the theorems (about half a minute)", common)
+    return judge(CLAIMS, Evidence(seed=common.seed))
 
 
 def _row(row: dict[str, Any], columns: list[str]) -> list[Any]:

@@ -31,6 +31,10 @@ def _transfer(name: str, summary: str) -> Command:
     return Command(f"transfer {name}", f"precocial.cli.transfer:{name}", summary)
 
 
+def _preferences(name: str, summary: str) -> Command:
+    return Command(f"preferences {name}", f"precocial.cli.preferences:{name}", summary)
+
+
 COMMANDS = (
     Command("demo", "precocial.cli.demo:demo", "train a small sweep, fit it and write a report"),
     Command(
@@ -53,6 +57,10 @@ COMMANDS = (
         "one run table from exports of W&B, MLflow or Hugging Face",
     ),
     _transfer("simulate", "a run table drawn from a law that is known"),
+    _preferences("infer", "which planner with which reward explains what was done"),
+    _preferences("audit", "what demonstrations decide, leave open, and what would decide it"),
+    _preferences("theorems", "Occam's razor is insufficient: every theorem by enumeration"),
+    _preferences("inside", "what a policy's program does to choose"),
     Command("claims", "precocial.cli.claims:claims", "each statement of the papers, checked"),
     Command("report", "precocial.cli.report:report", "one HTML page from run folders"),
 )

@@ -16,17 +16,18 @@ def report(
     draws: int = 400,
     common: Common = COMMON,
 ) -> None:
-    """Write what a sweep measured as one HTML page that opens without a network.
+    """Write what was measured as one HTML page that opens without a network.
 
     Args:
-        path: a sweep folder (table.csv, sweep.json), or a run table (.csv, .tsv, .jsonl, .parquet)
+        path: a sweep folder (table.csv, sweep.json), a run table (.csv, .tsv, .jsonl, .parquet),
+            or the folder of an audit (audit.json or people.json)
         out: where to write; none means report.html in the folder, or beside the table
         draws: bootstrap draws behind the intervals
     """
     from precocial import io
-    from precocial.report import default_out, render, transfer_page
+    from precocial.report import default_out, page_of, render
 
-    page = transfer_page(path, draws=draws, seed=common.seed)
+    page = page_of(path, draws=draws, seed=common.seed)
     target = out or default_out(path)
     io.write_text(target, render(page))
     document = {

@@ -29,7 +29,7 @@ from precocial.preferences.auditing.deciding import information_bits
 from precocial.preferences.auditing.likely import likely_pairs, regret_shares
 from precocial.preferences.auditing.record import AUDIT, AuditRecord
 from precocial.preferences.planners import Rule
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 NOISY = Rule(kind="boltzmann", parameter=4.0)
 BOTH = (boltzmann(4.0), myopic(1, rule=NOISY))

@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from precocial.errors import ConfigError
-from precocial.preferences.inside import look_inside
-from precocial.preferences.inside_places import reach
-from precocial.preferences.inside_signs import SignReader
-from precocial.preferences.inside_static import read
-from tests.preferences import inside_variants
-from tests.preferences.inside_final import FINAL
-from tests.preferences.inside_held_out import BEST_CODE, COUNT, HELD_OUT
-from tests.preferences.inside_variants import ACTS, MEMORY, STATES, VARIANTS, R, Variant
+from precocial.preferences.inside.look import look_inside
+from precocial.preferences.inside.places import reach
+from precocial.preferences.inside.reading import read
+from precocial.preferences.inside.signs import SignReader
+from tests.preferences.inside import variants as inside_variants
+from tests.preferences.inside.final import FINAL
+from tests.preferences.inside.held_out import BEST_CODE, COUNT, HELD_OUT
+from tests.preferences.inside.variants import ACTS, MEMORY, STATES, VARIANTS, R, Variant
 
 ALL = {**VARIANTS, **HELD_OUT, **FINAL}
 

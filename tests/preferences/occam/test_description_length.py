@@ -22,7 +22,7 @@ from precocial.preferences import (
 from precocial.preferences.occam.description_length import DescriptionLength, compressed_bits
 from precocial.preferences.occam.language import LANGUAGES, V1, Term
 from precocial.preferences.occam.terms import planner_term, sizes_of, steps, weights_term
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(5, states=4, actions=2, discount=0.7)
 GOALS = Rewards.goals(WORLD)

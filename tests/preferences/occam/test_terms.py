@@ -41,7 +41,7 @@ from precocial.preferences.occam.terms import (
     table_terms,
     weights_term,
 )
-from tests.preferences.worlds import random_world, rewards
+from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(3, states=3, actions=2, discount=0.6)
 ENDING = random_world(4, states=4, actions=3, discount=0.8, ends=1)

@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
-from precocial.preferences import choice_fit, choice_models
+from precocial.preferences.people import fit as choice_fit
+from precocial.preferences.people import models as choice_models
 from precocial.preferences.people.choices import ChoiceData
 from precocial.preferences.people.fit import fit_choices
 from precocial.preferences.people.models import MODELS, Axis, ChoiceModel

@@ -9,7 +9,7 @@ from scipy.optimize import approx_fprime
 
 from precocial.choice import Choice, log_likelihood
 from precocial.errors import ConfigError, FitError
-from precocial.preferences import travel
+from precocial.preferences.people import travel
 from precocial.preferences.people.choices import MODES, ChoiceData, read_choices
 from precocial.preferences.people.fit import fit_choices
 

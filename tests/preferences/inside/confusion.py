@@ -1,13 +1,13 @@
-"""Print how every variant is read: python -m tests.preferences.confusion"""
+"""Print how every variant is read: python -m tests.preferences.inside.confusion"""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from precocial.preferences.inside import look_inside
-from tests.preferences.inside_final import FINAL
-from tests.preferences.inside_held_out import HELD_OUT
-from tests.preferences.inside_variants import VARIANTS
+from precocial.preferences.inside.look import look_inside
+from tests.preferences.inside.final import FINAL
+from tests.preferences.inside.held_out import HELD_OUT
+from tests.preferences.inside.variants import VARIANTS
 
 VERDICTS = ("maximises", "minimises", "look-up", "anchored", "unknown")
 
