@@ -54,7 +54,7 @@ def groups() -> list[str]:
 
 if __name__ == "__main__":
     runtime = closure(["precocial[torch]", *BUILD])
-    extra = closure(["precocial[torch,tables,hf]", *groups()])
+    extra = closure(["precocial[torch,tables,hf,gym]", *groups()])
     write("requirements.lock", "What `make demo` runs on, torch apart.", runtime)
     only_extra = {name: extra[name] for name in extra if name not in runtime}
     write("requirements-dev.lock", "What tests, lint and docs need besides.", only_extra)

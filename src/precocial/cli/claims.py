@@ -30,7 +30,9 @@ def claims(
     if room:
         one_of("room", room, ROOMS)
     if (runs or mixed) and room != "transfer":
-        raise ConfigError("--runs and --mixed belong to the room transfer: precocial claims transfer")
+        raise ConfigError(
+            "--runs and --mixed belong to the room transfer: precocial claims transfer"
+        )
     rows = []
     if room in ("", "transfer"):
         rows += _transfer(runs, mixed, common)

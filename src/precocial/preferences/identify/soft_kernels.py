@@ -14,10 +14,11 @@ from collections.abc import Callable
 from typing import Any, no_type_check
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+ir: Any = cgutils.ir
 LANES = 16
 """Problems side by side in a batch (ours: of 8, 16, 32 and 64 the fastest on a
 16x16 grid over 64 steps)."""
