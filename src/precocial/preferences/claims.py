@@ -226,8 +226,8 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
            "(failures)", 0, at_most(0), "smoke", _failures(check_lemma_6)),
     _claim(f"{PAPER}, Proposition 8", "(-p, -R) does whatever (p, R) does (failures)", 0,
            at_most(0), "smoke", _failures(check_proposition_8)),
-    _claim(f"{PAPER}, as we read it", "every behaviour is the n-th best under some reward (failures)",
-           0, at_most(0), "smoke", _failures(check_nth_best)),
+    _claim(f"{PAPER}, as we read it", "every behaviour is the n-th best under some reward "
+           "(failures)", 0, at_most(0), "smoke", _failures(check_nth_best)),
     _claim(f"{PAPER}, section 4.1.2", "some compatible reward gives any policy at least half of "
            "the worst regret (ratio)", "at least 1/2", at_least(0.5 - EXACT), "smoke", _half),
     _claim(f"{PAPER}, section 4.1.2", "the half is nearly reached (ratio)", "near 1/2",

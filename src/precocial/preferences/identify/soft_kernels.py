@@ -18,7 +18,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-ir: Any = cgutils.ir
+ir: Any = cgutils.ir  # type: ignore[attr-defined]  # llvmlite's, of numba's version
 LANES = 16
 """Problems side by side in a batch (ours: of 8, 16, 32 and 64 the fastest on a
 16x16 grid over 64 steps)."""
