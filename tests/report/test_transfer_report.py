@@ -295,4 +295,5 @@ def test_the_parity_picture_uses_the_forecasts_intervals() -> None:
     assert {row["arm"] for row in rows} == {"scratch", "pretrained"}
     held = [row["low"] <= row["measured"] <= row["high"] for row in rows]
     assert 0.7 < np.mean(held) <= 1
-    assert all(row["low"] < row["forecast"] < row["high"] for row in rows)
+    rows += Findings(name="y", table=runs(), sweep={}, draws=20).parity  # refits off to one side
+    assert all(row["low"] <= row["forecast"] <= row["high"] for row in rows)

@@ -216,7 +216,10 @@ def _forecasts(fit: TransferFit, table: RunTable, seed: int) -> list[io.Row]:
         {
             "run_id": str(table.run_id[i]), "arm": str(table.arm[i]), "N": float(table.N[i]),
             "D_F": float(table.D_F[i]), "measured": float(table.loss[i]),
-            "forecast": float(expected.loss[i]), "low": float(low[i]), "high": float(high[i]),
+            "forecast": float(expected.loss[i]),
+            # refits may all lie to one side of the fit; the point stays inside, as in `worth`
+            "low": float(min(low[i], expected.loss[i])),
+            "high": float(max(high[i], expected.loss[i])),
         }
         for i in range(len(table))
     ]  # fmt: skip
