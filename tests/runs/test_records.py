@@ -88,6 +88,8 @@ def remove(path: Path) -> None:
 
 def field_is(name: str, value: Any) -> Spoil:
     def spoil(path: Path, outside: Path) -> None:
+        if not path.is_file():
+            raise OSError("to read a pipe would take for ever")
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
         changed = json.loads(lines[0]) | {name: value}
         put(path, "\n".join([json.dumps(changed), *lines[1:], ""]).encode())
