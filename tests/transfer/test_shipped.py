@@ -9,9 +9,10 @@ import pytest
 
 from precocial import io
 from precocial.cli import main
-from precocial.runs import Verdict
+from precocial.runs import Verdict, config_dict
 from precocial.transfer import plan_study, shipped
 from precocial.transfer.calibration import RESULTS
+from precocial.transfer.ladder import recipe
 
 TABLES = sorted(RESULTS.glob("*.csv"))
 
@@ -29,10 +30,12 @@ def test_a_table_says_what_made_it(path: Path) -> None:
     assert all("seed" in config for config in configs)
 
 
-def test_the_sweep_has_both_arms_at_three_sizes() -> None:
+def test_the_sweep_is_the_laptop_recipe_with_both_arms() -> None:
     table = shipped()
-    assert len(set(table.scratch.N)) == len(set(table.pretrained.N)) == 3
-    assert len(set(table.scratch.D_F)) >= 5
+    sizes = len(recipe("laptop").widths)
+    assert len(set(table.scratch.N)) == len(set(table.pretrained.N)) == sizes
+    made = io.read_json(RESULTS / "sweep.json")
+    assert made["config"] == config_dict(recipe("laptop"))
 
 
 def test_the_planner_was_right_where_it_decided() -> None:
