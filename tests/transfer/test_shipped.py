@@ -35,7 +35,7 @@ def test_the_sweep_is_the_laptop_recipe_with_both_arms() -> None:
     sizes = len(recipe("laptop").widths)
     assert len(set(table.scratch.N)) == len(set(table.pretrained.N)) == sizes
     made = io.read_json(RESULTS / "sweep.json")
-    assert made["config"] == config_dict(recipe("laptop"))
+    assert made["config"] == io.loads(io.dumps(config_dict(recipe("laptop"))))
 
 
 def test_the_planner_was_right_where_it_decided() -> None:

@@ -12,7 +12,7 @@ from tyro.conf import Positional
 from precocial.cli.output import COMMON, Common, note, show, table
 
 Assumed = Literal["better-than-random", "monotone"]
-People = Literal["delay", "risk", "travel"]
+People = Literal["delay", "risk_attend", "risk_reappraisal", "risk", "swissmetro", "travel"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def infer(demos: Positional[Path], *, seen: Seen = Seen(), top: int = 10, common
         table(["planner", "reward", "probability"], [list(row.values()) for row in pairs],
               title="The likeliest pairs"),
         f"{found.entropy_bits:.2f} bits are not decided. No behaviour parts (p, R) from (-p, -R); "
-        "--seen.assume better-than-random does.",
+        "--assume better-than-random does.",
         *(f"! {text}" for text in notes),
     ], common)  # fmt: skip
 
@@ -78,7 +78,8 @@ def audit(
         demos: table, array file, or a folder of imitation's or Minari's; with --people a file of
             choices, or nothing for the installed package's
         seen: the world, and how the file is read
-        people: choices of people: delay or risk (hBayesDM example data), travel (swissmetro)
+        people: choices of people: delay, risk_attend, risk_reappraisal (hBayesDM example data),
+            swissmetro; with a file of your own delay, risk or travel
         out: folder for audit.json and report.html
     """
     from precocial import io
@@ -89,7 +90,9 @@ def audit(
     if people is not None:
         page, record = _audit_people(people, demos, out, common)
     elif demos is None:
-        raise ConfigError("name a file of demonstrations, or --people delay, risk or travel")
+        raise ConfigError(
+            "name a file of demonstrations, or --people delay, risk_attend, ... (see --help)"
+        )
     else:
         page, record = _audit_demos(demos, seen, out, this_command(), common)
     io.write_text(out / "report.html", render(page))
@@ -226,7 +229,7 @@ def _world(path: Path, seen: Seen) -> tuple[Any, Any, list[str]]:
     if boxes:
         notes.append(
             f"observations were cut into {boxes.n_states} boxes: this audits the world of boxes; "
-            "compare with other --seen.bins"
+            "compare with other --bins"
         )
     return counted.mdp, demos.check(counted.mdp), notes
 

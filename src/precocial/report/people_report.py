@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure as Drawing
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from precocial import io
 from precocial.preferences.people.record import PEOPLE, ChoiceRecord, Person
@@ -97,6 +98,9 @@ def draw_intervals(figure: Drawing, columns: Sequence[Sequence[Person]]) -> None
         axes.plot(middle, at, **art.dots(art.BLUE, "o", size=3.5))
         if (low > 0).all() and high.max() > 30 * low.min():
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.xaxis.set_minor_locator(NullLocator())
         unit = f" ({people[0].unit})" if people[0].unit else ""
         axes.set_xlabel(f"{people[0].parameter}{unit}")
         axes.set_yticks([])
@@ -123,10 +127,10 @@ def _foretold(record: ChoiceRecord) -> Section:
 def _open(record: ChoiceRecord) -> Section:
     items = tuple(
         (
-            row.name,
-            f"{row.statement} The two readings’ log likelihoods differ by at most "
-            f"{row.gap_nats:.1e} nats here; they recommend different options in "
-            f"{100 * row.advice_differs:.0f} % of the problems.",
+            row.name[:1].upper() + row.name[1:],
+            f"{row.statement[:1].upper()}{row.statement[1:]}. The two readings explain these "
+            f"choices alike (log likelihoods within {row.gap_nats:.0e} nats) and recommend "
+            f"different options in {100 * row.advice_differs:.0f} % of the problems.",
         )
         for row in record.undecided
     )
