@@ -150,11 +150,10 @@ def ambiguity(record: AuditRecord) -> Section:
 
 def regret(record: AuditRecord) -> Section:
     """What deploying would lose, and whose fault it is."""
-    found, now = record.regret, record.split[0].expected_regret
+    found = record.regret
     rows = [
-        {"what is unknown": row.ignorance, "expected regret": row.expected_regret,
-         "so knowing it is worth": None if row is record.split[0]
-         else max(round(now - row.expected_regret, 9), 0.0)}
+        {"comes from": row.part, "expected regret (return)": row.regret, "share": row.share,
+         "and": row.why}
         for row in record.split
     ]  # fmt: skip
     policy = [

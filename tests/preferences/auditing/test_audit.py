@@ -19,6 +19,7 @@ from precocial.preferences import (
     Rewards,
     TabularMDP,
     boltzmann,
+    expected_regret,
     infer,
     myopic,
     optimal,
@@ -99,11 +100,19 @@ def test_regret_is_what_the_deployed_policy_loses() -> None:
     assert got.record.regret.expected < got.record.regret.expected_of_uniform
 
 
-def test_ignorance_can_only_cost() -> None:
+def test_the_regret_is_split_into_three_parts_that_add_up() -> None:
     for turned in (True, False):
-        now, told, alike = (row.expected_regret for row in found(turned).record.split)
-        assert told <= now + 1e-9
-        assert alike <= now + 1e-9
+        post, parts = found(turned).posterior, found(turned).record.split
+        assert [row.part for row in parts] == ["sampling", "planner", "reward"]
+        assert all(row.regret >= 0 for row in parts)
+        total = expected_regret(
+            post.mdp, found(turned).policy, post.rewards.block(), post.reward_probability
+        )
+        assert sum(row.regret for row in parts) == pytest.approx(total, abs=2e-3)
+        assert sum(row.share for row in parts) == pytest.approx(float(total > 1e-9), abs=1e-6)
+    # with both signs open no demonstration decides: told the planner one would know
+    by_part = {row.part: row.share for row in found().record.split}
+    assert by_part["planner"] > 0.8
 
 
 def test_held_out_likelihood_prefers_the_planner_that_made_the_data() -> None:

@@ -112,7 +112,7 @@ def audit(
         values=state_values(mdp, demos, posterior),
         policy=deployed_actions(mdp, policy, pairs),
         regret=regret(mdp, policy, pairs),
-        split=regret_split(mdp, posterior, pairs),
+        split=regret_split(posterior),
         decides=what_would_decide(mdp, posterior, pairs, consider, {**COSTS, **costs}),
         undecidable=undecidable(mdp, posterior),
         notes=_notes(mdp, demos, posterior),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from precocial.preferences.auditing.record import Deployed, Left, Regret, StateValue
+from precocial.preferences.auditing.record import Deployed, Regret, RegretPart, StateValue
 from precocial.preferences.demos import Demonstrations
+from precocial.preferences.identify.regret import optimal_policies, regret_parts
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import optimal
 from precocial.preferences.posterior import Posterior
@@ -98,10 +99,8 @@ def deployed_actions(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> lis
 
 def regret_shares(mdp: TabularMDP, policies: Floats, rewards: Floats) -> Floats:
     """(n,) regret of policies under rewards, as a share of best minus worst; 0 if all is one."""
-    best = mdp.policy_return(optimal().policies(mdp, rewards), rewards)
-    worst = mdp.policy_return(optimal().policies(mdp, -rewards), rewards)
-    stake = best - worst
-    lost = best - mdp.policy_return(policies, rewards)
+    best, worst = (sign * optimal_policies(mdp, sign * rewards)[1] for sign in (1, -1))
+    stake, lost = best - worst, best - mdp.policy_return(policies, rewards)
     return np.where(stake > 1e-12, lost / np.where(stake > 1e-12, stake, 1.0), 0.0).clip(0, 1)
 
 
@@ -120,40 +119,21 @@ def regret(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> Regret:
     )
 
 
-def regret_split(mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs) -> list[Left]:
-    """Expected regret now; if the planner were told; if behaviour were seen without end.
-
-    The true pair is drawn from the posterior. Told the planner, one deploys for the mean reward
-    under it. Having seen everything, one deploys for the mean over pairs that act alike.
-    """
-    table, weights = posterior.probability, posterior.rewards.weights
-
-    def deployed(mass: Floats) -> Floats:
-        w = mass @ weights / mass.sum()
-        R = np.tensordot(w, posterior.rewards.features, axes=1)
-        return np.asarray(optimal().policies(mdp, R[None])[0])
-
-    now = float(pairs.weight @ regret_shares(mdp, deployed(table.sum(axis=0)), pairs.rewards))
-    told = alike = 0.0
-    for planner in np.unique(pairs.planner):
-        mine = pairs.planner == planner
-        share = regret_shares(mdp, deployed(table[planner]), pairs.rewards[mine])
-        told += float(pairs.weight[mine] @ share)
-    for group in _acting_alike(mdp, pairs):
-        w = pairs.weight[group] @ weights[pairs.reward[group]] / pairs.weight[group].sum()
-        R = np.tensordot(w, posterior.rewards.features, axes=1)
-        policy = optimal().policies(mdp, R[None])[0]
-        alike += float(pairs.weight[group] @ regret_shares(mdp, policy, pairs.rewards[group]))
+def regret_split(posterior: Posterior) -> list[RegretPart]:
+    """Where the expected regret comes from, in returns: see `identify.regret.regret_parts`."""
+    parts = regret_parts(posterior)
+    whole = parts.total or 1.0
     return [
-        Left(ignorance="all of it, now", expected_regret=now),
-        Left(ignorance="left if the planner were told", expected_regret=told),
-        Left(ignorance="left if behaviour were seen without end", expected_regret=alike),
-    ]
-
-
-def _acting_alike(mdp: TabularMDP, pairs: LikelyPairs) -> list[NDArray[np.int64]]:
-    """Groups of pairs whose policies agree wherever one can act."""
-    live = ~mdp.terminal
-    rounded = np.round(pairs.policies[:, live].reshape(len(pairs.weight), -1), 6)
-    _, group = np.unique(rounded, axis=0, return_inverse=True)
-    return [np.flatnonzero(group == g) for g in range(int(group.max()) + 1)]
+        RegretPart(
+            part="sampling", regret=parts.sampling, share=parts.sampling / whole,
+            why="endless demonstrations of this kind would take it away",
+        ),
+        RegretPart(
+            part="planner", regret=parts.planner, share=parts.planner / whole,
+            why="knowing the planner, too, would take it away",
+        ),
+        RegretPart(
+            part="reward", regret=parts.reward, share=parts.reward / whole,
+            why="no demonstration takes it away, even with the planner known",
+        ),
+    ]  # fmt: skip

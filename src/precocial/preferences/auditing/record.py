@@ -87,11 +87,13 @@ class Regret:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Left:
-    """The expected regret that is left once some ignorance is gone."""
+class RegretPart:
+    """A part of the expected regret, in returns and as a share of all of it."""
 
-    ignorance: str
-    expected_regret: float
+    part: Literal["sampling", "planner", "reward"]
+    regret: float
+    share: float
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +140,7 @@ class AuditRecord:
     values: list[StateValue]
     policy: list[Deployed]
     regret: Regret
-    split: list[Left]
+    split: list[RegretPart]
     decides: list[Deciding]
     undecidable: list[Open]
     notes: list[str]
