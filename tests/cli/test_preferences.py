@@ -104,11 +104,20 @@ def test_choices_of_people_are_audited(tmp_path: Path, capsys: Capture) -> None:
     assert {row["name"] for row in found["audit"]["undecided"]} >= {"sign", "scale", "bias"}
 
 
-def test_theorems_hold(capsys: Capture) -> None:
-    rows = said(capsys, "theorems", "--quick")
-    assert len(rows) >= 11
-    assert all(row["holds"] for row in rows)
+def test_theorems_hold_and_the_crossing_is_drawn(tmp_path: Path, capsys: Capture) -> None:
+    found = said(capsys, "theorems", "--quick", "--out", str(tmp_path))
+    rows = found["rows"]
+    assert len(rows) >= 13
+    assert all(row["holds"] for row in rows if row["failures"] is not None)
     assert all(row["failures"] in (0, None) for row in rows)
+    for curve in found["regimes"]:
+        assert curve["true"][0] > 0.5 > curve["true"][-1]
+    text = (tmp_path / "report.html").read_text()
+    assert text.count("<svg") == 1
+    assert "0 failures" in text
+    (tmp_path / "theorems.json").write_text('{"format": 1}')
+    assert main(["report", str(tmp_path)]) == 2
+    assert "is not a record of theorems" in capsys.readouterr().err
 
 
 PROGRAM = """

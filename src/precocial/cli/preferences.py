@@ -136,20 +136,27 @@ def _audit_people(people: People, path: Path | None, out: Path, common: Common) 
     return people_page(out), record
 
 
-def theorems(*, quick: bool = False, common: Common = COMMON) -> None:
-    """Show every theorem of Armstrong and Mindermann by enumeration.
+def theorems(*, quick: bool = False, out: Path | None = None, common: Common = COMMON) -> None:
+    """Show every theorem of Armstrong and Mindermann by enumeration, and where Occam's razor errs.
 
     Args:
-        quick: smaller cases, seconds
+        quick: fewer and smaller cases
+        out: folder for theorems.json and report.html; none means no page
     """
-    from precocial.preferences.occam.rows import theorem_rows
+    from precocial import io
+    from precocial.preferences.occam.rows import THEOREMS, enumerate_theorems
+    from precocial.report import page_of, render
 
-    note("enumerating" + ("" if quick else " (about half a minute)"), common)
-    rows = theorem_rows(quick=quick, seed=common.seed)
+    note("enumerating", common)
+    found = enumerate_theorems(quick=quick, seed=common.seed)
+    if out is not None:
+        found.write(out / THEOREMS)
+        io.write_text(out / "report.html", render(page_of(out)))
     columns = ["statement", "cases", "failures", "figure", "holds"]
+    cells = [[getattr(row, name) for name in columns] for row in found.rows]
     show(
-        rows,
-        lambda: [table(columns, [[row[name] for name in columns] for row in rows])],
+        {"rows": found.rows, "regimes": found.regimes},
+        lambda: [table(columns, cells), *([] if out is None else [str(out / "report.html")])],
         common,
     )
 

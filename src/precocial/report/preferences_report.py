@@ -144,6 +144,10 @@ def ambiguity(record: AuditRecord) -> Section:
     return Section(key="ambiguity", title="What is ambiguous", parts=(
         Text(text="Among the rewards that were listed, and only among them. The widest intervals "
              "come first; one that holds 0 leaves open whether the state is wanted."),
+        Text(text="Two rewards drawn from the posterior are, on average, "
+             f"{quantity(record.apart.mean)} apart in STARC distance (0: alike but for scale and "
+             "shaping; 1: opposite), and "
+             f"more than a half apart with probability {quantity(record.apart.far)}."),
         Picture(svg=drawn, caption=what, table=table),
     ))  # fmt: skip
 

@@ -115,6 +115,14 @@ def test_the_regret_is_split_into_three_parts_that_add_up() -> None:
     assert by_part["planner"] > 0.8
 
 
+def test_rewards_that_fit_are_far_apart_while_the_sign_is_open() -> None:
+    open_, decided = found().record.apart, found(turned=False).record.apart
+    assert open_.far == pytest.approx(0.5, abs=0.05)
+    assert decided.mean < open_.mean
+    assert decided.far < 0.05
+    assert 2 <= open_.rewards <= 60
+
+
 def test_held_out_likelihood_prefers_the_planner_that_made_the_data() -> None:
     rows = {row.planner: row for row in found(turned=False).record.families}
     held = {name: row.held_out_nats for name, row in rows.items()}

@@ -17,6 +17,7 @@ from scipy.special import xlogy
 from precocial.errors import ConfigError
 from precocial.preferences.auditing.deciding import COSTS, undecidable, what_would_decide
 from precocial.preferences.auditing.likely import (
+    apart,
     deployed_actions,
     likely_pairs,
     regret,
@@ -110,6 +111,7 @@ def audit(
         coverage=_coverage(mdp, demos),
         families=_families(mdp, demos, posterior, assume, bits, holdout, seed),
         values=state_values(mdp, demos, posterior),
+        apart=apart(posterior),
         policy=deployed_actions(mdp, policy, pairs),
         regret=regret(mdp, policy, pairs),
         split=regret_split(posterior),

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from precocial.preferences.auditing.record import Deployed, Regret, RegretPart, StateValue
+from precocial.preferences.auditing.record import Apart, Deployed, Regret, RegretPart, StateValue
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.identify.regret import optimal_policies, regret_parts
+from precocial.preferences.identify.starc import starc_distances
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import optimal
 from precocial.preferences.posterior import Posterior
@@ -19,6 +20,8 @@ Floats = NDArray[np.float64]
 KEPT_MASS = 0.999
 """Pairs are taken from the likeliest down until they hold this share of the posterior."""
 MAX_KEPT = 2000
+MAX_COMPARED = 60
+"""Rewards whose distances are taken, the likeliest first."""
 LIKELY = 1e-3
 """A pair counts in worst cases if the posterior gives it at least this (ours)."""
 
@@ -83,6 +86,19 @@ def _weighted_quantiles(values: Floats, weight: Floats, shares: Sequence[float])
     total = weight[order].cumsum()
     places = np.searchsorted(total, np.asarray(shares) * total[-1])
     return [float(values[order[min(place, len(order) - 1)]]) for place in places]
+
+
+def apart(posterior: Posterior) -> Apart:
+    """STARC distances between the likeliest rewards, weighted by the posterior."""
+    kept = np.argsort(-posterior.reward_probability, kind="stable")[:MAX_COMPARED]
+    weight = posterior.reward_probability[kept] / posterior.reward_probability[kept].sum()
+    R = np.tensordot(posterior.rewards.weights[kept], posterior.rewards.features, axes=1)
+    distance = np.stack([starc_distances(posterior.mdp, R, one) for one in R])
+    pairs = np.outer(weight, weight)
+    return Apart(
+        mean=float((pairs * distance).sum()), far=float(pairs[distance > 0.5].sum()),
+        rewards=len(kept),
+    )  # fmt: skip
 
 
 def deployed_actions(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> list[Deployed]:

@@ -67,6 +67,22 @@ class StateValue:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Apart:
+    """How far apart the rewards are that fit, in STARC distance: 0 where two differ by scale and
+    shaping alone, 1 where they are opposite.
+
+    Attributes:
+        mean: of two rewards drawn from the posterior.
+        far: the chance that two are more than a half apart: they rank policies rather oppositely.
+        rewards: how many were compared.
+    """
+
+    mean: float
+    far: float
+    rewards: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deployed:
     """What would be done, and the share of the posterior that finds it optimal."""
 
@@ -138,6 +154,7 @@ class AuditRecord:
     coverage: Coverage
     families: list[Family]
     values: list[StateValue]
+    apart: Apart
     policy: list[Deployed]
     regret: Regret
     split: list[RegretPart]

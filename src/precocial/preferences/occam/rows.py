@@ -1,8 +1,14 @@
-"""Every theorem as a row: what was enumerated, how often it failed, and the figure it gave."""
+"""Every theorem as a row, the two regimes as curves: kept in theorems.json, read by a report."""
 
 from __future__ import annotations
 
-from precocial.io import Row
+import dataclasses
+from dataclasses import dataclass
+
+import msgspec
+
+from precocial import io
+from precocial.errors import DataError
 from precocial.preferences.occam.language import LANGUAGES, V1, V2
 from precocial.preferences.occam.lengths import proposition_7
 from precocial.preferences.occam.regimes import crossing, regimes
@@ -16,52 +22,133 @@ from precocial.preferences.occam.theorems import (
     random_world,
 )
 
+THEOREMS = "theorems.json"
+FORMAT = 1
 TINY = ((1, 2), (2, 2), (2, 1))
-FEW = 60
-"""Worlds of the half bound when it is to be quick."""
+FEW_WORLDS, FEW_QUIRKS = 60, (0, 2, 4, 8)
+"""Of the half bound and of the regimes, when it is to be quick."""
+QUIRKS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15)
 
 
-def theorem_rows(*, quick: bool = False, seed: int = 0) -> list[Row]:
-    """Rows with statement, cases, failures, figure (text) and holds; None where it is a figure."""
+@dataclass(frozen=True, kw_only=True)
+class TheoremRow:
+    """A statement, how many cases were tried, how many failed; None where it is a figure alone."""
+
+    statement: str
+    cases: int
+    failures: int | None
+    figure: str
+    holds: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Regime:
+    """One language's posterior and regrets against the number of quirks; see `regimes`."""
+
+    language: str
+    quirks: list[int]
+    true: list[float]
+    opposite: list[float]
+    degenerate: list[float]
+    absorbed: list[float]
+    map_regret: list[float]
+    crossing: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theorems:
+    """What enumerating the theorems found."""
+
+    format: int
+    rows: list[TheoremRow]
+    regimes: list[Regime]
+
+    def write(self, path: io.PathLike) -> None:
+        """As JSON, atomically."""
+        io.write_json(path, dataclasses.asdict(self))
+
+    @classmethod
+    def read(cls, path: io.PathLike) -> Theorems:
+        """From JSON.
+
+        Raises:
+            DataError: not such a record, or a field that is missing or of a wrong type.
+        """
+        try:
+            record = msgspec.convert(io.read_json(path), cls)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise DataError(f"is not a record of theorems ({error})", path=path) from error
+        if record.format != FORMAT:
+            raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        return record
+
+
+def enumerate_theorems(*, quick: bool = False, seed: int = 0) -> Theorems:
+    """Every theorem by enumeration, and the two regimes of Occam's razor in two languages.
+
+    Args:
+        quick: fewer and smaller cases.
+    """
     shapes = {"shapes": TINY} if quick else {}
     rows = [
         *(_row(part) for part in check_theorem_1(seed=seed, **shapes)),
         _row(check_lemma_6(seed=seed, **shapes)),
         _row(check_proposition_8(seed=seed, **shapes)),
         _row(check_nth_best(seed=seed, **shapes)),
+        *_half_bound(FEW_WORLDS if quick else 1000, seed),
     ]
-    half = check_half_bound(worlds=FEW if quick else 1000, seed=seed)
+    for language in (V1, V2):
+        found = proposition_7(random_world(2, 2, seed=seed), language)
+        rows.append(TheoremRow(
+            statement=f"Proposition 7 in {language.name}: degenerate pairs within c of the "
+            "simplest", cases=int(found.gap.size), failures=found.failures,
+            figure=f"largest gap {found.gap.max():.0f} of c = {found.c:g} bits", holds=found.holds,
+        ))  # fmt: skip
+    curves = [_regime(name, FEW_QUIRKS if quick else QUIRKS, seed) for name in ("v1", "v2")]
     rows += [
+        TheoremRow(
+            statement=f"Conjecture 9, explored in {one.language}: degenerate pairs overtake the "
+            "true one", cases=len(one.quirks), failures=None, holds=None,
+            figure="the true pair stays ahead" if one.crossing is None
+            else f"from {one.crossing} quirks on",
+        )
+        for one in curves
+    ]  # fmt: skip
+    return Theorems(format=FORMAT, rows=rows, regimes=curves)
+
+
+def _half_bound(worlds: int, seed: int) -> list[TheoremRow]:
+    half = check_half_bound(worlds=worlds, seed=seed)
+    near = half.state_only_mixed
+    return [
         _row(half.bound, f"smallest ratio {half.bound.worst:.3f}"),
         _row(half.deterministic, f"|ratio - 1| at most {half.deterministic.worst:.1e}"),
         _row(half.bandit, f"off by at most {half.bandit.worst:.1e}"),
         _row(half.vertices),
-        {"statement": "state-only rewards come close to the half bound", "cases": half.bound.cases,
-         "failures": None, "figure": f"{half.state_only_mixed:.4f}",
-         "holds": half.state_only_mixed < 0.51},
+        TheoremRow(
+            statement="state-only rewards come close to the half bound", cases=half.bound.cases,
+            failures=None, figure=f"{near:.4f}", holds=near < 0.51,
+        ),
     ]  # fmt: skip
-    for language in (V1, V2):
-        found = proposition_7(random_world(2, 2, seed=seed), language)
-        rows.append({
-            "statement": f"Proposition 7 in {language.name}: degenerate pairs within c of the "
-            "simplest", "cases": int(found.gap.size), "failures": found.failures,
-            "figure": f"largest gap {found.gap.max():.0f} of c = {found.c:g} bits",
-            "holds": found.holds,
-        })  # fmt: skip
-    return rows + ([] if quick else [_regimes(name, seed) for name in ("v1", "v2")])
 
 
-def _row(check: Check, figure: str = "") -> Row:
-    return {"statement": check.statement, "cases": check.cases, "failures": check.failures,
-            "figure": figure, "holds": check.holds}  # fmt: skip
+def _row(check: Check, figure: str = "") -> TheoremRow:
+    return TheoremRow(
+        statement=check.statement, cases=check.cases, failures=check.failures, figure=figure,
+        holds=check.holds,
+    )  # fmt: skip
 
 
-def _regimes(name: str, seed: int) -> Row:
-    rows = regimes(LANGUAGES[name], shapes=("scattered",), seed=seed)
-    at = crossing(rows, shape="scattered")
-    figure = "the true pair stays ahead" if at is None else f"from {at} quirks on"
-    return {
-        "statement": f"Conjecture 9, explored in {name}: degenerate pairs overtake the true one",
-        "cases": sum(row.worlds for row in rows), "failures": None, "figure": figure,
-        "holds": None,
-    }  # fmt: skip
+def _regime(name: str, quirks: tuple[int, ...], seed: int) -> Regime:
+    rows = regimes(LANGUAGES[name], shapes=("scattered",), quirks=quirks, seed=seed)
+    degenerate = ("indifferent", "greedy", "anti-greedy")
+    return Regime(
+        language=name,
+        quirks=[row.quirks for row in rows],
+        true=[row.mass["true"] for row in rows],
+        opposite=[row.mass["opposite"] for row in rows],
+        degenerate=[sum(row.mass[group] for group in degenerate) for row in rows],
+        absorbed=[row.mass["absorbed"] for row in rows],
+        map_regret=[row.map_regret for row in rows],
+        crossing=crossing(rows, shape="scattered"),
+    )
