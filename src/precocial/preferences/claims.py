@@ -19,6 +19,7 @@ from precocial.errors import FitError
 from precocial.preferences.experiment import shipped
 from precocial.preferences.identify.ambiguity import ambiguity, reward_from_two
 from precocial.preferences.identify.experts import Expert
+from precocial.preferences.information import shipped as shipped_bits
 from precocial.preferences.occam.language import LANGUAGES
 from precocial.preferences.occam.lengths import PropositionSeven, proposition_7
 from precocial.preferences.occam.regimes import RegimeRow, crossing, regimes
@@ -40,6 +41,7 @@ PAPER = "Armstrong and Mindermann 2017"
 SHAH = "Shah et al. 2019"
 EVANS = "Evans et al. 2016, as in agentmodels.org ch. 5e"
 CAO = "Cao et al. 2021"
+CHAN = "Chan, Critch and Dragan 2021"
 WORLDS = 20
 """Random worlds in which rewards are recovered."""
 
@@ -69,6 +71,10 @@ class Evidence:
     @cached_property
     def biases(self) -> list[dict[str, Any]]:
         return shipped()
+
+    @cached_property
+    def information(self) -> list[dict[str, Any]]:
+        return shipped_bits()
 
     @cached_property
     def restaurants(self) -> list[dict[str, Any]]:
@@ -185,6 +191,25 @@ def _wrong_family(evidence: Evidence) -> Measured:
     )
 
 
+def _known_bias(evidence: Evidence, column: str, agent: str | None = None) -> Measured:
+    rows = [row for row in evidence.information if agent in (None, row["agent"])]
+    rows = [row for row in rows if row["agent"] != "optimal"]
+    best = max(rows, key=lambda row: row[column])
+    value, half = best[column], 1.96 * best[f"{column}_se"]
+    return Measured(
+        value=value, interval=(value - half, value + half),
+        note=f"{best['agent']} agent, 20 steps, {best['worlds']:g} worlds",
+    )  # fmt: skip
+
+
+def _taken_for_rational(evidence: Evidence) -> Measured:
+    return _known_bias(evidence, "rational", "naive")
+
+
+def _more_than_rational(evidence: Evidence) -> Measured:
+    return _known_bias(evidence, "over_optimal")
+
+
 def _two_discounts(evidence: Evidence) -> Measured:
     worst, soft = 0.0, soft_optimal(1.0)
     for index in range(WORLDS):
@@ -262,6 +287,10 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
            "agent)", "near 1", at_least(0.95), "laptop", _right_family),
     _claim(SHAH, "assuming the wrong bias costs return (share of the best)", "above 0",
            at_least(0.05), "laptop", _wrong_family),
+    _claim(CHAN, "taking a biased agent for a rational one can be worse than knowing nothing (bits "
+           "gained, naive agent)", "below 0", at_most(0), "laptop", _taken_for_rational),
+    _claim(CHAN, "a bias that is known can tell more than rationality (bits more, the best bias)",
+           "above 0", at_least(0), "laptop", _more_than_rational),
     _claim(CAO, "two discounts decide the reward up to a constant (error)", 0, at_most(1e-6),
            "smoke", _two_discounts),
     _claim(CAO, "one discount leaves as many directions as there are states", 6, between(6, 6),

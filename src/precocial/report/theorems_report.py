@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from precocial import io
 from precocial.preferences.occam.rows import THEOREMS, Regime, Theorems
@@ -89,6 +90,7 @@ def draw_regimes(figure: Figure, curves: Sequence[Regime]) -> None:
             if one.crossing is not None:
                 place.axvline(one.crossing, color=art.INK, linewidth=0.8, linestyle="--")
         below.set_xlabel("quirks of the agent (states)")
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylabel("posterior probability")
     axes[1, 0].set_ylabel("regret (share)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
