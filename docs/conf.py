@@ -33,6 +33,8 @@ bibtex_reference_style = "author_year"
 
 # Docstrings write code in single backticks, as Markdown does.
 default_role = "code"
+# Attribute texts such as "name of the file: ..." are read as types; several classes have a name.
+suppress_warnings = ["ref.python"]
 autodoc_member_order = "groupwise"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True, "show-inheritance": False}
