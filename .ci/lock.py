@@ -9,8 +9,10 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+OLDEST = "3.11.0"
 BUILD = ("hatchling", "editables")
 TORCH_BUILDS = ("torch", "triton", "nvidia-", "cuda-", "setuptools")
 
@@ -28,6 +30,9 @@ def closure(roots: list[str]) -> dict[str, str]:
         seen.add((name, frozenset(wanted.extras)))
         installed = distribution(name)
         found[name] = installed.version.split("+")[0]
+        python = SpecifierSet(installed.metadata.get("Requires-Python") or "")
+        if not python.contains(OLDEST):
+            raise SystemExit(f"{name} {installed.version} needs Python {python}; take an older one")
         for line in installed.requires or []:
             inner = Requirement(line)
             if inner.marker is None or any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tyro.conf import Positional
 
@@ -20,7 +20,7 @@ class Seen:
     """The world, and how a file of demonstrations is read."""
 
     env: str | None = None
-    """Gymnasium environment with a table of transitions (FrozenLake-v1, Taxi-v3, ...); none: the
+    """Gymnasium environment with a table of transitions (FrozenLake-v1, Taxi-v4, ...); none: the
     world is counted from what followed what"""
     discount: float = 0.95
     """gamma, how much a reward one step later counts"""
@@ -58,8 +58,9 @@ def infer(demos: Positional[Path], *, seen: Seen = Seen(), top: int = 10, common
     show(document, lambda: [
         table(["planner", "reward", "probability"], [list(row.values()) for row in pairs],
               title="The likeliest pairs"),
-        f"{found.entropy_bits:.2f} bits are not decided. No behaviour parts (p, R) from (-p, -R); "
-        "--assume better-than-random does.",
+        f"{found.entropy_bits:.2f} bits are not decided, among the pairs that are listed."
+        + ("" if seen.assume else " No behaviour parts (p, R) from (-p, -R); "
+           "--assume better-than-random does."),
         *(f"! {text}" for text in notes),
     ], common)  # fmt: skip
 
@@ -115,7 +116,7 @@ def _audit_demos(
     made = seen.assume
     found = examine(
         mdp, demonstrations, planners=planners, rewards=rewards, assume=_assumptions(made),
-        consider=_assumptions([name for name in ("better-than-random",) if name not in made]),
+        consider=_assumptions([name for name in get_args(Assumed) if name not in made]),
         bits=_bits(mdp, planners, rewards), seed=common.seed,
     )  # fmt: skip
     record = replace(found.record, notes=[*found.record.notes, *notes], command=command)

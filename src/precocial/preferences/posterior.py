@@ -197,6 +197,14 @@ def infer(
     )  # fmt: skip
 
 
+def factor_of(posterior: Posterior, assumption: Assumption) -> Floats:
+    """(P, R) log factors of an assumption that a posterior was not made with."""
+    factor = np.zeros(posterior.log_prior.shape)
+    for row, low, block in _blocks(posterior.mdp, posterior.planners, posterior.rewards):
+        factor[row, low : low + len(block.rewards)] = assumption.log_factor(block)
+    return factor
+
+
 def entropy_bits(probability: Floats) -> float:
     """-sum p log2 p."""
     return float(-xlogy(probability, probability).sum() / np.log(2))

@@ -13,6 +13,8 @@ from precocial.errors import ConfigError
 from precocial.preferences.mdp import TabularMDP
 
 Floats = NDArray[np.float64]
+MAX_BYTES = 2**29
+"""Tables of features larger than this are refused."""
 MAX_REWARDS = 1_000_000
 """More are refused: enumerating them would take hours. Take fewer values, or a gradient method."""
 
@@ -66,9 +68,16 @@ class Rewards:
         chosen = reached if states is None else np.asarray(states, dtype=np.int64)
         if not len(chosen) or chosen.min() < 0 or chosen.max() >= mdp.n_states:
             raise ConfigError(f"goals must be states 0 to {mdp.n_states - 1}; got {states!r}")
+        size = 8 * len(chosen) * mdp.n_states * mdp.n_actions
+        if size > MAX_BYTES:
+            raise ConfigError(
+                f"goals: {len(chosen)} goals in this world need {size / 2**30:.1f} GiB; name fewer "
+                "states=..., or make fewer states"
+            )
         names = tuple(f"goal {mdp.state_name(int(s))}" for s in chosen)
+        paid = np.where(mdp.terminal[:, None, None], 0.0, mdp.dense[:, :, chosen])
         return cls(
-            features=mdp.on_arrival(np.eye(mdp.n_states)[chosen]), weights=np.eye(len(chosen)),
+            features=np.moveaxis(paid, 2, 0).copy(), weights=np.eye(len(chosen)),
             feature_names=names, names=names,
         )  # fmt: skip
 

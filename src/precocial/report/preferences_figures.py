@@ -64,7 +64,7 @@ def value_intervals(figure: Figure, values: Sequence[StateValue]) -> None:
     axes.set_yticks(at, [row.state for row in values])
     axes.invert_yaxis()
     axes.set_ylabel("state")
-    axes.set_xlabel("reward of the moves that lead there, beside the first state seen")
+    axes.set_xlabel("reward of the moves that lead there, beside the anchor's")
     axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
 
 

@@ -36,23 +36,29 @@ def preferences_page(path: io.PathLike) -> Page:
 
 
 def headline(record: AuditRecord) -> str:
-    """What is decided, in a sentence or two."""
+    """What is decided, under which assumptions, in a sentence or two."""
+    given = f"Assuming {' and '.join(record.assumptions)}: " if record.assumptions else ""
     left = f"{record.prior_bits - record.entropy_bits:.1f} of {record.prior_bits:.1f} bits decided"
-    regret = 100 * record.regret.expected
     lost = (
-        f"acting for the average reward would lose {regret:.0f} % of what is at stake "
-        f"({100 * record.regret.expected_of_uniform:.0f} % at random)"
+        f"acting for the average reward would lose {100 * record.regret.expected:.0f} % of what is "
+        f"at stake ({100 * record.regret.expected_of_uniform:.0f} % at random)"
     )
     if sign_is_open(record):
         return (
-            f"{left}, but not the sign of what is wanted: wishing it and avoiding it explain this "
-            f"behaviour alike, and {lost}. An assumption must decide; see what each would."
+            f"{given}{left}, but not the sign of what is wanted: wishing it and avoiding it "
+            f"explain this behaviour alike, and {lost}. An assumption must decide; see what each "
+            "would."
         )
     best = record.pairs[0]
-    return (
-        f"{left}: likeliest {best.reward} with the planner {best.planner} "
-        f"({100 * best.probability:.0f} %), and {lost}."
+    pair = f"{best.reward} with the planner {best.planner} ({100 * best.probability:.0f} %)"
+    found = (
+        f"likeliest is {pair}" if best.probability >= 0.5 else f"no pair is likely, at best {pair}"
     )
+    by_list = "" if record.assumptions or not record.without_twin else (
+        f" The sign is not behaviour's word: {record.without_twin} of {record.planners} planners "
+        "were listed without their negation."
+    )  # fmt: skip
+    return f"{given}{left}; {found}, and {lost}.{by_list}"
 
 
 def sign_is_open(record: AuditRecord) -> bool:
@@ -70,7 +76,7 @@ def _figures(record: AuditRecord) -> tuple[tuple[str, str, str], ...]:
          f"{record.planners} planners, {record.rewards} rewards"),
         ("not decided", f"{record.entropy_bits:.2f} bits", f"of {record.prior_bits:.2f}"),
         ("regret if deployed", f"{100 * regret.expected:.0f} %",
-         f"worst {100 * regret.worst:.0f} % among pairs above {regret.threshold:g}"),
+         f"worst {100 * regret.worst:.0f} % among likely pairs"),
     )  # fmt: skip
 
 
@@ -106,7 +112,8 @@ def families(record: AuditRecord) -> Section:
     rows = record.families
     table = Table.of([
         {"planner": r.planner, "its best reward": r.reward, "posterior": r.probability,
-         "held-out nats an action": r.held_out_nats, "at random": r.uniform_nats,
+         "held-out nats an action": r.held_out_nats, "of the reward": r.held_out_reward,
+         "at random": r.uniform_nats,
          "bits of the pair": r.bits}
         for r in rows
     ], title="Every planner with its best reward")  # fmt: skip
@@ -142,8 +149,9 @@ def ambiguity(record: AuditRecord) -> Section:
         width=7, height=1.2 + 0.25 * len(rows),
     )  # fmt: skip
     return Section(key="ambiguity", title="What is ambiguous", parts=(
-        Text(text="Among the rewards that were listed, and only among them. The widest intervals "
-             "come first; one that holds 0 leaves open whether the state is wanted."),
+        Text(text="Among the rewards that were listed, and only among them, beside state "
+             f"{record.anchor}. The widest intervals come first; one that holds 0 leaves open "
+             "whether the state is wanted more."),
         Text(text="Two rewards drawn from the posterior are, on average, "
              f"{quantity(record.apart.mean)} apart in STARC distance (0: alike but for scale and "
              "shaping; 1: opposite), and "
@@ -167,9 +175,12 @@ def regret(record: AuditRecord) -> Section:
     return Section(key="regret", title="What acting on it would lose", parts=(
         Text(text=f"The policy that is optimal for the average reward loses "
              f"{quantity(100 * found.expected)} % of what is at stake (best minus worst return) in "
-             f"expectation, and {quantity(100 * found.worst)} % under the worst pair that still "
-             f"has probability {quantity(found.worst_probability)}. Acting at random would lose "
-             f"{quantity(100 * found.expected_of_uniform)} %."),
+             f"expectation, and {quantity(100 * found.worst)} % under the worst pair that is "
+             f"at least {found.threshold:g} times as likely as the likeliest (its probability is "
+             f"{quantity(found.worst_probability)}). Acting at random would lose "
+             f"{quantity(100 * found.expected_of_uniform)} %. The pairs counted hold "
+             f"{quantity(100 * found.kept)} % of the posterior."),
+        Text(text="The parts below are in returns, peeled off in this order."),
         Table.of(rows, title="Where the regret comes from"),
         Table.of(policy, title="What would be done", folded=True),
     ))  # fmt: skip
@@ -180,7 +191,8 @@ def deciding(record: AuditRecord) -> Section:
     rows = record.decides
     table = Table.of([
         {"what": r.what, "bits": r.bits, "cost": r.cost,
-         "bits per cost": r.bits / r.cost if r.cost else None, "kind": r.kind}
+         "bits per cost": r.bits / r.cost if r.cost else None, "kind": r.kind,
+         "worst regret removed": r.worst_regret_removed}
         for r in rows
     ], title="Ranked by bits per cost; what costs nothing first")  # fmt: skip
     what = "What one more datum, or one assumption, would tell about planner and reward."

@@ -15,9 +15,16 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from precocial.errors import ConfigError
-from precocial.preferences.auditing.deciding import COSTS, undecidable, what_would_decide
+from precocial.preferences.auditing.deciding import (
+    COSTS,
+    undecidable,
+    what_would_decide,
+    without_twin,
+)
 from precocial.preferences.auditing.likely import (
+    anchor_state,
     apart,
+    deployed,
     deployed_actions,
     likely_pairs,
     regret,
@@ -34,7 +41,7 @@ from precocial.preferences.auditing.record import (
 )
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.planners import Plans, defaults, optimal
+from precocial.preferences.planners import Plans, defaults
 from precocial.preferences.posterior import (
     Assumption,
     Posterior,
@@ -98,11 +105,12 @@ def audit(
     options = rewards if rewards is not None else goals_and_dangers(mdp)
     posterior = infer(mdp, demos, chosen, options, assume=assume)
     pairs = likely_pairs(posterior)
-    policy = optimal().policies(mdp, posterior.mean_reward()[None])[0]
+    policy = deployed(posterior)
     record = AuditRecord(
         format=FORMAT,
         world=_world(mdp),
         planners=len(chosen),
+        without_twin=without_twin(posterior),
         rewards=len(options),
         assumptions=list(posterior.factors),
         entropy_bits=posterior.entropy_bits,
@@ -110,6 +118,7 @@ def audit(
         pairs=[Pair(planner=p, reward=r, probability=mass) for p, r, mass in posterior.top(12)],
         coverage=_coverage(mdp, demos),
         families=_families(mdp, demos, posterior, assume, bits, holdout, seed),
+        anchor=mdp.state_name(anchor_state(mdp, demos)),
         values=state_values(mdp, demos, posterior),
         apart=apart(posterior),
         policy=deployed_actions(mdp, policy, pairs),
@@ -126,11 +135,12 @@ def audit(
 def goals_and_dangers(mdp: TabularMDP) -> Rewards:
     """Arriving at one state is worth 1, or -1, for every state that can be arrived at."""
     goals = Rewards.goals(mdp)
-    dangers = Rewards(
-        features=goals.features, weights=-goals.weights, feature_names=goals.feature_names,
-        names=tuple(f"avoid {name.removeprefix('goal ')}" for name in goals.names),
-    )  # fmt: skip
-    return goals | dangers
+    return Rewards(
+        features=goals.features,
+        weights=np.concatenate([goals.weights, -goals.weights]),
+        feature_names=goals.feature_names,
+        names=(*goals.names, *(f"avoid {name.removeprefix('goal ')}" for name in goals.names)),
+    )
 
 
 # ---------------------------------------------------------------- what was seen
@@ -177,16 +187,20 @@ def _families(
     rows = []
     best = posterior.log_joint.argmax(axis=1)
     for p, planner in enumerate(posterior.planners):
+        fits = bool(np.isfinite(posterior.log_joint[p]).any())
         chosen = int(learned.log_joint[p].argmax())
         told: float | None = None
-        if held is not None:
+        judged: str | None = None
+        if held is not None and np.isfinite(learned.log_joint[p]).any():
+            judged = posterior.rewards.name(chosen)
             pi = planner.policies(mdp, posterior.rewards.block(chosen, chosen + 1))
             told = float(demonstrations_log_likelihood(pi, held.counts(mdp))[0] / len(held))
         rows.append(
             Family(
                 planner=planner.name,
-                reward=posterior.rewards.name(int(best[p])),
+                reward=posterior.rewards.name(int(best[p])) if fits else "none fits",
                 probability=float(posterior.planner_probability[p]),
+                held_out_reward=judged,
                 held_out_nats=told,
                 uniform_nats=-float(np.log(mdp.n_actions)),
                 bits=None if bits is None else float(bits[p, best[p]]),
@@ -205,8 +219,7 @@ def _notes(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list
         )
     if len(demos.episodes) < 2:
         notes.append("one episode: nothing is held out, so no family can be checked on new data")
-    mass = posterior.reward_probability
-    if mass.max() > 0.99:
+    if _unsigned_mass(posterior) > 0.99:
         notes.append(
             "one reward holds nearly all of the posterior: of those listed. A reward that is not "
             "in the list cannot win"
@@ -215,3 +228,12 @@ def _notes(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list
     if posterior.log_data.max() < uniform:
         notes.append("choosing at random explains the demonstrations better than every pair does")
     return notes
+
+
+def _unsigned_mass(posterior: Posterior) -> float:
+    """The most that one reward and its opposite hold together."""
+    weights = posterior.rewards.weights
+    order = np.arange(1, 1 + weights.shape[1])  # a sum that a vector and its opposite do not share
+    signs = np.sign((weights * order).sum(axis=1, keepdims=True))
+    _, group = np.unique(weights * signs, axis=0, return_inverse=True)
+    return float(np.bincount(group.ravel(), posterior.reward_probability).max())

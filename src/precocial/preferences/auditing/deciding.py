@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, xlogy
 
 from precocial.choice import boltzmann
-from precocial.preferences.auditing.likely import LikelyPairs
+from precocial.preferences.auditing.likely import LikelyPairs, deployed, likely_pairs, regret
 from precocial.preferences.auditing.record import Deciding, Open
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.posterior import Assumption, Posterior, infer
+from precocial.preferences.posterior import Assumption, Posterior, factor_of
 
 Floats = NDArray[np.float64]
 SECOND_DISCOUNT = 0.5
@@ -37,8 +38,8 @@ def what_would_decide(
         _other_discount(mdp, posterior, pairs, costs["second discount"]),
     ]
     rows += _comparison(posterior, costs["comparison"])
-    for assumption in consider:
-        rows.append(_assumed(mdp, posterior, assumption, costs["assumption"]))
+    worst = regret(mdp, deployed(posterior), pairs).worst
+    rows += [_assumed(posterior, worst, one, costs["assumption"]) for one in consider]
     return sorted(rows, key=_worth_its_cost)
 
 
@@ -114,28 +115,32 @@ def _comparison(posterior: Posterior, cost: float) -> list[Deciding]:
     return [] if best is None else [best]
 
 
-def _assumed(
-    mdp: TabularMDP, posterior: Posterior, assumption: Assumption, cost: float
-) -> Deciding:
-    """What an assumption would decide if it were made: bits between the two posteriors."""
-    made = infer(mdp, None, posterior.planners, posterior.rewards, assume=[assumption]).factors[
-        assumption.name
-    ]
-    joint = posterior.log_joint + made
-    if not np.isfinite(joint).any():
-        return Deciding(what=f"assuming {assumption.name}: it contradicts what was seen", bits=0.0,
-                cost=cost, kind="assumption")  # fmt: skip
-    after = np.exp(joint - logsumexp(joint))
-    gained = float(xlogy(after, after).sum() - xlogy(after, posterior.probability).sum())
-    return Deciding(what=f"assuming {assumption.name}", bits=gained / np.log(2), cost=cost,
-            kind="assumption")  # fmt: skip
+def _assumed(posterior: Posterior, before: float, assumption: Assumption, cost: float) -> Deciding:
+    """What an assumption would decide if it were made: bits between the two posteriors, and by how
+    much the worst regret of what one would deploy falls."""
+    factor = factor_of(posterior, assumption)
+    if not np.isfinite(posterior.log_joint + factor).any():
+        return Deciding(
+            what=f"assuming {assumption.name}: it rules out every pair that fits", bits=0.0,
+            cost=cost, kind="assumption",
+        )  # fmt: skip
+    after = replace(posterior, factors={**posterior.factors, assumption.name: factor})
+    # log of the ratio of the two posteriors, in logs because either may underflow
+    likely = after.probability > 0
+    moved = logsumexp(after.log_joint) - logsumexp(posterior.log_joint)
+    gained = float(after.probability[likely] @ factor[likely] - moved)
+    left = regret(after.mdp, deployed(after), likely_pairs(after)).worst
+    return Deciding(
+        what=f"assuming {assumption.name}", bits=max(gained, 0.0) / float(np.log(2)),
+        cost=cost, kind="assumption", worst_regret_removed=before - left,
+    )  # fmt: skip
 
 
 def undecidable(mdp: TabularMDP, posterior: Posterior) -> list[Open]:
     """What no amount of behaviour in this world can decide, with the reason."""
     live = int((~mdp.terminal).sum())
-    names = {planner.name for planner in posterior.planners}
-    twins = sum(f"-({name})" in names for name in names)
+    alone = without_twin(posterior)
+    twins = (len(posterior.planners) - alone) // 2
     return [
         Open(what="the sign of the reward",
          why="(-p, -R) does whatever (p, R) does; "
@@ -148,3 +153,12 @@ def undecidable(mdp: TabularMDP, posterior: Posterior) -> list[Open]:
         Open(what="the scale of the reward",
          why="twice the reward with half the inverse temperature gives the same choices"),
     ]  # fmt: skip
+
+
+def without_twin(posterior: Posterior) -> int:
+    """How many planners have no negation in the list."""
+    names = {planner.name for planner in posterior.planners}
+    return sum(
+        f"-({name})" not in names and not (name.startswith("-(") and name[2:-1] in names)
+        for name in names
+    )

@@ -19,17 +19,24 @@ from precocial.preferences.posterior import Posterior
 Floats = NDArray[np.float64]
 KEPT_MASS = 0.999
 """Pairs are taken from the likeliest down until they hold this share of the posterior."""
-MAX_KEPT = 2000
+MAX_KEPT, MAX_NUMBERS = 20_000, 20_000_000
+"""Pairs, and numbers in their tables, at the most."""
+ROUNDING = 1e-12
+"""A mean reward this small beside the rewards is rounding."""
 MAX_COMPARED = 60
 """Rewards whose distances are taken, the likeliest first."""
 LIKELY = 1e-3
-"""A pair counts in worst cases if the posterior gives it at least this (ours)."""
+"""A pair counts in worst cases if it is at least this likely beside the likeliest (ours)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LikelyPairs:
-    """The likeliest pairs: weight (n,), planner (n,), reward (n,), R (n, S, A), pi (n, S, A)."""
+    """The likeliest pairs: weight (n,), planner (n,), reward (n,), R (n, S, A), pi (n, S, A).
 
+    Weights sum to 1; the pairs hold the share `kept` of the posterior.
+    """
+
+    kept: float
     weight: Floats
     planner: NDArray[np.int64]
     reward: NDArray[np.int64]
@@ -39,7 +46,8 @@ class LikelyPairs:
 
 def likely_pairs(posterior: Posterior) -> LikelyPairs:
     flat = posterior.probability.ravel()
-    order = np.argsort(-flat, kind="stable")[:MAX_KEPT]
+    most = min(MAX_KEPT, max(MAX_NUMBERS // posterior.rewards.features[0].size, 1))
+    order = np.argsort(-flat, kind="stable")[:most]
     enough = int(np.searchsorted(flat[order].cumsum(), KEPT_MASS)) + 1
     order = order[:enough]
     p, r = np.unravel_index(order, posterior.probability.shape)
@@ -51,19 +59,27 @@ def likely_pairs(posterior: Posterior) -> LikelyPairs:
         mine = p == planner
         pi[mine] = posterior.planners[planner].policies(posterior.mdp, R[mine])
     return LikelyPairs(
+        kept=min(float(flat[order].sum()), 1.0),
         weight=flat[order] / flat[order].sum(), planner=p.astype(np.int64),
         reward=r.astype(np.int64), rewards=R, policies=pi,
     )  # fmt: skip
 
 
+def anchor_state(mdp: TabularMDP, demos: Demonstrations) -> int:
+    """The first state seen that can be arrived at; the first seen, if none can."""
+    reached = np.unique(mdp.successors[~mdp.terminal][mdp.probability[~mdp.terminal] > 0])
+    seen = demos.state[np.isin(demos.state, reached)]
+    return int(seen[0] if len(seen) else demos.state[0])
+
+
 def state_values(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list[StateValue]:
-    """Mean reward of the moves that lead to a state, beside that of the first one visited."""
+    """Mean reward of the moves that lead to a state, beside that of `anchor_state`."""
     counts, weight = demos.counts(mdp), posterior.reward_probability
-    into = np.einsum("sa,sat->t", np.where(mdp.terminal[:, None], 0.0, 1.0), mdp.dense)
-    mean = np.einsum("fsa,sat->ft", posterior.rewards.features, mdp.dense) / np.maximum(into, 1e-12)
+    P = np.where(mdp.terminal[:, None, None], 0.0, mdp.dense)
+    into = P.sum(axis=(0, 1))
+    mean = np.einsum("fsa,sat->ft", posterior.rewards.features, P) / np.maximum(into, 1e-12)
     worth = posterior.rewards.weights @ mean
-    anchor = int(demos.state[0])
-    apart = worth - worth[:, [anchor]]
+    apart = worth - worth[:, [anchor_state(mdp, demos)]]
     rows = []
     for state in range(mdp.n_states):
         low, middle, high = _weighted_quantiles(apart[:, state], weight, (0.025, 0.5, 0.975))
@@ -101,6 +117,20 @@ def apart(posterior: Posterior) -> Apart:
     )  # fmt: skip
 
 
+def deployed(posterior: Posterior) -> Floats:
+    """(S, A) what one would deploy: optimal for the mean reward, ties shared.
+
+    A mean that is nothing but rounding beside the rewards themselves counts as 0: then every action
+    is as good, and no policy can be recommended.
+    """
+    mean, p = posterior.mean_reward(), posterior.reward_probability
+    size = np.tensordot(
+        p @ np.abs(posterior.rewards.weights), np.abs(posterior.rewards.features), 1
+    )
+    mean = np.where(np.abs(mean).max() <= ROUNDING * size.max(), 0.0, mean)
+    return np.asarray(optimal().policies(posterior.mdp, mean[None])[0])
+
+
 def deployed_actions(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> list[Deployed]:
     """What would be done, and how much of the posterior finds it optimal."""
     best = optimal().policies(mdp, pairs.rewards) > 0
@@ -124,14 +154,15 @@ def regret(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> Regret:
     """Of one policy, expected over the pairs and at worst among the likely ones."""
     share = regret_shares(mdp, policy, pairs.rewards)
     uniform = regret_shares(mdp, mdp.uniform_policy(), pairs.rewards)
-    likely = pairs.weight >= LIKELY
+    likely = pairs.weight >= LIKELY * pairs.weight.max()
     worst = int(np.where(likely, share, -1).argmax())
     return Regret(
         expected=float(pairs.weight @ share),
         worst=float(share[worst]),
-        worst_probability=float(pairs.weight[worst]),
+        worst_probability=float(pairs.kept * pairs.weight[worst]),
         expected_of_uniform=float(pairs.weight @ uniform),
         threshold=LIKELY,
+        kept=pairs.kept,
     )
 
 

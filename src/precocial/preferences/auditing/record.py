@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +14,10 @@ from precocial.errors import DataError
 
 AUDIT = "audit.json"
 FORMAT = 1
+MAX_SIDE = 1000
+LARGEST = 1e100
+LONGEST = 10_000
+"""Bounds on what a page can draw: a record with more was not written here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +48,15 @@ class Coverage:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """A planner with the reward that suits it best; nats are per action."""
+    """A planner with the reward that suits it best; nats are per action.
+
+    `held_out_nats` is of `held_out_reward`, the best on the other episodes.
+    """
 
     planner: str
     reward: str
     probability: float
+    held_out_reward: str | None
     held_out_nats: float | None
     uniform_nats: float
     bits: float | None
@@ -93,13 +102,23 @@ class Deployed:
 
 @dataclass(frozen=True, kw_only=True)
 class Regret:
-    """Of the policy that would be deployed, as shares of best minus worst."""
+    """Of the policy that would be deployed, as shares of best minus worst.
+
+    Attributes:
+        expected: over the pairs that were kept.
+        worst: under the worst pair that is at least `threshold` times as likely as the likeliest.
+        worst_probability: of that pair.
+        expected_of_uniform: of choosing at random.
+        threshold: see `worst`.
+        kept: the share of the posterior that the kept pairs hold.
+    """
 
     expected: float
     worst: float
     worst_probability: float
     expected_of_uniform: float
     threshold: float
+    kept: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,12 +133,16 @@ class RegretPart:
 
 @dataclass(frozen=True, kw_only=True)
 class Deciding:
-    """One more datum, or an assumption: bits about the pair that it would give, and its cost."""
+    """One more datum, or an assumption: bits about the pair that it would give, and its cost.
+
+    `worst_regret_removed` is of assumptions: by how much the worst regret falls, as a share.
+    """
 
     what: str
     bits: float
     cost: float
     kind: Literal["behaviour", "known reward", "comparison", "assumption"]
+    worst_regret_removed: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,11 +164,16 @@ class Pair:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRecord:
-    """An audit as it is kept in a file; see `audit`."""
+    """An audit as it is kept in a file; see `audit`.
+
+    `without_twin` counts planners that have no negation beside them: for these the list, not
+    behaviour, settles the sign. `anchor` is the state that `values` are beside.
+    """
 
     format: int
     world: World
     planners: int
+    without_twin: int
     rewards: int
     assumptions: list[str]
     entropy_bits: float
@@ -153,6 +181,7 @@ class AuditRecord:
     pairs: list[Pair]
     coverage: Coverage
     families: list[Family]
+    anchor: str
     values: list[StateValue]
     apart: Apart
     policy: list[Deployed]
@@ -184,4 +213,42 @@ class AuditRecord:
             raise DataError(
                 f"is an audit of format {record.format}; this version reads {FORMAT}", path=path
             )
+        for problem in _problems(record):
+            raise DataError(f"is a damaged audit: {problem}", path=path)
         return record
+
+
+def _problems(record: AuditRecord) -> Iterator[str]:
+    """What types alone do not say."""
+    world, names = record.world, len(record.world.state_names)
+    if not (record.pairs and record.families and record.values and record.decides):
+        yield "a list that must not be empty is"
+    if not world.states == names == len(record.coverage.visits) == len(record.values):
+        yield f"the world has {world.states} states, but lists of states differ in length"
+    if world.grid is not None and (
+        len(world.grid) != names or not all(0 <= x < MAX_SIDE for cell in world.grid for x in cell)
+    ):
+        yield f"the grid must give each state a row and a column from 0 to {MAX_SIDE - 1}"
+    if any(not 0 <= s < names for s in world.terminal):
+        yield "a terminal state is not in the world"
+    for row in record.values:
+        if not -LARGEST < row.low <= row.median <= row.high < LARGEST:
+            yield f"the interval of state {row.state[:40]!r} is none"
+    shares = [record.regret.expected, record.regret.worst, record.regret.expected_of_uniform]
+    shares += [pair.probability for pair in record.pairs]
+    shares += [family.probability for family in record.families]
+    if not all(-1e-6 <= share <= 1 + 1e-6 for share in shares):
+        yield "a probability or a share is not between 0 and 1"
+    if max(map(len, _texts(dataclasses.asdict(record)))) > LONGEST:
+        yield f"a text is longer than {LONGEST} characters"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
