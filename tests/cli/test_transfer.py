@@ -157,11 +157,11 @@ def test_exports_of_other_tools_become_a_run_table(
 ) -> None:
     export = tmp_path / "wandb.csv"
     export.write_text(
-        "Name,State,N,D_F,eval/loss,arm\na,finished,1e6,1e5,2.5,scratch\n"
-        "b,crashed,1e6,1e6,2.2,scratch\n"
+        "Name,State,N,D_F,eval/loss,arm,tokens\na,finished,1e6,1e5,2.5,scratch,7\n"
+        "b,crashed,1e6,1e6,2.2,scratch,9\n"
     )
     out = tmp_path / "runs.csv"
-    column = ["--column", "loss=eval/loss", "unit=tokens"]
+    column = ["--column", "loss=eval/loss", "unit:=tokens"]
     assert main(["transfer", "table", str(export), "--out", str(out), *column, "--json"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out) == {"path": str(out), "runs": 1}
@@ -169,4 +169,4 @@ def test_exports_of_other_tools_become_a_run_table(
     assert out.read_text().splitlines()[1] == "a,scratch,tokens,1000000.0,100000.0,2.5"
     for wrong in ([str(export), "--column", "loss"], []):
         assert main(["transfer", "table", *wrong, "--out", str(out)]) == 2
-        assert "NAME=COLUMN" in (err := capsys.readouterr().err) or "at least one" in err
+        assert "NAME:=VALUE" in (err := capsys.readouterr().err) or "at least one" in err

@@ -346,8 +346,23 @@ def test_a_seed_is_whole() -> None:
         RunTable.from_rows([{"arm": "scratch", "D_F": 1.0, "loss": 1.0, "seed": 1.5}])
 
 
-@pytest.mark.parametrize("name", ["t.txt", "t.tsv", "t", "t.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
+def test_a_table_survives_every_kind_of_file(name: str, tmp_path: Path) -> None:
+    if name.endswith("parquet"):
+        pytest.importorskip("pyarrow")
+    rows = [
+        {"run_id": f"r{i}", "arm": "scratch", "D_F": 10.0**i, "loss": 3 - 0.1 * i} for i in range(4)
+    ]
+    table = run_table(rows)
+    table.write(tmp_path / name)
+    again = RunTable.read(tmp_path / name)
+    assert again.run_id.tolist() == table.run_id.tolist()
+    np.testing.assert_array_equal(again.loss, table.loss)
+    np.testing.assert_array_equal(again.D_F, table.D_F)
+
+
+@pytest.mark.parametrize("name", ["t.txt", "t.tsv", "t"])
 def test_a_table_is_written_only_where_it_can_be_read_back(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"written as \.csv"):
+    with pytest.raises(ConfigError, match="the ending of a run table"):
         run_table([{"arm": "scratch", "D_F": 1.0, "loss": 1.0}]).write(tmp_path / name)
     assert not (tmp_path / name).exists()

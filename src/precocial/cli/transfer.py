@@ -249,23 +249,35 @@ def table_of(
         exports: CSV exports, trainer_state.json files, or run tables
         out: the run table to write (.csv, .jsonl, .parquet)
         form: of the exports; auto tells by the ending and the header
-        column: NAME=COLUMN of the export, or NAME=VALUE for every row: loss=eval/loss arm=scratch
+        column: NAME=COLUMN of the export, or NAME:=VALUE for every row: loss=eval/loss arm:=scratch
     """
     import warnings
 
     from precocial.errors import ConfigError
     from precocial.transfer import RunTable, read_runs
+    from precocial.transfer.table import COLUMNS, REQUIRED
 
     if not exports:
         raise ConfigError("name at least one export to read")
-    pairs = [text.partition("=") for text in column]
-    for text, (name, equals, value) in zip(column, pairs, strict=True):
-        if not (name and equals and value):
-            raise ConfigError(f"--column takes NAME=COLUMN or NAME=VALUE; got {text!r}")
-    names = {name: _value(value) for name, _, value in pairs}
+    names, fixed = {}, {}
+    for text in column:
+        name, equals, value = text.partition("=")
+        if not (name.rstrip(":") and equals and value):
+            raise ConfigError(f"--column takes NAME=COLUMN or NAME:=VALUE; got {text!r}")
+        if name.endswith(":") and name[:-1] not in REQUIRED:
+            fixed[name[:-1]] = _value(value)
+        else:
+            names[name.rstrip(":")] = _value(value)
+    unknown = sorted(set(fixed) - set(COLUMNS))
+    if unknown:
+        raise ConfigError(f"--column: {unknown[0]!r} is none of {', '.join(COLUMNS)}")
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        rows = [row for path in exports for row in read_runs(path, format=form, **names).rows()]
+        rows = [
+            {**row, **fixed}
+            for path in exports
+            for row in read_runs(path, format=form, **names).rows()
+        ]
     for warning in told:
         note(str(warning.message), common)
     runs = RunTable.from_rows(rows, path=out)

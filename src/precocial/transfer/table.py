@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial import io
-from precocial.errors import ConfigError, DataError
+from precocial.errors import ConfigError, DataError, one_of
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -131,14 +132,16 @@ class RunTable:
         ]
 
     def write(self, path: io.PathLike) -> None:
-        """A CSV that `read` takes back unchanged.
+        """A .csv, .jsonl or .parquet file (the last needs the extra [tables]) that `read` takes
+        back unchanged.
 
         Raises:
-            ConfigError: the name does not end in .csv, so `read` would not take it back.
+            ConfigError: another ending, which `read` would not take back.
         """
-        if not str(path).lower().endswith(".csv"):
-            raise ConfigError(f"a run table is written as .csv; got {str(path)!r}")
-        io.write_csv(path, self.rows())
+        writers = {".csv": io.write_csv, ".jsonl": io.write_jsonl, ".parquet": io.write_parquet}
+        ending = Path(path).suffix.lower()
+        one_of("the ending of a run table", ending, writers)
+        writers[ending](path, self.rows())
 
     def where(self, keep: Bools) -> RunTable:
         """The rows for which `keep` (n,) is true."""

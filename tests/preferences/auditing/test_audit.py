@@ -241,3 +241,83 @@ def test_a_reward_of_ones_own_list_can_be_audited() -> None:
     assert got.record.rewards == 9
     asked = next(row.what for row in got.record.decides if row.kind == "comparison")
     assert {"speed", "comfort"} <= set(asked.rstrip("?").split())
+
+
+def test_one_step_gives_a_worst_case_that_is_no_better_than_the_mean() -> None:
+    demos = simulate(world(), world().uniform_policy(), episodes=1, steps=1, seed=0)
+    regret = audit(world(), demos).record.regret
+    assert regret.worst >= regret.expected - 1e-9
+    assert 0.99 < regret.kept <= 1
+    assert 0 < regret.worst_probability < 1
+
+
+def test_an_assumption_that_rules_out_everything_is_a_row_and_no_failure() -> None:
+    @dataclass(frozen=True)
+    class Never:
+        name: str = "never"
+
+        def log_factor(self, block: Block) -> np.ndarray:
+            return np.full(len(block.rewards), -np.inf)
+
+    demos = simulate(world(), world().uniform_policy(), episodes=4, steps=4, seed=0)
+    got = audit(world(), demos, planners=BOTH, consider=[Never(), Only()]).record
+    row = next(row for row in got.decides if "never" in row.what)
+    assert (row.bits, row.worst_regret_removed) == (0.0, None)
+    assert "rules out every pair" in row.what
+
+
+def test_long_demonstrations_do_not_underflow(tmp_path: Path) -> None:
+    R = goals_and_dangers(world()).block(2, 3)
+    policy = boltzmann(4.0).policies(world(), R)[0]
+    demos = simulate(world(), policy, episodes=600, steps=20, seed=2)
+    got = audit(world(), demos, planners=TURNED, consider=[Only()]).record
+    bits = next(row.bits for row in got.decides if row.kind == "assumption")
+    assert bits == pytest.approx(1.0, abs=1e-6)
+    got.write(tmp_path / AUDIT)
+    assert AuditRecord.read(tmp_path / AUDIT) == got
+
+
+def test_no_policy_is_recommended_while_the_sign_is_open() -> None:
+    live = ~world().terminal
+    np.testing.assert_allclose(found().policy[live], 1 / 3)
+
+
+def test_no_comparison_is_of_a_thing_with_itself() -> None:
+    for row in found().record.decides:
+        if row.kind == "comparison":
+            first, second = row.what.removeprefix("one comparison: ").rstrip("?").split(" or ")
+            assert first != second
+
+
+def test_terminal_rows_of_features_say_nothing() -> None:
+    demos = simulate(world(), world().uniform_policy(), episodes=9, steps=4, seed=0)
+    phi = np.random.default_rng(0).uniform(size=(2, 5, 3))
+    filled = phi.copy()
+    filled[:, world().terminal] = 7.0
+    values = [
+        audit(world(), demos, planners=BOTH, rewards=Rewards.grid(one, [-1.0, 1.0])).record.values
+        for one in (phi, filled)
+    ]
+    for one, other in zip(*values, strict=True):
+        assert one.median == pytest.approx(other.median)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d.update(pairs=[]), "must not be empty"),
+        (lambda d: d["coverage"].update(visits=[]), "differ in length"),
+        (lambda d: d["world"].update(grid=[[-5, -5]] * 5), "row and a column"),
+        (lambda d: d["world"].update(grid=[[10**9, 10**9]] * 5), "row and a column"),
+        (lambda d: d["values"][0].update(low=1e308, high=-1e308), "interval of state"),
+        (lambda d: d["regret"].update(worst=7.0), "not between 0 and 1"),
+        (lambda d: d["pairs"][0].update(planner="x" * 20_000), "longer than"),
+    ],
+)
+def test_a_damaged_record_is_refused(tmp_path: Path, change: Any, said: str) -> None:
+    found().record.write(tmp_path / AUDIT)
+    document = io.read_json(tmp_path / AUDIT)
+    change(document)
+    (tmp_path / AUDIT).write_text(json.dumps(document))
+    with pytest.raises(DataError, match=said):
+        AuditRecord.read(tmp_path / AUDIT)
