@@ -69,8 +69,9 @@ def test_what_came_from_files_is_escaped(tmp_path: Path) -> None:
 def test_a_record_survives_its_file_and_a_broken_one_is_refused(tmp_path: Path) -> None:
     record().write(tmp_path / PEOPLE)
     assert ChoiceRecord.read(tmp_path / PEOPLE) == record()
-    for broken in ({"format": 7}, {"people": [{"subject": 1}]}, {"level": "high"}):
+    wrong = [{"format": 7}, {"people": [{"subject": 1}]}, {"level": "high"}, {"people": []}]
+    for broken in (*wrong, {"group": []}, {"level": 7.0}):
         document = io.read_json(tmp_path / PEOPLE) | broken
         (tmp_path / "broken.json").write_text(json.dumps(document))
-        with pytest.raises(DataError, match=r"is not a record|of format 7"):
+        with pytest.raises(DataError, match=r"is not a record|of format 7|is a damaged record"):
             ChoiceRecord.read(tmp_path / "broken.json")

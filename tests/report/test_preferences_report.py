@@ -69,3 +69,12 @@ def test_a_page_can_be_made_from_the_file_alone(tmp_path: Path) -> None:
     io.write_text(tmp_path / AUDIT, "{}")
     with pytest.raises(DataError, match="is not an audit"):
         preferences_page(tmp_path)
+
+
+def test_the_headline_names_what_was_assumed_and_what_the_list_settled() -> None:
+    told = replace(record(turned=False), assumptions=["better than random"])
+    assert headline(told).startswith("Assuming better than random: ")
+    assert "not behaviour's word" in headline(record(turned=False))
+    assert "not behaviour's word" not in headline(told)
+    unsure = replace(told, pairs=[replace(told.pairs[0], probability=0.08)])
+    assert "no pair is likely" in headline(unsure)

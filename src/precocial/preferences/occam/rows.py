@@ -80,6 +80,14 @@ class Theorems:
             raise DataError(f"is not a record of theorems ({error})", path=path) from error
         if record.format != FORMAT:
             raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        curves = ("true", "opposite", "degenerate", "absorbed", "map_regret")
+        for one in record.regimes:
+            lists = [getattr(one, name) for name in curves]
+            fits = all(len(values) == len(one.quirks) > 0 for values in lists)
+            if not fits or not all(-1e-6 <= x <= 1 + 1e-6 for values in lists for x in values):
+                raise DataError("is a damaged record: a curve is no curve of shares", path=path)
+        if not record.rows or not record.regimes:
+            raise DataError("is a damaged record: it holds no theorem or no curve", path=path)
         return record
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +14,8 @@ from precocial.preferences.people.posterior import ChoicePosterior, Figure, Unde
 
 PEOPLE = "people.json"
 FORMAT = 1
+LARGEST = 1e100
+"""What a page can draw."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,4 +77,18 @@ class ChoiceRecord:
             raise DataError(f"is not a record of choices ({error})", path=path) from error
         if record.format != FORMAT:
             raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        for problem in _problems(record):
+            raise DataError(f"is a damaged record of choices: {problem}", path=path)
         return record
+
+
+def _problems(record: ChoiceRecord) -> Iterator[str]:
+    """What types alone do not say."""
+    if not (record.people and record.group):
+        yield "nobody is in it"
+    for row in (*record.people, *record.group):
+        middle = row.median if isinstance(row, Person) else row.value
+        if not -LARGEST < row.low <= middle <= row.high < LARGEST:
+            yield "an interval is none"
+    if not (0 < record.level < 1 and record.n_choices > 0):
+        yield "its level or its number of choices is out of range"
