@@ -86,9 +86,9 @@ def _problems(record: ChoiceRecord) -> Iterator[str]:
     """What types alone do not say."""
     if not (record.people and record.group):
         yield "nobody is in it"
-    for row in (*record.people, *record.group):
-        middle = row.median if isinstance(row, Person) else row.value
-        if not -LARGEST < row.low <= middle <= row.high < LARGEST:
-            yield "an interval is none"
+    intervals = [(row.low, row.median, row.high) for row in record.people]
+    intervals += [(row.low, row.value, row.high) for row in record.group]
+    if not all(-LARGEST < low <= middle <= high < LARGEST for low, middle, high in intervals):
+        yield "an interval is none"
     if not (0 < record.level < 1 and record.n_choices > 0):
         yield "its level or its number of choices is out of range"
