@@ -395,6 +395,8 @@ def write_parquet(path: PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def read_table(path: PathLike) -> list[Row]:
     """Rows of a .csv, .tsv, .jsonl or .parquet file, by its ending."""
+    if not os.path.lexists(path):
+        raise DataError("no such file or folder", path=path)
     suffix = Path(path).suffix.lower()
     readers = {
         ".csv": read_csv,

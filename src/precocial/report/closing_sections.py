@@ -141,16 +141,19 @@ _WORDS = {
 
 
 def doubts(findings: Findings) -> Section:
-    """Every flag, in words."""
-    return doubts_section(findings.flags())
+    """Every flag, and every note of the sweep, in words."""
+    notes = findings.sweep.get("notes")
+    told = [note for note in notes if isinstance(note, str)] if isinstance(notes, list) else []
+    return doubts_section(findings.flags(), told)
 
 
-def doubts_section(flags: Iterable[Flag]) -> Section:
-    """Flags as a section; it says so when there are none."""
+def doubts_section(flags: Iterable[Flag], notes: Iterable[str] = ()) -> Section:
+    """Flags and notes of training as a section; it says so when there are none."""
     items = tuple(
         (_WORDS.get(flag.code, flag.code.replace("_", " ").capitalize()), _sentence(flag.message))
         for flag in flags
     )
+    items += tuple(("How it was trained", _sentence(note)) for note in notes)
     part: Part = Listing(items=items) if items else Text(text="The checks found nothing to doubt.")
     return Section(key="doubts", title="What to doubt", parts=(part,))
 

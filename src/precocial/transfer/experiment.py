@@ -278,6 +278,11 @@ def _notes(
     config: SweepConfig, rows: Sequence[Row], runs: _Runs, tried: Sequence[Tried]
 ) -> list[str]:
     notes = []
+    if config.recipe == "smoke":
+        notes.append(
+            "the smoke recipe trains for a few steps, to show that all parts work: its figures "
+            "mean nothing. Use demo or laptop"
+        )
     for arm, data in dict.fromkeys((row.arm, row.data_bytes) for row in tried):
         grid = [row for row in tried if (row.arm, row.data_bytes) == (arm, data)]
         grid.sort(key=lambda row: row.multiple)
@@ -310,7 +315,7 @@ def _notes(
     notes.append(
         f"runs whose best checkpoint is the last step: {told}. The rate decays to zero over each "
         "run, so that is usual where text is not scarce; whether more steps would help is seen by "
-        f"running with steps_scale={2 * config.steps_scale:g}"
+        f"precocial transfer sweep --steps-scale {2 * config.steps_scale:g}"
     )
     return notes
 

@@ -110,11 +110,20 @@ def read_recording(
         return from_arrays(_stored(path, ending), path=path)
     if _is_folder(path):
         return read_trajectories(path)
+    if not _exists(path):
+        raise DataError("no such file or folder", path=repr(str(path)))
     raise DataError(
         f"the ending {ending!r} is not known; use {', '.join((*TABLES, *ARRAYS))}, or a folder of "
         "imitation's or Minari's",
         path=repr(str(path)),
     )
+
+
+def _exists(path: io.PathLike) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_folder(path: io.PathLike) -> bool:
