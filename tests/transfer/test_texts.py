@@ -9,6 +9,7 @@ import pytest
 
 from precocial.errors import DataError
 from precocial.lm.trials import read_texts
+from precocial.transfer.ladder import Rung, recipe
 from precocial.transfer.texts import prepare
 from tests.transfer.tiny_texts import TINY, write_both, write_texts
 
@@ -52,6 +53,40 @@ def test_a_source_that_holds_the_target_loses_it(tmp_path, folders):
     made = prepare(TINY, source=source, target=target, root=tmp_path)
     held_out = len(made.info["tune_units"]) + len(made.info["test_units"])
     assert len(made.info["source"]["overlapping_dropped"]) == held_out > 1
+
+
+def long_and_short(root):
+    """A target of long files, of which little is tested on, and its folder."""
+    return write_texts(root / "long", letters="efghijkl", files=6, size=25_000, seed=2)
+
+
+def test_a_copy_of_a_long_held_out_file_is_dropped_whole(tmp_path, folders):
+    source, _ = folders
+    target = long_and_short(tmp_path)
+    for file in target.iterdir():
+        (source / f"copy-{file.name}").write_text(file.read_text())
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    held_out = {*made.info["tune_units"], *made.info["test_units"]}
+    dropped = made.info["source"]["overlapping_dropped"]
+    assert dropped == sorted(f"copy-{unit}.txt" for unit in held_out)
+    assert made.info["source"]["documents"] == 4 + 6 - len(held_out)
+
+
+@pytest.mark.parametrize("pages_only", [False, True])
+def test_a_large_source_file_around_held_out_text_is_dropped(tmp_path, folders, pages_only):
+    source, small = folders
+    target = long_and_short(tmp_path) if pages_only else small
+    first = prepare(TINY, source=source, target=target, root=tmp_path)
+    for seed, role in enumerate(("tune", "test"), start=6):
+        unit = first.info[f"{role}_units"][0]
+        copied = (target / f"{unit}.txt").read_text()[: 7000 if pages_only else None]
+        other = write_texts(tmp_path / role, letters="abcdefgh", files=2, size=20_000, seed=seed)
+        around = [(other / f"file{number}.txt").read_text() for number in (0, 1)]
+        (source / f"around-{role}.txt").write_text(copied.join(around))
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    dropped = made.info["source"]["overlapping_dropped"]
+    assert dropped == ["around-test.txt", "around-tune.txt"]
+    assert made.source_bytes == first.source_bytes
 
 
 def test_the_same_texts_have_the_same_name(tmp_path, folders):
@@ -101,3 +136,34 @@ def test_the_built_in_texts_keep_their_modules_apart(tmp_path):
     assert made.info["python_like_share_of_target"] > 0.4
     assert made.source_bytes > 500_000
     assert 60 < made.vocabulary < 256
+
+
+def test_advice_is_given_only_where_it_helps(tmp_path, folders):
+    source, target = folders
+    with pytest.raises(DataError, match=r"'smoke' needs 104096\. Name more text with") as smoke:
+        prepare(recipe("smoke"), source=source, target=None, root=tmp_path)
+    assert "use the recipe" not in str(smoke.value)
+    with pytest.raises(DataError, match=r"with --target$"):
+        prepare(replace(TINY, scratch=(Rung(data_bytes=20_000, steps=1),)), source=source,
+                target=target, root=tmp_path)  # fmt: skip
+    enough = write_texts(tmp_path / "enough", letters="xyzuvw", files=6, size=20_000, seed=7)
+    with pytest.raises(DataError, match=r"--source, or use the recipe 'smoke'"):
+        prepare(recipe("demo"), source=enough, target=None, root=tmp_path)
+    with pytest.raises(DataError, match=r"--target, or use the recipe 'smoke'"):
+        prepare(replace(TINY, scratch=(Rung(data_bytes=200_000, steps=1),)), source=enough,
+                target=enough, root=tmp_path)  # fmt: skip
+
+
+def test_messages_name_what_was_dropped(tmp_path, folders):
+    source, target = folders
+    alike = tmp_path / "alike"
+    alike.mkdir()
+    for name in "abcd":
+        (alike / f"{name}.txt").write_text((target / "file0.txt").read_text())
+    wanted = r"1 unit.*near-duplicates of other files: 3 \(b\.txt, c\.txt, d\.txt\)$"
+    with pytest.raises(DataError, match=wanted):
+        prepare(TINY, source=source, target=alike, root=tmp_path)
+    with pytest.raises(DataError, match=r"has \d+ bytes;.*near-duplicates.*3 \(b\.txt, c"):
+        prepare(TINY, source=alike, target=target, root=tmp_path)
+    with pytest.raises(DataError, match=r"share text with the held-out target: \d \(file"):
+        prepare(replace(TINY, source_bytes=11_000), source=target, target=target, root=tmp_path)
