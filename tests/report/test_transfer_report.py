@@ -160,6 +160,21 @@ def test_a_harmful_prior_is_said_to_cost_data() -> None:
     assert re.search(r"pre-training costs [\d.]+k bytes of data \([\d.]+k to [\d.]+k\)", said)
 
 
+def test_losses_above_every_curve_are_bounds_and_no_headline(tmp_path: Path) -> None:
+    table = runs()
+    worst = {N: table.loss[table.is_scratch & (table.N == N)].max() for N in set(table.N)}
+    above = np.where(table.is_scratch, table.loss, [1.1 * worst[N] for N in table.N])
+    own = replace(table, loss=above)
+    with pytest.raises(FitError, match="within the from-scratch curve"):
+        _headline(own)
+    verdicts = {(c.fine_tune_data, c.verdict) for c in Findings(
+        name="t", table=own, sweep={}, draws=40).cells}  # fmt: skip
+    # the least from-scratch data are 1e4: more than that was fine-tuned on for less
+    assert verdicts == {(1e4, "unbracketed"), (3e4, "hurts"), (1e5, "hurts"), (3e5, "hurts")}
+    own.write(tmp_path / "t.csv")
+    assert "hurts in 9" in render(transfer_page(tmp_path / "t.csv", draws=40))
+
+
 def _headline(table: RunTable) -> str:
     return transfer_sections.headline(Findings(name="t", table=table, sweep={}, draws=40))
 

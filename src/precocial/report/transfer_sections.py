@@ -154,7 +154,7 @@ def _panel(findings: Findings, size: float, fit: TransferFit | None) -> pictures
                 np.where(keep, line, np.nan) for line in bands["pretrained"]
             )
     known = [cell for cell in findings.cells
-             if cell.parameters == size and cell.verdict != "unbracketed"]  # fmt: skip
+             if cell.parameters == size and np.isfinite(cell.ratio)]  # fmt: skip
     arrow = None
     if known:
         cell = known[(len(known) - 1) // 2]

@@ -255,9 +255,10 @@ def _decide(
     costs = np.stack([market.money(name, draws[name]) for name in names])
     cheapest = costs.min(axis=0)
     # where no option reaches the target in a draw, none is regretted in it
-    reached = np.isfinite(cheapest)
+    lost = np.isfinite(cheapest) & (costs[0] > cheapest)
     regrets = np.zeros(len(cheapest))
-    regrets[reached] = costs[0, reached] / cheapest[reached] - 1
+    with np.errstate(divide="ignore"):  # over what is free, any cost is infinitely much
+        regrets[lost] = costs[0, lost] / cheapest[lost] - 1
     regret = float(np.quantile(regrets, level, method="higher"))
     winners = np.argmin(costs, axis=0)
     options = tuple(
@@ -294,10 +295,11 @@ def _statement(options: tuple[Option, ...], target: float, regret: float, sure: 
             f"buy {first.name}: {first.added:.3g} more brings the loss to {target:.4g} for "
             f"{first.money:.3g} ({first.money_low:.3g} to {first.money_high:.3g})"
         )
+    much = f"{regret:.0%}" if np.isfinite(regret) else "unboundedly"
     others = " or ".join(option.name for option in options if option.best_in > 0.025)
     return (
         f"no recommendation: {first.name} looks cheapest, but the runs leave open that it costs "
-        f"{regret:.0%} more than another choice ({others}); add runs, or take it as a guess"
+        f"{much} more than another choice ({others}); add runs, or take it as a guess"
     )
 
 
