@@ -230,6 +230,19 @@ def test_zero_shot_rows_do_not_break_the_page(tmp_path: Path) -> None:
     assert "Zero-shot runs" in render(page)
 
 
+@pytest.mark.parametrize(("factor", "said"), [(0.5, True), (5.0, False)])
+def test_the_exchange_section_marks_losses_that_zero_shot_beats(factor: float, said: bool) -> None:
+    table = runs()
+    zero = [
+        {**row, "run_id": f"zero-{i}", "D_F": 0.0, "loss": factor * row["loss"]}
+        for i, row in enumerate(table.where(~table.is_scratch & (table.D_F == 1e4)).rows())
+    ]
+    own = RunTable.from_rows([*table.rows(), *zero])
+    section = transfer_sections.exchange(Findings(name="t", table=own, sweep={}, draws=40))
+    page = render(Report(title="", headline="", figures=(), sections=(section,)))
+    assert ("no fine-tuning is needed" in page) == said
+
+
 def test_intervals_that_reach_beyond_the_curves_are_drawn_as_far_as_the_picture_goes() -> None:
     findings = Findings(name="t", table=runs(), sweep={}, draws=40)
     few, *rest = findings.cells

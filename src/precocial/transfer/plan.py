@@ -149,14 +149,19 @@ def plan(
     another.
 
     Raises:
-        ConfigError: both or neither of target_loss and budget, or a target that is no better
-            than what there is.
+        ConfigError: both or neither of target_loss and budget, a target that is no better than
+            what there is, or a price on FLOPs where the table gives no sizes.
         FitError: the fit has no draws, or no option reaches the target.
     """
     if (target_loss is None) == (budget is None):
         raise ConfigError("give either target_loss or budget")
     if len(fit.tau_draws) == 0:
         raise FitError("a plan needs bootstrap draws; fit with draws=400")
+    if prices.flop > 0 and np.isnan(fit.table.N).all():
+        raise ConfigError(
+            "training costs follow the parameters, and column N is missing: sizes are not given; "
+            "add N to the run table, or set the price of a FLOP to 0 to plan data alone"
+        )
     market = _Market(fit=fit, have=have, prices=prices)
     log_now = float(market.log_loss("data", np.ones(1), point=True)[0])
     now = math.exp(log_now) if log_now < _LOG_LARGEST else math.inf
