@@ -17,7 +17,7 @@ from precocial.transfer import (
 )
 from precocial.transfer.effective import RunNoise, read_off, redraw, run_noise
 from precocial.worth.spread import NoiseTrend
-from tests.transfer.planted import TEXT, changed, codes, drawn, rows
+from tests.transfer.planted import TEXT, bounded_below, changed, codes, drawn
 
 
 def test_noise_free_tables_give_the_planted_data() -> None:
@@ -52,23 +52,6 @@ def test_a_loss_beyond_either_end_is_a_bound() -> None:
         assert "not_bracketed" in codes(read.flags)
         assert (np.delete(read.status, 5) == ReadStatus.measured).all()
     assert all(ReadStatus(status).advice or status == "measured" for status in ReadStatus)
-
-
-def bounded_below() -> RunTable:
-    """From scratch on 1e4 to 1e6; fine-tuned on less than 1e4, whose D_E of 5e3 is below too."""
-
-    def loss(N: float, D: float) -> float:
-        return float(1.2 + 40 / N**0.35 + 30 / D**0.3)
-
-    return rows(
-        {"arm": arm, "N": N, "D_F": D_F, "loss": loss(N, D_E) * (1 + 1e-4 * (-1) ** at)}
-        for N in (1e5, 3e5, 1e6)
-        for arm, amounts in (
-            ("scratch", [(D, D) for D in (1e4, 3e4, 1e5, 3e5, 1e6)]),
-            ("pretrained", [(1e3, 5e3), (2e3, 6e3), (3e3, 7e3), (1e4, 3e4), (3e4, 6e4)]),
-        )
-        for at, (D_F, D_E) in enumerate(amounts)
-    )  # fmt: skip
 
 
 def test_a_loss_above_the_whole_curve_does_not_say_that_pre_training_hurts() -> None:
