@@ -160,6 +160,21 @@ def test_a_harmful_prior_is_said_to_cost_data() -> None:
     assert re.search(r"pre-training costs [\d.]+k bytes of data \([\d.]+k to [\d.]+k\)", said)
 
 
+def test_losses_above_every_curve_are_bounds_and_no_headline(tmp_path: Path) -> None:
+    table = runs()
+    worst = {N: table.loss[table.is_scratch & (table.N == N)].max() for N in set(table.N)}
+    above = np.where(table.is_scratch, table.loss, [1.1 * worst[N] for N in table.N])
+    own = replace(table, loss=above)
+    with pytest.raises(FitError, match="within the from-scratch curve"):
+        _headline(own)
+    verdicts = {(c.fine_tune_data, c.verdict) for c in Findings(
+        name="t", table=own, sweep={}, draws=40).cells}  # fmt: skip
+    # the least from-scratch data are 1e4: more than that was fine-tuned on for less
+    assert verdicts == {(1e4, "unbracketed"), (3e4, "hurts"), (1e5, "hurts"), (3e5, "hurts")}
+    own.write(tmp_path / "t.csv")
+    assert "hurts in 9" in render(transfer_page(tmp_path / "t.csv", draws=40))
+
+
 def _headline(table: RunTable) -> str:
     return transfer_sections.headline(Findings(name="t", table=table, sweep={}, draws=40))
 
@@ -213,6 +228,19 @@ def test_zero_shot_rows_do_not_break_the_page(tmp_path: Path) -> None:
     page = transfer_page(tmp_path, draws=40)
     assert {s.key for s in page.sections if s.state is State.refused} <= {"plan"}
     assert "Zero-shot runs" in render(page)
+
+
+@pytest.mark.parametrize(("factor", "said"), [(0.5, True), (5.0, False)])
+def test_the_exchange_section_marks_losses_that_zero_shot_beats(factor: float, said: bool) -> None:
+    table = runs()
+    zero = [
+        {**row, "run_id": f"zero-{i}", "D_F": 0.0, "loss": factor * row["loss"]}
+        for i, row in enumerate(table.where(~table.is_scratch & (table.D_F == 1e4)).rows())
+    ]
+    own = RunTable.from_rows([*table.rows(), *zero])
+    section = transfer_sections.exchange(Findings(name="t", table=own, sweep={}, draws=40))
+    page = render(Report(title="", headline="", figures=(), sections=(section,)))
+    assert ("no fine-tuning is needed" in page) == said
 
 
 def test_intervals_that_reach_beyond_the_curves_are_drawn_as_far_as_the_picture_goes() -> None:

@@ -57,6 +57,23 @@ def ladder(law: str, parameters: dict[str, float], *, noise: float = 0.0) -> Run
     )
 
 
+def bounded_below() -> RunTable:
+    """From scratch on 1e4 to 1e6; fine-tuned on less than 1e4, whose D_E of 5e3 is below too."""
+
+    def loss(N: float, D: float) -> float:
+        return float(1.2 + 40 / N**0.35 + 30 / D**0.3)
+
+    return rows(
+        {"arm": arm, "N": N, "D_F": D_F, "loss": loss(N, D_E) * (1 + 1e-4 * (-1) ** at)}
+        for N in (1e5, 3e5, 1e6)
+        for arm, amounts in (
+            ("scratch", [(D, D) for D in (1e4, 3e4, 1e5, 3e5, 1e6)]),
+            ("pretrained", [(1e3, 5e3), (2e3, 6e3), (3e3, 7e3), (1e4, 3e4), (3e4, 6e4)]),
+        )
+        for at, (D_F, D_E) in enumerate(amounts)
+    )  # fmt: skip
+
+
 def rows(given: object) -> RunTable:
     return RunTable.from_rows(list(given))  # type: ignore[call-overload]
 

@@ -12,7 +12,7 @@ import pytest
 from precocial.errors import FitError
 from precocial.runs import judge
 from precocial.transfer import CLAIMS, PUBLISHED, Evidence
-from tests.transfer.planted import changed, drawn, fitted
+from tests.transfer.planted import bounded_below, changed, drawn, fitted
 
 VERDICTS = {"reproduced", "contradicted", "not tested at this scale", "not applicable"}
 
@@ -80,6 +80,12 @@ def test_measured_claims_are_judged_on_a_table() -> None:
     assert {words: about(rows, words)["verdict"] for words in said} == said
     assert about(rows, "equal compute")["ours"] is not None
     assert about(rows, "times fewer epochs")["ours"] == pytest.approx(3.0)
+
+
+def test_runs_above_every_from_scratch_loss_count_as_undecided() -> None:
+    row = judged("pre-training helps at low data", Evidence(table=bounded_below(), draws=50))
+    assert row["verdict"] == "reproduced"
+    assert "0 hurt, 9 undecided" in row["note"]
 
 
 def test_no_table_of_ours_speaks_of_the_papers_constants() -> None:

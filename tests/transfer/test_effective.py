@@ -12,11 +12,12 @@ from precocial.transfer import (
     effective_data,
     fit_scratch,
     fit_transfer,
+    ossification_map,
     transferred,
 )
 from precocial.transfer.effective import RunNoise, read_off, redraw, run_noise
 from precocial.worth.spread import NoiseTrend
-from tests.transfer.planted import TEXT, changed, codes, drawn
+from tests.transfer.planted import TEXT, bounded_below, changed, codes, drawn
 
 
 def test_noise_free_tables_give_the_planted_data() -> None:
@@ -42,12 +43,39 @@ def test_a_loss_beyond_either_end_is_a_bound() -> None:
     assert above.D_E[5] == above.D_E_high[5] == np.inf
     assert not above.ossified[5]
     assert below.status[5] == ReadStatus.below_range
-    assert below.D_E[5] == below.D_E_low[5] == 0
-    assert below.ossified[5]
+    assert np.isnan(below.D_E[5])
+    # only the ends of the curve are known: 1e5 and 1e12 are its least and its most data
+    assert above.D_E_low[5] == pytest.approx(1e12)
+    assert (below.D_E_low[5], below.D_E_high[5]) == (0, pytest.approx(1e5))
+    assert below.ossified[5]  # D_F is above 1e5
     for read in (above, below):
         assert "not_bracketed" in codes(read.flags)
         assert (np.delete(read.status, 5) == ReadStatus.measured).all()
     assert all(ReadStatus(status).advice or status == "measured" for status in ReadStatus)
+
+
+def test_a_loss_above_the_whole_curve_does_not_say_that_pre_training_hurts() -> None:
+    read = effective_data(bounded_below(), draws=50)
+    below = read.status == ReadStatus.below_range
+    assert below.sum() == 9
+    np.testing.assert_allclose(read.D_E_high[below], 1e4)
+    assert not read.ossified.any()
+    verdicts = {cell.fine_tune_data: cell.verdict for cell in ossification_map(read)}
+    assert verdicts == {1e3: "unbracketed", 2e3: "unbracketed", 3e3: "unbracketed",
+                        1e4: "helps", 3e4: "helps"}  # fmt: skip
+
+
+def test_a_loss_below_the_whole_curve_does_not_say_that_pre_training_helps() -> None:
+    """Fine-tuned on more than the curve holds: D_E is above its end, D_F too."""
+    table = bounded_below()
+    few = table.where(~table.is_scratch | (table.D_F < 2e4) | (table.D_F == 3e4))
+    more = changed(few, D_F=np.where(few.is_scratch, few.D_F, 100 * few.D_F),
+                   loss=np.where(few.is_scratch, few.loss, 1.5))  # fmt: skip
+    read = effective_data(more, draws=50)
+    assert (read.status == ReadStatus.above_range).all()
+    np.testing.assert_allclose(read.D_E_low, 3e4)
+    assert (read.D_E_high == np.inf).all()
+    assert {cell.verdict for cell in ossification_map(read)} == {"unbracketed"}
 
 
 def test_negative_transfer_is_kept() -> None:

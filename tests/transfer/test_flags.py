@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from precocial.errors import FitError
-from precocial.transfer import flags
+from precocial.errors import ConfigError, FitError
+from precocial.transfer import Have, Prices, fit_transfer, flags, forecast, plan
 from precocial.transfer.flags import Flag
-from tests.transfer.planted import ADDITIVE, changed, codes, ladder
+from tests.transfer.planted import ADDITIVE, changed, codes, drawn, ladder
 
 
 def test_a_flag_reads_as_its_code_and_reason() -> None:
@@ -70,6 +72,52 @@ def test_losses_a_factor_of_ln_2_off_are_flagged() -> None:
     # noise as large as the gap says nothing, nor do units that are wrong everywhere
     assert flags.check_loss_units(names, residuals, 0.1) == []
     assert flags.check_loss_units(names, np.full(20, residuals[4]), 0.003) == []
+
+
+@pytest.mark.parametrize(
+    ("residual", "noise", "said"),
+    [(-13.0, 0.003, True), (0.2, 0.003, True), (0.05, 0.003, False), (0.2, 0.03, False),
+     (flags.BITS_TO_NATS_GAP, 0.003, False)],
+)  # fmt: skip
+def test_a_run_far_off_the_law_is_an_outlier(residual: float, noise: float, said: bool) -> None:
+    names, residuals = np.array([f"r{i}" for i in range(20)]), np.full(20, 1e-3)
+    residuals[4] = residual
+    found = flags.check_outliers(names, residuals, noise)
+    assert codes(tuple(found)) == ({"outlier"} if said else set())
+    assert not said or "'r4'" in found[0].message
+    assert "np.str_" not in str(found)
+    # where many lie off the law, the law is wrong and not they
+    assert flags.check_outliers(names, np.full(20, residual), noise) == []
+
+
+@pytest.mark.parametrize("arm", ["scratch", "pretrained"])
+def test_one_absurd_loss_is_named_in_either_arm(arm: str) -> None:
+    table = drawn(0.003)
+    at = int(np.flatnonzero(table.arm == arm)[6])
+    loss = np.where(np.arange(len(table)) == at, 1e6, table.loss)
+    said = [flag for flag in fit_transfer(changed(table, loss=loss), law="kaplan", draws=0).flags
+            if flag.code == "outlier"]  # fmt: skip
+    assert len(said) == 1
+    assert f"'{table.run_id[at]}'" in said[0].message
+    assert "above" in said[0].message
+    clean = fit_transfer(table, law="kaplan", draws=0)
+    assert "outlier" not in codes(clean.flags)
+
+
+def test_a_table_without_sizes_says_so() -> None:
+    largest = drawn(0.003).where(drawn(0.003).N == 1e9)
+    one = replace(largest, N=np.full(len(largest), np.nan))
+    fit = fit_transfer(one, law="power", draws=20)
+    (flag,) = [flag for flag in fit.flags if flag.code == "no_sizes"]
+    assert "treated as one size" in flag.message
+    with pytest.raises(FitError, match="column N is missing"):
+        fit_transfer(one, law="additive")
+    have = Have(parameters=1e8, fine_tune_data=1e6, pretrain_data=1e9)
+    better = 0.99 * float(forecast(fit, parameters=np.nan, fine_tune_data=1e6).loss[0])
+    with pytest.raises(ConfigError, match="column N is missing"):
+        plan(fit, have=have, prices=Prices(data=1.0, flop=1e-18), target_loss=better)
+    data = plan(fit, have=have, prices=Prices(data=1.0, flop=0.0), target_loss=better)
+    assert data.recommended == "data"
 
 
 def test_correlated_constants_are_flagged() -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from precocial.errors import ConfigError, FitError
 from precocial.transfer import (
     KAPLAN_SURFACE,
+    RunTable,
     Surface,
+    TransferFit,
     effective_data,
     fit_scratch,
     fit_transfer,
     forecast,
     transferred,
 )
-from precocial.transfer.forecast import forecast_scratch
+from precocial.transfer.forecast import forecast_scratch, zero_shot_loss
 from tests.transfer.planted import ADDITIVE, TEXT, codes, drawn, fitted, ladder
 
 SURFACE = Surface.of("kaplan", KAPLAN_SURFACE)
@@ -30,6 +34,41 @@ def test_without_noise_it_is_the_law() -> None:
     np.testing.assert_allclose(got.scratch_loss, np.exp(SURFACE.log_loss(N, D_F)[0]), rtol=1e-8)
     np.testing.assert_allclose(got.regime, D_F / SURFACE.enough_data(N)[0], rtol=1e-6)
     assert (got.loss < got.scratch_loss).all()
+
+
+def with_zero_shot(loss: float) -> TransferFit:
+    """The fit with zero-shot rows of two sizes, one loss, in its table."""
+    fit = fitted()
+    zero = [{"arm": "pretrained", "N": N, "D_F": 0.0, "unit": "characters", "loss": loss,
+             "loss_unit": "nats/token", "run_id": f"zero-{N:g}"} for N in (1e7, 1e9)]  # fmt: skip
+    return replace(fit, table=RunTable.from_rows([*fit.table.rows(), *zero]))
+
+
+def test_a_forecast_worse_than_zero_shot_below_the_data_is_flagged() -> None:
+    least = 1e5
+    small = forecast(fitted(), parameters=1e8, fine_tune_data=0.5 * least)
+    assert "below_zero_shot" not in codes(small.flags)  # no zero-shot rows
+    loss = float(small.loss[0])
+    for zero, D_F, N, said in (
+        (0.9 * loss, 0.5 * least, 1e8, True),
+        (1.1 * loss, 0.5 * least, 1e8, False),
+        (0.9 * loss, least, 1e8, False),  # measured there: the runs speak for themselves
+        (0.01 * loss, 0.5 * least, 5e9, False),  # no zero-shot run near this size
+    ):
+        got = forecast(with_zero_shot(zero), parameters=N, fine_tune_data=D_F)
+        assert ("below_zero_shot" in codes(got.flags)) == said
+
+
+def test_zero_shot_losses_are_interpolated_between_sizes_in_logs() -> None:
+    rows = [{"arm": "pretrained", "N": N, "D_F": D_F, "D_pre": D_pre, "loss": loss}
+            for N, D_F, D_pre, loss in ((1e6, 0, 1e9, 4.0), (1e8, 0, 1e9, 1.0), (1e8, 0, 1e9, 4.0),
+                                        (1e8, 5, 1e9, 0.1), (1e8, 0, 1e10, 0.5))]  # fmt: skip
+    table, N = RunTable.from_rows(rows), np.array([1e6, 1e7, 1e8, 1e9])
+    found = zero_shot_loss(table, N, np.full(4, 1e9))
+    np.testing.assert_allclose(found, [4.0, np.sqrt(8.0), 2.0, np.nan])
+    assert np.isnan(zero_shot_loss(table, N, np.full(4, 5e9))).all()
+    pooled = zero_shot_loss(table, N[2:3], np.full(1, np.nan))
+    np.testing.assert_allclose(pooled, np.cbrt(1.0 * 4.0 * 0.5))
 
 
 def test_intervals_hold_the_estimate_and_each_other() -> None:

@@ -33,6 +33,14 @@ def test_a_run_off_its_curve_is_a_bound_on_the_right_side(loss: float, side: int
     assert parts.side[5] == side
 
 
+@pytest.mark.parametrize(("loss", "said"), [(0.5, "on more data"), (50.0, "on less data")])
+def test_advice_is_that_of_the_side_a_run_lies_on(loss: float, said: str) -> None:
+    row = int(np.flatnonzero(~drawn().is_scratch)[5])
+    table = changed(drawn(), loss=np.where(np.arange(len(drawn())) == row, loss, drawn().loss))
+    (flag,) = prepare(table, fit_scratch(table, "kaplan"), 0.1)[1]
+    assert said in flag.message
+
+
 @pytest.mark.parametrize(("loss", "end"), [(0.5, 1e12), (50.0, 1e5)])
 def test_the_joint_fit_bounds_by_the_end_of_the_curve(loss: float, end: float) -> None:
     row = int(np.flatnonzero(~drawn().is_scratch)[5])

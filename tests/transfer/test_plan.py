@@ -54,6 +54,17 @@ def test_the_cheapest_is_recommended() -> None:
     assert [row["recommended"] for row in cheap.rows()] == [True, False]
 
 
+def test_what_is_free_is_bought() -> None:
+    fit = fitted(noise=0.003)
+    found = plan(fit, have=HAVE, prices=Prices(data=1.0, flop=0.0), target_loss=target(2, fit))
+    assert found.recommended == "parameters"
+    assert found.options[0].money == found.options[0].money_high == 0
+    assert found.regret == 0
+    assert found.statement.startswith("buy parameters")
+    free = plan(fit, have=HAVE, prices=Prices(data=1.0, flop=0.0), budget=1.0)
+    assert free.recommended == "parameters"
+
+
 def equal_prices(fit: TransferFit) -> Prices:
     """Prices at which both options cost the same by the fit's estimate."""
     aim = target(2.0, fit)

@@ -150,7 +150,7 @@ class Findings:
         Raises:
             FitError: no cell is bracketed.
         """
-        known = [cell for cell in self.cells if cell.verdict != "unbracketed"]
+        known = [cell for cell in self.cells if np.isfinite(cell.ratio)]
         if not known:
             raise FitError(
                 "no fine-tuned loss lies within the from-scratch curve of its size; train from "

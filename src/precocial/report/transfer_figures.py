@@ -223,7 +223,7 @@ def ossification(figure: Figure, cells: Sequence[Cell], *, regime: bool, unit: s
         own = [cell for cell in cells if cell.verdict == verdict]
         if own:
             x = [cell.regime if regime else cell.fine_tune_data for cell in own]
-            shade = np.log(np.clip([cell.ratio for cell in own], 1 / most, most))
+            shade = np.log(np.clip([_shown_ratio(cell, most) for cell in own], 1 / most, most))
             seen = axes.scatter(x, [cell.parameters for cell in own], c=shade, cmap=HURT_HELP,
                                 norm=norm, marker=marker, s=110, edgecolors=art.INK,
                                 linewidths=0.8, label=verdict)  # fmt: skip
@@ -243,6 +243,12 @@ def ossification(figure: Figure, cells: Sequence[Cell], *, regime: bool, unit: s
         bar.minorticks_off()
         bar.set_label("D_E / D_F")
         bar.outline.set_visible(False)
+
+
+def _shown_ratio(cell: Cell, most: float) -> float:
+    """A cell that is only bounded has its verdict's colour, and none where that is open."""
+    bounded = {"helps": most, "hurts": 1 / most}.get(cell.verdict, 1.0)
+    return cell.ratio if np.isfinite(cell.ratio) else bounded
 
 
 def _round_ratios(low: float, high: float) -> list[float]:

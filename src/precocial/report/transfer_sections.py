@@ -28,6 +28,7 @@ from precocial.transfer import (
     iso_loss,
 )
 from precocial.transfer.effective import LOW_DATA
+from precocial.transfer.forecast import zero_shot_loss
 
 Floats = NDArray[np.float64]
 
@@ -154,7 +155,7 @@ def _panel(findings: Findings, size: float, fit: TransferFit | None) -> pictures
                 np.where(keep, line, np.nan) for line in bands["pretrained"]
             )
     known = [cell for cell in findings.cells
-             if cell.parameters == size and cell.verdict != "unbracketed"]  # fmt: skip
+             if cell.parameters == size and np.isfinite(cell.ratio)]  # fmt: skip
     arrow = None
     if known:
         cell = known[(len(known) - 1) // 2]
@@ -325,9 +326,10 @@ def exchange(findings: Findings) -> Section:
     sizes = np.geomspace(fit.used.N.min(), fit.used.N.max(), 30)
     losses = np.quantile(fit.used.loss, np.linspace(0.2, 0.8, _ISO_LOSSES)).tolist()
     lines = [(loss, *_iso_band(fit, loss, sizes)) for loss in losses]
+    zero_shot = zero_shot_loss(fit.table, sizes, np.full(len(sizes), np.nan))
     numbers = [
         {"loss": loss, "N": float(N), "D_F": float(middle[i]), "low": float(low[i]),
-         "high": float(high[i])}
+         "high": float(high[i]), "below_zero_shot": bool(loss > zero_shot[i])}
         for loss, middle, low, high in lines for i, N in enumerate(sizes)
         if np.isfinite(middle[i])
     ]  # fmt: skip
@@ -337,8 +339,14 @@ def exchange(findings: Findings) -> Section:
                                            findings.unit),
         what, width=8.2, height=4.4,
     )  # fmt: skip
+    told = f"{rate.statement[0].upper()}{rate.statement[1:]}. The paper: about 100 times."
+    if any(row["below_zero_shot"] for row in numbers):
+        told += (
+            " Where a loss is worse than the zero-shot loss that was measured (below_zero_shot), "
+            "no fine-tuning is needed and the line says nothing."
+        )
     return Section(key="exchange", title="Size for data", parts=(
-        Text(text=f"{rate.statement[0].upper()}{rate.statement[1:]}. The paper: about 100 times."),
+        Text(text=told),
         Picture(svg=drawn, caption=f"{what} Bands are 95 % intervals of the joint fit.",
                 table=Table.of(numbers)),
     ))  # fmt: skip

@@ -69,8 +69,9 @@ class EffectiveData:
 
     Attributes:
         table: the pre-trained runs.
-        D_E, D_E_low, D_E_high: effective data and its interval; a bound is infinite or 0 on the
-            side that is open.
+        D_E, D_E_low, D_E_high: effective data and its interval. Beyond the curve only one end
+            is known: above_range has D_E inf, at least the most data of the curve; below_range
+            has D_E NaN, between 0 and the least data of the curve. `status` says which.
         D_T, D_T_low, D_T_high: D_E - D_F; negative where pre-training hurt.
         regime: D_F / D(N), D(N) from `scratch`.
         status: `ReadStatus` values.
@@ -165,6 +166,10 @@ def effective_data(
     if draws:
         rng = stream(seed, "transfer", "effective_data")
         first, last = redraw(base, runs, *run_noise(base, runs, scratch), draws, rng)
+        least, most = _curve_ends(base, runs)
+        # a draw beyond the curve says only on which side: its other end is the curve's
+        first = np.where(np.isposinf(first), most[:, None], first)
+        last = np.where(np.isneginf(last), least[:, None], last)
         # order statistics, not interpolated ones: an infinite draw must not turn into NaN
         low = np.exp(np.quantile(first, (1 - level) / 2, axis=1, method="lower"))
         high = np.exp(np.quantile(last, (1 + level) / 2, axis=1, method="higher"))
@@ -172,8 +177,8 @@ def effective_data(
     flags = check_copies(runs, runs.distinct()) + _flags(status, runs, regime)
     flags += check_units_of_arms(runs, scratch)
     return EffectiveData(
-        table=runs, D_E=D_E, D_E_low=low, D_E_high=high, regime=regime, status=status,
-        level=level, scratch=scratch, flags=(*scratch.flags, *flags),
+        table=runs, D_E=np.where(D_E == 0, np.nan, D_E), D_E_low=low, D_E_high=high,
+        regime=regime, status=status, level=level, scratch=scratch, flags=(*scratch.flags, *flags),
     )  # fmt: skip
 
 
@@ -194,6 +199,14 @@ def read_off(base: RunTable, runs: RunTable) -> Floats:
             continue
         D_E[rows] = np.exp(curve.log_data_at(np.log(runs.loss[rows])))
     return D_E
+
+
+def _curve_ends(base: RunTable, runs: RunTable) -> tuple[Floats, Floats]:
+    """(n,) log of the least and of the most data on each run's curve; NaN without a curve."""
+    least, most = np.full((2, len(runs)), np.nan)
+    for rows, own in _same_size(base, runs):
+        least[rows], most[rows] = np.log([base.D_F[own].min(), base.D_F[own].max()])
+    return least, most
 
 
 def redraw(

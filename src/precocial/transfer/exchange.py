@@ -98,7 +98,9 @@ class Cell:
     """One (N, D_F) of the ossification map, seeds pooled.
 
     Attributes:
-        ratio: geometric mean of D_E / D_F; low, high: from the widest run interval.
+        ratio: geometric mean of D_E / D_F; where no run is on its curve inf (above it) or NaN
+            (below it), and only low and high say something.
+        low, high: from the widest run interval.
         verdict: "helps" or "hurts" (ossified: D_E < D_F) where the whole interval says so,
             "undecided", or "unbracketed".
     """
@@ -127,7 +129,7 @@ def ossification_map(effective: EffectiveData) -> tuple[Cell, ...]:
 def _cell(effective: EffectiveData, key: tuple[float, float], rows: list[int]) -> Cell:
     N, D_F = key
     D_E = effective.D_E[rows]
-    bracketed = np.isfinite(D_E) & (D_E > 0)
+    bracketed = np.isfinite(D_E)
     low, high = effective.D_E_low[rows].min() / D_F, effective.D_E_high[rows].max() / D_F
     verdict = "helps" if low > 1 else "hurts" if high < 1 else "undecided"
     if not bracketed.any():

@@ -16,6 +16,7 @@ from precocial.transfer.flags import (
     Flag,
     check_correlation,
     check_loss_units,
+    check_outliers,
     check_sizes,
     check_source,
 )
@@ -172,7 +173,9 @@ def fit_transfer(
     found = METHODS[method](parts, delta, draws, stream(seed, "transfer", "fit", method))
     flags += check_correlation(parts.terms.log_k(found.tau_draws), found.tau_draws[:, 1])
     flags += _check_vanishing(parts.used, parts.terms, found.tau)
-    flags += check_loss_units(parts.used.run_id, _residuals(parts, found), found.noise)
+    residuals = _residuals(parts, found)
+    flags += check_loss_units(parts.used.run_id, residuals, found.noise)
+    flags += check_outliers(parts.used.run_id, residuals, found.noise)
     if 0 < draws < MIN_DRAWS:
         flags.append(Flag(
             code="few_draws",

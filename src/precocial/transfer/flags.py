@@ -16,6 +16,12 @@ BITS_TO_NATS_GAP = float(-np.log(np.log(2)))
 """|log(loss in bits) - log(loss in nats)|."""
 MAX_CORRELATION = 0.99
 DECADE = 10.0
+OUTLIER_SPREADS = 10.0
+"""Robust standard deviations from the law beyond which a run is an outlier; ours."""
+OUTLIER_LOSS = 0.1
+"""And at least this share of the loss: noise can be next to nothing; ours."""
+MOST_OUTLIERS = 0.1
+"""Of the runs, or one run; where more lie off the law, it is the law that is wrong; ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,12 @@ def check_scratch_design(table: RunTable, *, uses_size: bool, parameters: int) -
             f"at 2 or more amounts of data; got {runs} runs at {data}. Add runs to the ladder"
         )
     flags = []
+    if uses_size and np.isnan(table.N).all():
+        raise FitError(
+            "this law has a size term and column N is missing: sizes are not given; add N "
+            "(parameters without embeddings) to all rows, or use law='power' or "
+            "'rectified_one_size'"
+        )
     if uses_size and sizes < 2:
         raise FitError(
             f"this law has a size term and the table has {sizes} level(s) of N; "
@@ -77,6 +89,12 @@ def check_sizes(table: RunTable) -> list[Flag]:
     Raises:
         FitError: N holds the total in some rows and not in others.
     """
+    if len(table) and np.isnan(table.N).all():
+        return [Flag(
+            code="no_sizes",
+            message="column N is missing: sizes are not given, so all runs are treated as one "
+            "size; add N (parameters without embeddings) if they differ",
+        )]  # fmt: skip
     both = ~np.isnan(table.N) & ~np.isnan(table.N_total)
     if not both.any():
         return []
@@ -84,7 +102,7 @@ def check_sizes(table: RunTable) -> list[Flag]:
     if (table.N[both] > table.N_total[both]).any():
         bad = table.run_id[both][table.N[both] > table.N_total[both]][0]
         raise FitError(
-            f"run {bad!r} has N above N_total; N leaves the embeddings out, N_total holds them"
+            f"run {str(bad)!r} has N above N_total; N leaves the embeddings out, N_total holds them"
         )
     if same.any() and not same.all():
         raise FitError(
@@ -102,14 +120,41 @@ def check_sizes(table: RunTable) -> list[Flag]:
 
 def check_loss_units(run_id: NDArray[np.str_], residuals: Floats, noise: float) -> list[Flag]:
     """Do some rows sit where bits would sit among nats (or the other way round)?"""
-    near = np.abs(np.abs(residuals) - BITS_TO_NATS_GAP) < max(0.04, 4 * noise)
-    if noise < BITS_TO_NATS_GAP / 6 and near.any() and near.mean() < 0.5:
+    near = _like_another_unit(residuals, noise)
+    if near.any() and near.mean() < 0.5:
         return [Flag(
             code="mixed_loss_units",
-            message=f"{int(near.sum())} run(s), {run_id[near][0]!r} first, lie a factor of ln 2 "
-            "off the law: some losses look like bits and others like nats; convert them",
+            message=f"{int(near.sum())} run(s), {str(run_id[near][0])!r} first, lie a factor of "
+            "ln 2 off the law: some losses look like bits and others like nats; convert them",
         )]  # fmt: skip
     return []
+
+
+def _like_another_unit(residuals: Floats, noise: float) -> NDArray[np.bool_]:
+    """(n,) where bits would lie among nats; nowhere if the noise is too large to tell."""
+    near = np.abs(np.abs(residuals) - BITS_TO_NATS_GAP) < max(0.04, 4 * noise)
+    return np.asarray(near & (noise < BITS_TO_NATS_GAP / 6))
+
+
+def check_outliers(run_id: NDArray[np.str_], residuals: Floats, noise: float) -> list[Flag]:
+    """Do a few runs lie far off the law? `residuals` (n,) are fitted minus measured log loss.
+
+    Far is over `OUTLIER_SPREADS` robust standard deviations (`noise`) and `OUTLIER_LOSS` of the
+    loss. Those that lie where another unit would are left to `check_loss_units`.
+    """
+    limit = max(OUTLIER_SPREADS * noise, float(np.log1p(OUTLIER_LOSS)))
+    far = (np.abs(residuals) > limit) & ~_like_another_unit(residuals, noise)
+    if not 0 < far.sum() <= max(1, MOST_OUTLIERS * len(residuals)):
+        return []
+    worst = int(np.argmax(np.where(far, np.abs(residuals), 0.0)))
+    with np.errstate(over="ignore"):
+        factor = float(np.exp(np.abs(residuals[worst])))
+    side = "above" if residuals[worst] < 0 else "below"
+    return [Flag(
+        code="outlier",
+        message=f"{int(far.sum())} run(s) lie far off the law, {str(run_id[worst])!r} most: its "
+        f"loss is {factor:.3g} times {side} what the other runs say; check it, or leave it out",
+    )]  # fmt: skip
 
 
 def check_arm_units(gap: Floats, D_F: Floats, noise: float) -> list[Flag]:

@@ -15,6 +15,7 @@ from precocial.transfer.fit import TransferFit
 from precocial.transfer.flags import Flag, check_extrapolation, levels
 from precocial.transfer.models import log_effective
 from precocial.transfer.scratch import ScratchFit
+from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import check_draws, check_level
 
 Floats = NDArray[np.float64]
@@ -122,7 +123,7 @@ def _forecast(
         effective_interval=_ends(np.exp(log_D_E_draws), fit.level),
         scratch_loss=np.exp(fit.surface.log_loss(N, D_F)[0]),
         regime=fit.surface.regime(N, D_F)[0], level=fit.level,
-        flags=_doubts(fit, N, D_F, D_pre),
+        flags=(*_doubts(fit, N, D_F, D_pre), *_check_zero_shot(fit, N, D_F, D_pre, log_loss)),
     )  # fmt: skip
 
 
@@ -215,6 +216,46 @@ def _check_positive(name: str, values: Floats) -> None:
             f"{name} must be finite and above 0; got {values!r}. No data, or zero-shot, has no "
             "value under the law; the paper extrapolates to 1 character instead"
         )
+
+
+def zero_shot_loss(runs: RunTable, N: Floats, D_pre: Floats) -> Floats:
+    """(n,) measured loss without fine-tuning at sizes N and, where known, pre-training D_pre.
+
+    The geometric mean of the runs with D_F = 0, interpolated in logs between measured sizes; NaN
+    beyond them, and where there is no such run. A table without sizes is one size.
+    """
+    zero = runs.pretrained.where(runs.pretrained.D_F == 0)
+    found = np.full(len(N), np.nan)
+    size, wanted = np.nan_to_num(zero.N, nan=1.0), np.nan_to_num(N, nan=1.0)
+    for at, amount in enumerate(D_pre):
+        same = np.isclose(zero.D_pre, amount, rtol=1e-6) | np.isnan(amount)
+        knots, place = np.unique(np.log(size[same]), return_inverse=True)
+        if len(knots):
+            mean = np.bincount(place, np.log(zero.loss[same])) / np.bincount(place)
+            x = np.log(wanted[at])
+            near = knots[np.argmin(np.abs(knots - x))]
+            x = near if abs(near - x) < 1e-6 else x
+            found[at] = np.exp(np.interp(x, knots, mean, left=np.nan, right=np.nan))
+    return found
+
+
+def _check_zero_shot(
+    fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats, log_loss: Floats
+) -> list[Flag]:
+    """Below the least D_F measured, does the law promise less than no fine-tuning at all?"""
+    measured = zero_shot_loss(fit.table, N, D_pre)
+    tuned = fit.table.pretrained.D_F
+    least = tuned[tuned > 0].min()
+    worse = (least > D_F) & (log_loss > np.log(measured))
+    if not worse.any():
+        return []
+    at = int(np.flatnonzero(worse)[0])
+    return [Flag(
+        code="below_zero_shot",
+        message=f"at D_F = {D_F[at]:.3g}, below the least measured {least:.3g}, the forecast loss "
+        f"{np.exp(log_loss[at]):.4g} is worse than the zero-shot loss {measured[at]:.4g} measured "
+        "at this size: the law has no value at D_F = 0 and fails there; take the zero-shot loss",
+    )]  # fmt: skip
 
 
 def _doubts(fit: TransferFit, N: Floats, D_F: Floats, D_pre: Floats) -> tuple[Flag, ...]:

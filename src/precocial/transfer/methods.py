@@ -130,12 +130,13 @@ def _usable(
         keep &= ~unknown
     used, D_E = runs.where(keep), D_E[keep]
     side = np.where(np.isposinf(D_E), 1, np.where(D_E == 0, -1, 0))
-    if side.any():
-        flags.append(Flag(
-            code="not_bracketed",
-            message=f"{int((side != 0).sum())} of {len(used)} runs lie outside the from-scratch "
-            f"curve and count as bounds: {ReadStatus.above_range.advice}",
-        ))  # fmt: skip
+    for out, kind in ((side > 0, ReadStatus.above_range), (side < 0, ReadStatus.below_range)):
+        if out.any():
+            flags.append(Flag(
+                code="not_bracketed",
+                message=f"{int(out.sum())} of {len(used)} runs lie outside the from-scratch "
+                f"curve and count as bounds: {kind.advice}",
+            ))  # fmt: skip
     if len(used) and (side != 0).all():
         raise FitError(
             "no fine-tuned loss lies on the from-scratch curve of its size, so D_T is bounded "

@@ -149,14 +149,19 @@ def plan(
     another.
 
     Raises:
-        ConfigError: both or neither of target_loss and budget, or a target that is no better
-            than what there is.
+        ConfigError: both or neither of target_loss and budget, a target that is no better than
+            what there is, or a price on FLOPs where the table gives no sizes.
         FitError: the fit has no draws, or no option reaches the target.
     """
     if (target_loss is None) == (budget is None):
         raise ConfigError("give either target_loss or budget")
     if len(fit.tau_draws) == 0:
         raise FitError("a plan needs bootstrap draws; fit with draws=400")
+    if prices.flop > 0 and np.isnan(fit.table.N).all():
+        raise ConfigError(
+            "training costs follow the parameters, and column N is missing: sizes are not given; "
+            "add N to the run table, or set the price of a FLOP to 0 to plan data alone"
+        )
     market = _Market(fit=fit, have=have, prices=prices)
     log_now = float(market.log_loss("data", np.ones(1), point=True)[0])
     now = math.exp(log_now) if log_now < _LOG_LARGEST else math.inf
@@ -255,9 +260,10 @@ def _decide(
     costs = np.stack([market.money(name, draws[name]) for name in names])
     cheapest = costs.min(axis=0)
     # where no option reaches the target in a draw, none is regretted in it
-    reached = np.isfinite(cheapest)
+    lost = np.isfinite(cheapest) & (costs[0] > cheapest)
     regrets = np.zeros(len(cheapest))
-    regrets[reached] = costs[0, reached] / cheapest[reached] - 1
+    with np.errstate(divide="ignore"):  # over what is free, any cost is infinitely much
+        regrets[lost] = costs[0, lost] / cheapest[lost] - 1
     regret = float(np.quantile(regrets, level, method="higher"))
     winners = np.argmin(costs, axis=0)
     options = tuple(
@@ -294,10 +300,11 @@ def _statement(options: tuple[Option, ...], target: float, regret: float, sure: 
             f"buy {first.name}: {first.added:.3g} more brings the loss to {target:.4g} for "
             f"{first.money:.3g} ({first.money_low:.3g} to {first.money_high:.3g})"
         )
+    much = f"{regret:.0%}" if np.isfinite(regret) else "unboundedly"
     others = " or ".join(option.name for option in options if option.best_in > 0.025)
     return (
         f"no recommendation: {first.name} looks cheapest, but the runs leave open that it costs "
-        f"{regret:.0%} more than another choice ({others}); add runs, or take it as a guess"
+        f"{much} more than another choice ({others}); add runs, or take it as a guess"
     )
 
 

@@ -18,6 +18,7 @@ from precocial.transfer.flags import (
     Flag,
     check_copies,
     check_loss_units,
+    check_outliers,
     check_scratch_design,
     check_sizes,
     levels,
@@ -123,6 +124,7 @@ def fit_scratch(
     residuals = _residuals(fitted, runs)
     noise = freed * robust_spread(residuals)
     flags += check_loss_units(runs.run_id, residuals, noise)
+    flags += check_outliers(runs.run_id, residuals, noise)
     return ScratchFit(
         table=runs, surface=fitted, objective=float(solved.objective[0]), delta=delta,
         noise=noise, residuals=residuals, flags=tuple(flags),
