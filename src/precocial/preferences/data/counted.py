@@ -22,7 +22,7 @@ MAX_CELLS = 20_000_000
 posterior and its successors (ours)."""
 MAX_PAIRS = 50_000
 """States x actions: beyond, numbers with gaps were likely taken for states or actions (ours; all
-planners with a handful of rewards then take a minute)."""
+default planners with the rewards of two states then take 20 s on one core)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
