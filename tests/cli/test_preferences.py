@@ -104,6 +104,27 @@ def test_choices_of_people_are_audited(tmp_path: Path, capsys: Capture) -> None:
     assert {row["name"] for row in found["audit"]["undecided"]} >= {"sign", "scale", "bias"}
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["infer", "walk.csv", "--top", "-1"], "--top must be at least 1; got -1"),
+        (["infer", "walk.csv", "--bins", "-3"], "--bins must be at least 0"),
+        (["audit", "walk.csv", "--bins", "-3"], "--bins must be at least 0"),
+        (["infer", "walk.csv"], "2 states x 300001 actions x 2 states is too large"),
+        (["audit", "--people", "delay", "--bins", "4"], "--bins cannot be given beside it"),
+        (["audit", "--people", "delay", "--env", "FrozenLake-v1"], "--env cannot be given"),
+        (["audit", "--people", "delay", "--assume", "monotone"], "--assume cannot be given"),
+    ],
+)
+def test_options_out_of_range_or_place_are_refused(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("walk.csv").write_text("state,action\n0,300000\n1,1\n")
+    assert main(["preferences", *words]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())
+
+
 def test_theorems_hold_and_the_crossing_is_drawn(tmp_path: Path, capsys: Capture) -> None:
     found = said(capsys, "theorems", "--quick", "--out", str(tmp_path))
     rows = found["rows"]

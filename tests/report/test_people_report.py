@@ -58,6 +58,15 @@ def test_planted_discounting_is_on_the_page() -> None:
     assert record().held_out_nats > record().chance_nats
 
 
+def test_a_groups_doubt_is_on_the_page(tmp_path: Path) -> None:
+    first = replace(record().group[0], note="too few <trials>")
+    noted = replace(record(), group=[first, *record().group[1:]])
+    noted.write(tmp_path / PEOPLE)
+    assert ChoiceRecord.read(tmp_path / PEOPLE) == noted
+    said = " ".join(Page(render(people_page(tmp_path))).text)
+    assert said.count(f"Doubt the {first.name}: too few <trials>.") >= 2
+
+
 def test_what_came_from_files_is_escaped(tmp_path: Path) -> None:
     people = [replace(person, subject=HOSTILE, parameter=HOSTILE) for person in record().people]
     replace(record(), source=HOSTILE, people=people).write(tmp_path / PEOPLE)

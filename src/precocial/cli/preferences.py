@@ -38,8 +38,11 @@ def infer(demos: Positional[Path], *, seen: Seen = Seen(), top: int = 10, common
         seen: the world, and how the file is read
         top: pairs to list
     """
+    from precocial.errors import ConfigError
     from precocial.preferences import infer as weigh
 
+    if top < 1:
+        raise ConfigError(f"--top must be at least 1; got {top}")
     mdp, demonstrations, notes = _world(demos, seen)
     planners, rewards = _candidates(mdp)
     found = weigh(mdp, demonstrations, planners, rewards, assume=_assumptions(seen.assume))
@@ -89,6 +92,14 @@ def audit(
     from precocial.runs.folder import this_command
 
     if people is not None:
+        given = [
+            f"--{name}" for name, value in vars(seen).items() if value != getattr(Seen(), name)
+        ]
+        if given:
+            raise ConfigError(
+                f"--people takes choices, which have no world: {', '.join(given)} cannot be given "
+                "beside it"
+            )
         page, record = _audit_people(people, demos, out, common)
     elif demos is None:
         raise ConfigError(
@@ -210,11 +221,14 @@ def _world(path: Path, seen: Seen) -> tuple[Any, Any, list[str]]:
     """The world and the demonstrations, checked against one another, and what to doubt."""
     import numpy as np
 
+    from precocial.errors import ConfigError
     from precocial.preferences.data.counted import mdp_from_counts
     from precocial.preferences.data.discretiser import Discretiser
     from precocial.preferences.data.from_gym import mdp_from_gym
     from precocial.preferences.data.readers import read_recording
 
+    if seen.bins < 0:
+        raise ConfigError(f"--bins must be at least 0 (0: not cut); got {seen.bins}")
     recording = read_recording(path)
     cut = {}
     for name, values in (("states", recording.observation), ("actions", recording.action)):

@@ -48,6 +48,7 @@ def headline(record: ChoiceRecord) -> str:
         f"{quantity(first.high)}), and held-out choices are foretold "
         f"{quantity(gain / np.log(2))} bits better than by chance. What it means is not in the "
         f"choices: {len(record.undecided)} other readings explain them as well."
+        + (f" Doubt the {first.name}: {first.note}." if first.note else "")
     )
 
 
@@ -118,9 +119,10 @@ def _foretold(record: ChoiceRecord) -> Section:
         {"figure": f.name, "value": f.value, "low": f.low, "high": f.high, "unit": f.unit}
         for f in record.group
     ]
+    doubts = [Text(text=f"Doubt the {f.name}: {f.note}.") for f in record.group if f.note]
     return Section(key="foretold", title="Does it foretell choices it has not seen?", parts=(
         Text(text=f"Mean log probability of {record.n_held_out:,} held-out choices."),
-        Table.of(rows), Table.of(group, title="The group"),
+        Table.of(rows), Table.of(group, title="The group"), *doubts,
     ))  # fmt: skip
 
 

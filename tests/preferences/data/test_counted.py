@@ -110,6 +110,9 @@ def test_mistakes_are_named(counts: Any, options: dict[str, Any], said: str) -> 
 def test_a_table_too_large_and_states_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="too large"):
         mdp_from_counts(Demonstrations.from_arrays([0, 10**6], [0, 0]), discount=0.9)
+    for states, actions in (([0, 1], [300_000, 1]), ([0, 2999], [0, 3])):
+        with pytest.raises(ConfigError, match=r"too large .* Number the states .*--bins"):
+            mdp_from_counts(Demonstrations.from_arrays(states, actions), discount=0.9)
     with pytest.raises(ConfigError, match="states must be 0 to 0"):
         mdp_from_counts(Demonstrations.from_arrays([0, 1], [0, 0]), discount=0.9, n_states=1)
     with pytest.raises(ConfigError, match="level"):

@@ -219,6 +219,13 @@ def test_no_space_and_a_box_with_infinite_bounds(tmp_path: Path, form: str) -> N
         ({"observation_space": "[" * 100_000}, "column 'observation_space'"),
         ({"observation_space": "3"}, "got None"),
         ({"action_space": '{"type": "Discrete", "n": "many"}'}, "whole n and start"),
+        ({"action_space": '{"type": "Discrete", "n": true}'}, "whole n and start"),
+        ({"action_space": '{"type": "Discrete", "n": 0}'}, "whole n and start"),
+        ({"action_space": '{"type": "Discrete", "n": 9, "start": true}'}, "whole n and start"),
+        (
+            {"action_space": '{"type": "Discrete", "start": 1, "n": 1' + 400 * "0" + "}"},
+            r"n from 1 to 2\*\*53",
+        ),
         ({"action_space": '{"type": "Discrete", "n": 2, "start": 0}'}, "leave the Discrete space"),
     ],
 )

@@ -223,3 +223,52 @@ def test_mistakes_are_named() -> None:
         fit_choices(data, held_out=1.0)
     with pytest.raises(FitError, match="subject 0 has 1 choices"):
         fit_choices(data.where(np.array([True, False])))
+
+
+def test_of_one_person_the_groups_interval_is_theirs() -> None:
+    model = MODELS["delay"]["hyperbolic"]
+    fit = fit_choices(people(model, "delay", np.array([[0.02, 1.0]]), np.ones(1), 10, 1))
+    for p, figure in enumerate(fit.group):
+        assert figure.low <= fit.low[0, p] < fit.high[0, p] <= figure.high
+        assert figure.note.startswith("one person")
+
+
+def test_the_groups_interval_knows_how_uncertain_each_person_is() -> None:
+    model = MODELS["delay"]["hyperbolic"]
+    same = np.tile((0.02, 1.0), (12, 1))
+    few, many = (
+        fit_choices(people(model, "delay", same, np.full(12, 0.3), trials, 2)).group[0]
+        for trials in (8, 400)
+    )
+    assert np.log(few.high / few.low) > 3 * np.log(many.high / many.low)
+    assert "pulled towards the flat prior" in few.note
+    spread = np.stack([np.geomspace(2e-3, 0.2, 12), np.ones(12)], axis=1)
+    assert not fit_choices(people(model, "delay", spread, np.ones(12), 200, 2)).group[0].note
+
+
+def test_draws_of_an_axis_are_its_posterior() -> None:
+    axis = Axis.linear("x", 0.0, 4.0, 5)
+    weights = np.array([[0, 0, 1, 0, 0], [1, 2, 4, 2, 1]], dtype=float).T
+    drawn = axis.draw(weights, 20_000, np.random.default_rng(0))
+    assert drawn.shape == (20_000, 2)
+    assert 1.5 <= drawn[:, 0].min() <= drawn[:, 0].max() <= 2.5
+    for share in (0.1, 0.5, 0.8):
+        assert np.quantile(drawn[:, 1], share) == pytest.approx(
+            axis.quantile(weights, share)[1], abs=0.05
+        )
+    assert axis.spread(weights) == pytest.approx([0.0, np.sqrt(1.2)])
+
+
+@pytest.mark.slow
+def test_the_groups_interval_covers_the_populations_median() -> None:
+    model = MODELS["delay"]["hyperbolic"]
+    covered = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        k = np.exp(rng.normal(np.log(0.02), 0.7, 30))
+        beta = np.exp(rng.normal(np.log(0.3), 0.4, 30))
+        parameters = np.stack([k, np.ones(30)], axis=1)
+        group = fit_choices(people(model, "delay", parameters, beta, 108, seed)).group
+        covered += [f.low <= truth <= f.high for f, truth in zip(group, (0.02, 0.3))]
+    # Of 24 at 95 %, 18 or fewer would be a false alarm of 2e-4.
+    assert sum(covered) > 18

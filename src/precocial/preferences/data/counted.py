@@ -11,12 +11,18 @@ from scipy.stats import beta as beta_distribution
 
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
-from precocial.preferences.mdp import MAX_BYTES, TabularMDP
+from precocial.preferences.mdp import TabularMDP
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+MAX_CELLS = 20_000_000
+"""States x actions x states of a world counted from demonstrations: half a gigabyte with its
+posterior and its successors (ours)."""
+MAX_PAIRS = 50_000
+"""States x actions: beyond, numbers with gaps were likely taken for states or actions (ours; all
+default planners with the rewards of two states then take 20 s on one core)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,7 +133,8 @@ def mdp_from_counts(
 
     Raises:
         ConfigError: counts or a prior that are negative or of another shape, a transition that
-            was counted and that the prior calls impossible, or one out of a terminal state.
+            was counted and that the prior calls impossible, or one out of a terminal state;
+            demonstrations whose world has more than `MAX_CELLS` or `MAX_PAIRS`.
     """
     counts, first = _counted(seen, n_states, n_actions)
     S = len(counts)
@@ -181,10 +188,12 @@ def _counted(
             f"mdp_from_counts: demonstrations hold state {largest[0]} and action {largest[1]}; "
             f"states must be 0 to {S - 1} and actions 0 to {A - 1}"
         )
-    if 8 * S * A * S > MAX_BYTES:
+    if S * A * S > MAX_CELLS or S * A > MAX_PAIRS:
         raise ConfigError(
-            f"mdp_from_counts: a table of {S} x {A} x {S} is too large; number the states that "
-            "occur, or use a coarser Discretiser"
+            f"mdp_from_counts: a table of {S} states x {A} actions x {S} states is too large (at "
+            f"most {MAX_CELLS:,} cells and {MAX_PAIRS:,} pairs of state and action). Number the "
+            "states and actions that occur 0, 1, 2, ..., or cut measured numbers more coarsely "
+            "(a Discretiser; --bins)"
         )
     counts = np.zeros((S, A, S))
     known = seen.arrived >= 0

@@ -209,8 +209,12 @@ def _counted_from_zero(values: Floats, metadata: dict[str, Any], which: str, pat
     if kind != "Discrete":
         return values
     start, count = space.get("start", 0), space.get("n")
-    if not isinstance(start, int) or not isinstance(count, int):
-        raise DataError("a Discrete space needs whole n and start", path=path, column=which)
+    # bool is an int to Python; n beyond 2**53 is no exact number to NumPy.
+    if type(start) is not int or type(count) is not int or not 1 <= count <= 2**53:
+        raise DataError(
+            "a Discrete space needs whole n and start, n from 1 to 2**53",
+            path=path, column=which,
+        )  # fmt: skip
     shifted = values - float(np.clip(start, -(2**53), 2**53))
     if shifted.shape[1] != 1 or ((shifted < 0) | (shifted >= count)).any():
         raise DataError(

@@ -42,13 +42,37 @@ class Axis:
 
     def quantile(self, weights: Floats, share: float) -> Floats:
         """(N,) of posterior weights (g, N), each value a cell up to half way to its neighbours."""
-        x = np.log(self.values) if self.log else self.values
-        if len(x) == 1:
-            return np.full(weights.shape[1], self.values[0])
+        return self._quantiles(weights, np.full((1, weights.shape[1]), share))[0]
+
+    def draw(self, weights: Floats, count: int, rng: np.random.Generator) -> Floats:
+        """(count, N) independent draws from posterior weights (g, N), even within a cell."""
+        return self._quantiles(weights, rng.random((count, weights.shape[1])))
+
+    def spread(self, weights: Floats) -> Floats:
+        """(N,) standard deviations of posterior weights (g, N), on the axis's own scale."""
+        x = self.scaled(self.values)
+        mass = weights / weights.sum(axis=0)
+        return np.sqrt(np.maximum((x**2) @ mass - (x @ mass) ** 2, 0.0))
+
+    def scaled(self, values: Floats) -> Floats:
+        """Values on the scale on which the axis is even."""
+        return np.log(values) if self.log else values
+
+    def _quantiles(self, weights: Floats, shares: Floats) -> Floats:
+        """(m, N) of posterior weights (g, N) at shares (m, N)."""
+        if len(self.values) == 1:
+            return np.full(shares.shape, self.values[0])
+        x = self.scaled(self.values)
         edges = np.r_[x[0], (x[1:] + x[:-1]) / 2, x[-1]]
         mass = np.concatenate([np.zeros((1, weights.shape[1])), weights.cumsum(axis=0)])
-        found = [np.interp(share * column[-1], column, edges) for column in mass.T]
-        return np.exp(found) if self.log else np.asarray(found)
+        found = np.stack(
+            [
+                np.interp(share * column[-1], column, edges)
+                for share, column in zip(shares.T, mass.T, strict=True)
+            ],
+            axis=1,
+        )
+        return np.exp(found) if self.log else found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -21,6 +21,7 @@ class Figure:
         low: lower end.
         high: upper end.
         unit: of all three.
+        note: what to doubt about it, or nothing.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Figure:
     low: float
     high: float
     unit: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
