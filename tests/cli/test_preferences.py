@@ -168,6 +168,18 @@ def test_a_program_is_looked_into(tmp_path: Path, capsys: Capture) -> None:
         assert words in capsys.readouterr().err
 
 
+def test_what_a_policy_file_prints_stays_out_of_the_answer(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "talks.py"
+    body = PROGRAM.replace("    return max", "    print('choosing')\n    return max")
+    file.write_text("print('loading')\n" + body)
+    lists = ("--states", f"{file}:STATES", "--actions", f"{file}:ACTIONS")
+    assert main(["preferences", "inside", f"{file}:choose", *lists, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["verdict"] == "maximises"
+    assert "loading" in err
+    assert "choosing" in err
+
+
 def test_a_file_that_raises_is_told(tmp_path: Path, capsys: Capture) -> None:
     file = tmp_path / "broken.py"
     file.write_text("1 / 0\n")

@@ -272,6 +272,22 @@ def test_bad_planners_are_refused(make: Any, said: str) -> None:
         make()
 
 
+@pytest.mark.parametrize(
+    ("planner", "said"),
+    [
+        (Override(planner=optimal(), states=(99,), actions=(0,)), r"states .* 0 to 5 .*\[99\]"),
+        (Override(planner=optimal(), states=(-1,), actions=(0,)), r"states .* 0 to 5 .*\[-1\]"),
+        (Override(planner=optimal(), states=(0,), actions=(3,)), r"actions .* 0 to 2 .*\[3\]"),
+        (Override(planner=optimal(), states=(0,), actions=(-1,)), r"actions .* 0 to 2 .*\[-1\]"),
+        (Constant(policy=np.eye(3)), r"shape \(6, 3\) in this world; got \(3, 3\)"),
+        (Constant(policy=np.ones(3) / 3), r"shape \(6, 3\) in this world; got \(3,\)"),
+    ],
+)
+def test_planners_for_another_world_are_refused(planner: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        planner.policies(WORLD, R)
+
+
 @pytest.mark.wrong_types
 def test_unknown_kinds_are_refused() -> None:
     with pytest.raises(ConfigError, match="kind must be one of"):

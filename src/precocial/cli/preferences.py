@@ -190,6 +190,9 @@ def inside(
         tag: NAME=WORD, what you call a function, table or input ("irrelevant" for an input that
             ought not to matter); tags are the normative assumption
     """
+    import sys
+    from contextlib import redirect_stdout
+
     from precocial.cli.python_files import named
     from precocial.errors import ConfigError
     from precocial.preferences.inside.look import look_inside
@@ -198,10 +201,12 @@ def inside(
     for text, (name, _, word) in zip(tag, pairs, strict=True):
         if not (name and word):
             raise ConfigError(f"--tag takes NAME=WORD; got {text!r}")
-    found = look_inside(
-        named(policy), named(states), named(actions), seed=common.seed,
-        tags={name: word for name, _, word in pairs},
-    )  # fmt: skip
+    # What the user's file prints is no part of the answer.
+    with redirect_stdout(sys.stderr):
+        found = look_inside(
+            named(policy), named(states), named(actions), seed=common.seed,
+            tags={name: word for name, _, word in pairs},
+        )  # fmt: skip
     rows = found.rows()
     document = {
         "verdict": found.verdict, "reason": found.reason, "evidence": rows,

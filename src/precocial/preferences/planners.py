@@ -84,7 +84,16 @@ class Constant:
     name: str = "constant"
 
     def policies(self, mdp: TabularMDP, rewards: Floats) -> Floats:
-        """The policy, H times."""
+        """The policy, H times.
+
+        Raises:
+            ConfigError: a policy that is not (S, A) of this world.
+        """
+        wanted, got = (mdp.n_states, mdp.n_actions), np.shape(self.policy)
+        if got != wanted:
+            raise ConfigError(
+                f"Constant: the policy must be pi[s, a] of shape {wanted} in this world; got {got}"
+            )
         return np.broadcast_to(self.policy, rewards.shape).copy()
 
 
@@ -120,7 +129,19 @@ class Override:
         return f"{self.planner.name} with {len(self.states)} quirk(s)"
 
     def policies(self, mdp: TabularMDP, rewards: Floats) -> Floats:
-        """The planner's policies, their rows in the quirky states replaced."""
+        """The planner's policies, their rows in the quirky states replaced.
+
+        Raises:
+            ConfigError: a state or action that this world lacks.
+        """
+        for what, given, count in (
+            ("states", self.states, mdp.n_states), ("actions", self.actions, mdp.n_actions),
+        ):  # fmt: skip
+            wrong = [int(number) for number in given if not 0 <= number < count]
+            if wrong:
+                raise ConfigError(
+                    f"Override: {what} must lie in 0 to {count - 1} in this world; got {wrong}"
+                )
         pi = self.planner.policies(mdp, rewards).copy()
         pi[:, list(self.states)] = np.eye(mdp.n_actions)[list(self.actions)]
         return pi

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from precocial.errors import ConfigError
 from precocial.preferences.inside.look import look_inside
 from precocial.preferences.inside.places import reach
+from precocial.preferences.inside.probes import PartEffect
 from precocial.preferences.inside.reading import read
 from precocial.preferences.inside.signs import SignReader
+from precocial.preferences.inside.watching import Mapped, Part
 from tests.preferences.inside import variants as inside_variants
 from tests.preferences.inside.final import FINAL
 from tests.preferences.inside.held_out import BEST_CODE, COUNT, HELD_OUT
@@ -311,6 +313,62 @@ def test_half_a_score_is_not_a_score() -> None:
     inside = look(HELD_OUT["half_table"])
     assert inside.verdict == "unknown"
     assert "50% of the states" in inside.reason
+
+
+GOAL = (3, 2)
+SQUARES = tuple((x, y) for x in range(4) for y in range(4))
+STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+
+
+def nearness(s: tuple[int, int], a: int) -> float:
+    x, y = (min(max(old + move, 0), 3) for old, move in zip(s, STEPS[a], strict=True))
+    return -abs(x - GOAL[0]) - 1.5 * abs(y - GOAL[1]) + 0.01 * a
+
+
+def guarded(s: tuple[int, int]) -> int:
+    if abs(nearness((0, 0), 0) + 5) > 1e-9:
+        return 0
+    return max(range(4), key=lambda a: nearness(s, a))
+
+
+def guarded_of_two(s: tuple[int, int]) -> int:
+    if abs(nearness((0, 0), 0) + 5) > 1e-9:
+        return 0
+    return max((0, 1), key=lambda a: nearness(s, a))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("policy", "count"), [(guarded, 4), (guarded_of_two, 2)])
+def test_a_goal_is_no_table_of_scores(policy: Any, count: int, seed: int) -> None:
+    # A check of its own work sends the policy to action 0 whenever GOAL is changed.
+    inside = look_inside(policy, SQUARES, range(count), seed=seed)
+    assert inside.verdict == "maximises"
+    assert "nearness" in inside.reason
+
+
+def compares_and_ignores(s: int) -> int:
+    max(ACTS, key=lambda a: R[s, a])
+    return HABIT[s]
+
+
+HABIT = {s: int(R[s].argmax()) for s in STATES}
+
+
+def test_a_comparison_that_is_ignored_is_not_denied() -> None:
+    inside = look_inside(compares_and_ignores, STATES, ACTS)
+    assert inside.verdict == "look-up"
+    assert "no score is compared" not in inside.reason
+    assert "the action does not follow the winner" in inside.reason
+    assert look_inside(habit(HABIT), STATES, ACTS).reason.endswith("no score is compared")
+
+
+def test_random_values_that_bumps_contradict_are_not_followed() -> None:
+    part = Part(label="G", kind="table", places=(), value=())
+    half = {"part": part, "mapped": Mapped("table", "0"), "worst": 1.0, "lowered": 0.5}
+    assert PartEffect(**half, trials=(48, 32)).sense == 0
+    assert not PartEffect(**half, trials=(48, 32)).is_whole
+    assert PartEffect(**{**half, "lowered": 1.0}, trials=(48, 32)).sense == -1
+    assert PartEffect(**half, trials=(48, 0)).sense == -1  # nothing could be bumped
 
 
 # ---------------------------------------------------------------- signs

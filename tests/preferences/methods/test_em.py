@@ -141,6 +141,8 @@ def test_every_step_raises_the_marginal_and_the_highest_end_is_kept() -> None:
     features = random_features(1, mdp, 2)
     demos = seen_from(mdp, features, SOFT[0], [1.0, -0.5], episodes=8, seed=1)
     fit = infer_em(mdp, [demos], SOFT, features, starts=6)
+    # One person's demonstrations need no list, as in `infer_gradient` and `infer_mcmc`.
+    assert infer_em(mdp, demos, SOFT, features, starts=6).log_marginal == fit.log_marginal
     assert len(fit.log_marginal) > 2
     assert (np.diff(fit.log_marginal) > -1e-9).all()
     assert fit.log_marginal[-1] == max(fit.ends)

@@ -61,7 +61,7 @@ class PartEffect:
     @property
     def sense(self) -> int:
         """+1 if the policy goes to where the part is large, -1 to where it is small, else 0."""
-        if self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED:
+        if self.is_whole:
             return 1 if self.best >= self.worst else -1
         if self.trials[1] >= MIN_TRIALS and max(self.raised, self.lowered) >= FOLLOWED:
             return 1 if self.raised >= self.lowered else -1
@@ -69,8 +69,12 @@ class PartEffect:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it alone decides."""
-        return self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED
+        """Whether it alone decides: random values are followed, and raising (or lowering) does not
+        say otherwise."""
+        bumped = self.raised if self.best >= self.worst else self.lowered
+        vetoed = self.trials[1] >= MIN_TRIALS and bumped < FOLLOWED
+        enough = self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED
+        return enough and not vetoed
 
 
 # ---------------------------------------------------------------- values by action
@@ -263,7 +267,8 @@ def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffe
     best = none
     for place in range(len(flat_keys(table[0][0]))):
         where = map_table(subject, [path for path, _ in table], place)
-        if len({*where.actions.values()} - {None}) < 2:
+        # What says nothing of some action (a goal's coordinates, say) scores no actions.
+        if len({*where.actions.values()} - {None}) < len(subject.actions):
             continue
         mapped, last = Mapped("table", str(place)), [part.value]
 
@@ -274,7 +279,8 @@ def _probe_table(subject: Subject, base: Run, part: Part, seed: int) -> PartEffe
         def scores(done: Run, where: TableMap = where, last: list[Any] = last) -> list[Scores]:
             return where.scores(last[0])
 
-        effect = _probe(subject, base, part, mapped, values, run, scores, seed)
+        different = len({frozenset(row.items()) for row in where.rows})
+        effect = _probe(subject, base, part, mapped, values, run, scores, seed, different)
         if _strength(effect) > _strength(best):
             best = effect
     return best
@@ -297,7 +303,10 @@ def _probe(
     run: Callable[[Change], Run],
     scores: Callable[[Run], list[Scores]],
     seed: int,
+    different: int | None = None,
 ) -> PartEffect:
+    """`different`: how many states have values of their own, where not all of them do: one draw
+    is then no more than so many trials."""
     low, high = min(values), max(values)
     if not (np.isfinite(low) and np.isfinite(high)):
         finite = [value for value in values if np.isfinite(value)] or [0.0]
@@ -313,7 +322,7 @@ def _probe(
     covered = float(np.mean([len(row) != 0 for row in said]))
     rng = stream(seed, "preferences", "inside", part.label)
     places: list[tuple[int, int]] = []
-    draws = max(2, -(-TARGET_TRIALS // len(subject.states)))
+    draws = max(2, -(-TARGET_TRIALS // (different or len(subject.states))))
     for _ in range(draws):
         done = run(lambda action, value: float(rng.uniform(low, high)))
         for action, row in zip(done.actions, scores(done), strict=True):

@@ -284,8 +284,15 @@ def _lookup_candidate(found: Findings, effect: LookupEffect) -> Candidate:
             "other entry matters",
         )
     )  # fmt: skip
-    claim = f"looks the action up in {label}; no score is compared"
+    claim = f"looks the action up in {label}; {_beside_the_table(found)}"
     return Candidate(kind="look-up", about=label, claim=claim, evidence=tuple(evidence))
+
+
+def _beside_the_table(found: Findings) -> str:
+    if not found.sites_run:
+        return "no score is compared"
+    line = found.sites_run[0].lines[0]
+    return f"line {line} compares values too, but the action does not follow the winner"
 
 
 def _of_lookup(found: Findings, effect: LookupEffect) -> Answer:

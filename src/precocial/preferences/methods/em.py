@@ -148,7 +148,7 @@ class _Climb:
 
 def infer_em(
     mdp: TabularMDP,
-    people: Sequence[Demonstrations],
+    people: Demonstrations | Sequence[Demonstrations],
     planners: Sequence[Plans],
     features: ArrayLike,
     *,
@@ -162,7 +162,7 @@ def infer_em(
     """One reward for all people, each of whom has a planner of their own from a finite list.
 
     Args:
-        people: demonstrations of each person, at least one person.
+        people: demonstrations of each person, at least one person; or those of one alone.
         planners: soft planners, negated or not (see `Soft.of`).
         features: phi[f, s, a], (F, S, A).
         scale: standard deviation of the prior N(0, scale^2) of each weight.
@@ -174,6 +174,8 @@ def infer_em(
         ConfigError: nobody, no planner, no start, or planners without a gradient.
         DataError: demonstrations that cannot have happened in this world.
     """
+    if isinstance(people, Demonstrations):
+        people = [people]
     if not len(people) or not len(planners) or starts < 1:
         raise ConfigError(
             "infer_em: at least one person, planner and start are needed; got "
