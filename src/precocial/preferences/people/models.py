@@ -42,7 +42,7 @@ class Axis:
 
     def quantile(self, weights: Floats, share: float) -> Floats:
         """(N,) of posterior weights (g, N), each value a cell up to half way to its neighbours."""
-        return self._quantiles(weights, np.full((1, weights.shape[1]), share))[0]
+        return np.asarray(self._quantiles(weights, np.full((1, weights.shape[1]), share))[0])
 
     def draw(self, weights: Floats, count: int, rng: np.random.Generator) -> Floats:
         """(count, N) independent draws from posterior weights (g, N), even within a cell."""
@@ -52,7 +52,7 @@ class Axis:
         """(N,) standard deviations of posterior weights (g, N), on the axis's own scale."""
         x = self.scaled(self.values)
         mass = weights / weights.sum(axis=0)
-        return np.sqrt(np.maximum((x**2) @ mass - (x @ mass) ** 2, 0.0))
+        return np.asarray(np.sqrt(np.maximum((x**2) @ mass - (x @ mass) ** 2, 0.0)))
 
     def scaled(self, values: Floats) -> Floats:
         """Values on the scale on which the axis is even."""
