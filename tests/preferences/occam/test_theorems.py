@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from precocial.errors import ConfigError
-from precocial.preferences import Negated, TabularMDP, greedy, nth_best, optimal
+from precocial.preferences import (
+    Negated,
+    Planner,
+    TabularMDP,
+    constructed_values,
+    greedy,
+    nth_best,
+    optimal,
+)
 from precocial.preferences.occam import theorems
 from precocial.preferences.occam.theorems import (
     box_rewards,
@@ -28,7 +38,7 @@ def test_theorem_1_over_every_policy_and_reward() -> None:
     assert first.cases == sum(A**S * 3 ** (S * A) for S in (1, 2, 3) for A in (1, 2)) == 6213
     assert first.holds
     assert second.holds
-    assert second.cases > 1000
+    assert second.cases == 9 * sum(3 ** (S * A) for S in (1, 2, 3) for A in (1, 2)) == 7722
 
 
 def test_lemma_6_over_every_policy() -> None:
@@ -47,7 +57,8 @@ def test_proposition_8_over_every_policy() -> None:
 def test_every_behaviour_is_the_nth_best_for_every_n() -> None:
     found = check_nth_best()
     shapes = [(S, A) for S in range(1, 9) for A in range(1, 9) if S * A <= 8]
-    assert found.cases == 2 * sum(A * A**S for S, A in shapes)
+    # By the planner, by value iteration, inside the box; with and without a terminal state.
+    assert found.cases == 3 * sum((1 + (S > 1)) * A * A**S for S, A in shapes)
     assert found.holds
 
 
@@ -60,6 +71,62 @@ def test_the_checks_catch_planted_faults(monkeypatch: pytest.MonkeyPatch) -> Non
     found = check_nth_best(shapes=((2, 3),))
     assert not found.holds
     assert found.example.startswith("S=2 A=3 n=")
+
+
+def uniform(planner: Planner, mdp: TabularMDP, rewards: np.ndarray) -> np.ndarray:
+    return np.full_like(rewards, 1 / rewards.shape[-1])
+
+
+def minimising(planner: Planner, mdp: TabularMDP, rewards: np.ndarray) -> np.ndarray:
+    return PLANS(planner, mdp, -rewards)
+
+
+PLANS = Planner.policies
+
+
+@pytest.mark.parametrize("plans", [uniform, minimising])
+def test_planners_that_do_not_plan_are_seen(plans: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Planner, "policies", plans)
+    assert check_theorem_1(shapes=((2, 2),))[1].failures > 0
+    assert check_nth_best(shapes=((2, 3),)).failures > 0
+
+
+def test_values_constructed_without_the_future_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        theorems, "constructed_values",
+        lambda mdp, actions, n: constructed_values(mdp.with_discount(0.0), actions, n),
+    )  # fmt: skip
+    found = check_nth_best(shapes=((3, 2),))
+    assert found.failures > 0
+    assert "terminal" in found.example
+
+
+OCCUPANCY = TabularMDP.occupancy
+
+
+def half(mdp: TabularMDP, pi: np.ndarray) -> np.ndarray:
+    return OCCUPANCY(mdp.with_discount(0.5 * mdp.discount), pi)
+
+
+def turned(mdp: TabularMDP, pi: np.ndarray) -> np.ndarray:
+    return OCCUPANCY(mdp, pi)[..., ::-1]
+
+
+def motionless(mdp: TabularMDP, pi: np.ndarray) -> np.ndarray:
+    return pi / mdp.n_states / (1 - mdp.discount)
+
+
+@pytest.mark.parametrize("wrong", [half, turned, motionless])
+def test_wrong_occupancies_are_seen(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TabularMDP, "occupancy", wrong)
+    found = check_half_bound(worlds=8)
+    assert not found.vertices.holds
+    if wrong is half:
+        assert not found.deterministic.holds
+        assert not found.bandit.holds
+    if wrong is motionless:  # all visit alike: no regret over no regret is no number
+        assert not found.bound.holds
+        assert np.isnan(found.state_only)
 
 
 def test_the_half_bound_on_a_thousand_worlds() -> None:
