@@ -27,7 +27,7 @@ _FLOOR = 1e-300
 """The least probability of a held-out choice: that of a grid cell may round to 0."""
 _BOOTSTRAP = 2000
 _ROUNDS = 60
-"""Of expectation maximisation; the interval's ends then change by less than their bootstrap does."""
+"""Of expectation maximisation (ours)."""
 _LOOSE = 0.75
 """A person's posterior standard deviation, on average and as a share of the spread between people,
 beyond which a group's median is noted as pulled towards the prior (ours: 0.6 at 108 planted trials
