@@ -42,7 +42,7 @@ class Axis:
 
     def quantile(self, weights: Floats, share: float) -> Floats:
         """(N,) of posterior weights (g, N), each value a cell up to half way to its neighbours."""
-        return self._quantiles(weights, np.full((1, weights.shape[1]), share))[0]
+        return np.asarray(self._quantiles(weights, np.full((1, weights.shape[1]), share))[0])
 
     def draw(self, weights: Floats, count: int, rng: np.random.Generator) -> Floats:
         """(count, N) independent draws from posterior weights (g, N), even within a cell."""
@@ -56,7 +56,7 @@ class Axis:
 
     def scaled(self, values: Floats) -> Floats:
         """Values on the scale on which the axis is even."""
-        return np.asarray(np.log(values)) if self.log else values
+        return np.asarray(np.log(values) if self.log else values)
 
     def _quantiles(self, weights: Floats, shares: Floats) -> Floats:
         """(m, N) of posterior weights (g, N) at shares (m, N)."""
