@@ -281,11 +281,11 @@ def test_without_a_folder_to_keep_them_kernels_are_still_compiled(
 
 def test_a_limit_of_sweeps_is_kept() -> None:
     mdp = world(7, discount=0.999, ends=0)
-    R, leaf = rewards(7, mdp, 2), np.zeros((2, 12))
-    _, residual, sweeps = solve_blocks(mdp, R, leaf, Backup(), 1e-9, 20)
+    R, leaf, enough = rewards(7, mdp, 2), np.zeros((2, 12)), np.full(2, 1e-9)
+    _, residual, sweeps = solve_blocks(mdp, R, leaf, Backup(), enough, 20)
     assert (residual > 1e-9).all()
     assert (sweeps <= 20 + 8).all()
-    _, _, wanted = solve_reference(mdp, R, leaf, Backup(), 1e-9, 20)
+    _, _, wanted = solve_reference(mdp, R, leaf, Backup(), enough, 20)
     assert (wanted == 20).all()
 
 
@@ -297,3 +297,43 @@ def test_small_work_is_done_without_loading_numba_or_torch() -> None:
         "sys.exit('numba' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba", "torch"])
+@pytest.mark.parametrize(
+    ("discount", "scale", "tolerance"),
+    [
+        (0.99, 1e6, 1e-8),
+        (0.9, 1e9, 1e-12),
+        (0.99, 1e-3, 1e-14),
+    ],
+)
+def test_every_engine_reaches_the_same_residual(
+    engine: str, discount: float, scale: float, tolerance: float
+) -> None:
+    """One action: the fixed point is a linear system's solution."""
+    if engine == "torch":
+        pytest.importorskip("torch")
+    mdp = world(3, states=3, actions=1, successors=3, ends=0, discount=discount)
+    R = np.concatenate([scale * rewards(1, mdp, 1), rewards(2, mdp, 1)])
+    found = solve(mdp, R, tolerance=tolerance, engine=engine)
+    exact = np.linalg.solve(np.eye(3) - discount * mdp.dense[:, 0], R[:, :, 0].T).T
+    bound = np.abs(R).max(axis=(1, 2)) / (1 - discount)
+    asked = np.maximum(tolerance * (1 - discount), 16 * np.finfo(float).eps * bound)
+    assert (found.residual <= asked).all()
+    error = np.abs(found.Q[:, :, 0] - exact).max(axis=1)
+    rounding = 4 * np.finfo(float).eps * bound / (1 - discount)
+    assert (error <= found.residual / (1 - discount) + rounding).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["numpy", "numba", "torch"])
+def test_a_discount_near_one_is_solved(engine: str) -> None:
+    if engine == "torch":
+        pytest.importorskip("torch")
+    mdp = world(3, states=3, actions=1, successors=3, ends=0, discount=0.9999)
+    R = rewards(2, mdp, 1)
+    found = solve(mdp, R, engine=engine)
+    exact = np.linalg.solve(np.eye(3) - mdp.discount * mdp.dense[:, 0], R[0, :, 0])
+    assert found.Q[0, :, 0] == pytest.approx(exact, rel=1e-8)
+    assert found.sweeps[0] > 300

@@ -26,6 +26,8 @@ _Parts = Sequence[tuple[Floats, Floats]]
 _FLOOR = 1e-300
 """The least probability of a held-out choice: that of a grid cell may round to 0."""
 _BOOTSTRAP = 2000
+_ROUNDS = 60
+"""Of expectation maximisation (ours)."""
 _LOOSE = 0.75
 """A person's posterior standard deviation, on average and as a share of the spread between people,
 beyond which a group's median is noted as pulled towards the prior (ours: 0.6 at 108 planted trials
@@ -223,8 +225,13 @@ def _group(
     """The median of the subjects' medians, and an interval of the median in the population.
 
     Each replicate draws persons, with replacement, and each person's parameters from that person's
-    posterior. `own` are the median and the ends of each person's own interval, (N, P): of a single
-    person the group's interval is that person's.
+    posterior. Medians of posterior medians are pulled towards the flat prior where trials are few,
+    and so are these draws: the interval therefore spans both them and draws under a prior fitted
+    to the group (`_fitted_prior`). `own` are the median and the ends of each person's own
+    interval, (N, P): of a single person the group's interval is that person's.
+
+    Measured on 40 planted groups of 30 people (k about 0.02, beta about 0.3), nominal 95 %: k is
+    covered in 88 % at 10 trials a person, 90 % at 20, 98 % at 108; beta in 100, 100 and 100 %.
     """
     rng = stream(seed, "preferences", "choices", "bootstrap")
     count = len(own[0])
@@ -232,17 +239,34 @@ def _group(
     figures = []
     for p, (axis, weights) in enumerate(marginals):
         value = float(np.median(own[0][:, p]))
-        drawn = axis.draw(weights, _BOOTSTRAP, rng)
-        medians = np.median(np.take_along_axis(drawn, persons, axis=1), axis=1)
-        low, high = np.quantile(medians, ((1 - level) / 2, (1 + level) / 2))
-        if count == 1:
-            low, high = own[1][0, p], own[2][0, p]
+        ends = [np.array([value, own[1][0, p], own[2][0, p]] if count == 1 else [value])]
+        for prior in (np.ones(len(weights)), _fitted_prior(axis, weights)) if count > 1 else ():
+            drawn = axis.draw(prior[:, None] * weights, _BOOTSTRAP, rng)
+            medians = np.median(np.take_along_axis(drawn, persons, axis=1), axis=1)
+            ends.append(np.quantile(medians, ((1 - level) / 2, (1 + level) / 2)))
+        span = np.concatenate(ends)
         figures.append(Figure(
             name=f"group median {axis.name}", unit=axis.unit, value=value,
-            low=min(float(low), value), high=max(float(high), value),
+            low=float(span.min()), high=float(span.max()),
             note=_doubt(axis, weights, own[0][:, p]),
         ))  # fmt: skip
     return tuple(figures)
+
+
+def _fitted_prior(axis: Axis, weights: Floats) -> Floats:
+    """(g,) a normal on the axis's own scale, its mean and deviation fitted to the posteriors
+    (g, N), which are likelihoods as the prior is flat: expectation maximisation, the deviation at
+    least one cell."""
+    x = axis.scaled(axis.values)
+    mean, deviation = float((x @ weights).mean() / weights.sum(axis=0).mean()), np.ptp(x) / 6
+    prior = np.ones(len(x))
+    for _ in range(_ROUNDS):
+        prior = np.exp(-0.5 * ((x - mean) / deviation) ** 2)
+        each = prior[:, None] * weights
+        each /= np.maximum(each.sum(axis=0), _FLOOR)
+        mean = float((x @ each).mean())
+        deviation = max(np.sqrt(((x - mean) ** 2 @ each).mean()), x[1] - x[0])
+    return prior
 
 
 def _doubt(axis: Axis, weights: Floats, medians: Floats) -> str:

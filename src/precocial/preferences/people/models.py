@@ -56,7 +56,7 @@ class Axis:
 
     def scaled(self, values: Floats) -> Floats:
         """Values on the scale on which the axis is even."""
-        return np.log(values) if self.log else values
+        return np.asarray(np.log(values) if self.log else values)
 
     def _quantiles(self, weights: Floats, shares: Floats) -> Floats:
         """(m, N) of posterior weights (g, N) at shares (m, N)."""
@@ -72,7 +72,7 @@ class Axis:
             ],
             axis=1,
         )
-        return np.exp(found) if self.log else found
+        return np.asarray(np.exp(found)) if self.log else found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

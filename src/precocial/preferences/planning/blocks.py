@@ -60,13 +60,13 @@ class Block:
         self.R = aligned(S * A * LANES, dtype)
         self.dtype = dtype
 
-    def settle(self, level: float, noise: float, limit: int, *, in_place: bool) -> int:
+    def settle(self, level: Floats, noise: float, limit: int, *, in_place: bool) -> int:
         """Sweeps at the last delay, which is the only one whose future is itself."""
         world = (
             self.R, self.Q, self.successors, self.P, self.live, self.paid[-1:], self.bend,
             self.kind, self.chosen, self.change,
         )  # fmt: skip
-        stop = self.dtype(level), self.dtype(noise), self.cap
+        stop = level.astype(self.dtype), self.dtype(noise), self.cap
         room = self.V, self.spare, self.third, self.trust, self.last
         return int(settle(*room, in_place, *stop, limit, world))
 
@@ -87,10 +87,9 @@ class Solver:
     wide: Block
     how: Backup
     discount: float
-    enough: float
     limit: int
 
-    def block(self, R: Floats, leaf: Floats) -> int:
+    def block(self, R: Floats, leaf: Floats, enough: Floats) -> int:
         """Q of R[h, s, a] (LANES, S, A) into `wide.Q`, the residual into `wide.change`; sweeps.
 
         The values beyond `steps` are leaf[h, s].
@@ -103,14 +102,14 @@ class Solver:
             for _ in range(self.how.steps):
                 wide.sweep(wide.paid)
             return self.how.steps
-        made = self.fixed_point()
+        made = self.fixed_point(enough)
         residual = wide.change.copy()
         for d in range(self.how.delays - 1, -1, -1):
             wide.sweep(wide.paid[d : d + 1])
         wide.change[:] = residual
         return made
 
-    def fixed_point(self) -> int:
+    def fixed_point(self, enough: Floats) -> int:
         """Single precision as far as it goes, then double, then a sweep that certifies.
 
         Softmax backups may have several fixed points: they are swept in double precision and
@@ -122,14 +121,14 @@ class Solver:
         if in_place and max(wide.R.max(), -wide.R.min()) < RANGE:
             narrow.R[:] = wide.R
             narrow.V[:] = 0
-            level = max(self.enough, NOISE / self.how.beta if self.how.kind == "soft" else 0.0)
+            level = np.maximum(enough, NOISE / self.how.beta if self.how.kind == "soft" else 0.0)
             made = narrow.settle(level, NOISE, self.useful(), in_place=True)
             wide.V[:] = narrow.V
         while True:
-            made += wide.settle(self.enough, 0.0, self.limit - made, in_place=in_place)
+            made += wide.settle(enough, 0.0, self.limit - made, in_place=in_place)
             wide.sweep(wide.paid[-1:])
             made += 1
-            if (wide.change <= self.enough).all() or made >= self.limit:
+            if (wide.change <= enough).all() or made >= self.limit:
                 return made
 
     def useful(self) -> int:
@@ -139,12 +138,12 @@ class Solver:
 
 
 def solve_blocks(
-    mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: float, limit: int
+    mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: Floats, limit: int
 ) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Q[h, s, a], residual[h] and sweeps[h] of R[h, s, a]; `mdp` is the world as believed."""
     solver = Solver(
         narrow=Block(mdp, how, np.float32), wide=Block(mdp, how, np.float64), how=how,
-        discount=mdp.discount, enough=enough, limit=limit,
+        discount=mdp.discount, limit=limit,
     )  # fmt: skip
     H, S, A = R.shape
     Q, residual = np.empty_like(R), np.empty(H)
@@ -152,7 +151,7 @@ def solve_blocks(
     for begin in range(0, H, LANES):
         here, count = slice(begin, begin + LANES), min(LANES, H - begin)
         rows = here if count == LANES else np.minimum(np.arange(begin, begin + LANES), H - 1)
-        sweeps[here] = solver.block(R[rows], leaf[rows])
+        sweeps[here] = solver.block(R[rows], leaf[rows], enough[rows])
         found = solver.wide.Q[: S * A * LANES].reshape(S * A, LANES)
         Q[here] = found.T[:count].reshape(count, S, A)
         residual[here] = solver.wide.change[:count]

@@ -38,14 +38,16 @@ def sweeper_on(device: str) -> Sweeper:
         ) from error
 
     def sweeper(
-        mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: float, limit: int
+        mdp: TabularMDP, R: Floats, leaf: Floats, how: Backup, enough: Floats, limit: int
     ) -> tuple[Floats, Floats, NDArray[np.int64]]:
         world = _World(torch, device, mdp, how)
         numbers = R.size * (how.delays + 1) * mdp.successors.shape[2]
         parts = max(1, -(-numbers // ROOM))
         solved = [
-            world.solve(*part, enough, limit)
-            for part in zip(np.array_split(R, parts), np.array_split(leaf, parts))
+            world.solve(rewards, leaves, level, limit)
+            for rewards, leaves, level in zip(
+                *(np.array_split(array, parts) for array in (R, leaf, enough)), strict=True
+            )
         ]
         Q, residual, sweeps = (np.concatenate(arrays) for arrays in zip(*solved))
         return Q, residual, sweeps
@@ -66,11 +68,12 @@ class _World:
         )
 
     def solve(
-        self, R: Floats, leaf: Floats, enough: float, limit: int
+        self, R: Floats, leaf: Floats, enough: Floats, limit: int
     ) -> tuple[Floats, Floats, NDArray[np.int64]]:
         """Q[h, s, a], residual[h], sweeps[h]."""
         torch, device = self.torch, self.live.device
         reward = torch.as_tensor(R, device=device)
+        level = torch.as_tensor(enough, device=device)
         V = torch.as_tensor(leaf, device=device)[:, None].repeat(1, self.how.delays + 1, 1)
         residual = torch.full((len(R),), torch.inf, dtype=torch.float64, device=device)
         count = torch.zeros(len(R), dtype=torch.int64, device=device)
@@ -83,7 +86,7 @@ class _World:
             residual[active] = (after - V[active]).abs().amax(dim=(1, 2))
             V[active], count[active] = after, made
             if self.how.steps is None and made % CHECKED == 0:
-                active = active[residual[active] > enough]
+                active = active[residual[active] > level[active]]
                 if not len(active):
                     break
         return Q.cpu().numpy(), residual.cpu().numpy(), count.cpu().numpy()

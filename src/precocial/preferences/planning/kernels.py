@@ -349,7 +349,7 @@ def sweep(before, after, R, Q, every, successors, P, live, paid, bend, kind, for
 
 @compiled
 def settle(V, spare, third, trust, last, in_place, level, noise, cap, limit, world):
-    """Sweeps until no lane changes by more than `level`, or by more than the rounding of its
+    """Sweeps until no lane h changes by more than level[h], or by more than the rounding of its
     values (`noise` of the largest); the number made.
 
     In place, each hypothesis leaps after every `CYCLE` sweeps to where its last two changes point.
@@ -380,9 +380,9 @@ def settle(V, spare, third, trust, last, in_place, level, noise, cap, limit, wor
 
 @compiled
 def within(change, level, noise, V):
-    """Whether every lane's change is below `level` or below `noise` of its largest value."""
+    """Whether every lane's change is below its level or below `noise` of its largest value."""
     for h in range(LANES):
-        if change[h] > level:
+        if change[h] > level[h]:
             largest = V[h] * 0
             for s in range(V.size // LANES):
                 largest = max(largest, abs(V[s * LANES + h]))
