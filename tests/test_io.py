@@ -192,6 +192,8 @@ def test_parquet_columns_that_share_a_name_are_refused(tmp_path: Path) -> None:
 def test_an_unknown_ending_is_refused_and_known_ones_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'\.pkl' is not known; use \.csv, \.tsv"):
         io.read_table(tmp_path / "table.pkl")
+    with pytest.raises(DataError, match="no such file or folder"):
+        io.read_table(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("reader", READERS.values())

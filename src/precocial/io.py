@@ -395,9 +395,9 @@ def write_parquet(path: PathLike, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def read_table(path: PathLike) -> list[Row]:
     """Rows of a .csv, .tsv, .jsonl or .parquet file, by its ending."""
-    if not os.path.lexists(path):
-        raise DataError("no such file or folder", path=path)
     suffix = Path(path).suffix.lower()
+    if not suffix and not os.path.lexists(path):  # a folder that is not there, most likely
+        raise DataError("no such file or folder", path=path)
     readers = {
         ".csv": read_csv,
         ".tsv": read_csv,

@@ -190,4 +190,4 @@ def test_notes_point_at_weak_spots(result):
     edge, short, last = experiment._notes(TINY, rows, none, tried)
     assert "edge of those tried (x2 of 0.5, 1, 2)" in edge
     assert "N = 100: fine-tuned on 300 bytes" in short
-    assert "steps_scale=2" in last
+    assert "--steps-scale 2" in last

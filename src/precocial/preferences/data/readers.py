@@ -110,7 +110,7 @@ def read_recording(
         return from_arrays(_stored(path, ending), path=path)
     if _is_folder(path):
         return read_trajectories(path)
-    if not _exists(path):
+    if not ending and not _exists(path):
         raise DataError("no such file or folder", path=repr(str(path)))
     raise DataError(
         f"the ending {ending!r} is not known; use {', '.join((*TABLES, *ARRAYS))}, or a folder of "
