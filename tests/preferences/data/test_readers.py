@@ -263,7 +263,8 @@ def test_headers_that_promise_too_much_are_refused(
 def test_files_that_are_not(tmp_path: Path) -> None:
     for name, said in (
         ("absent.csv", "no such file"), ("absent.npz", "no such file"), ("a.xyz", "not known"),
-        ("bad\0name", "no such file"), ("bad\0name.csv", "no such file"), ("absent", "no such file"),
+        ("bad\0name", "no such file"), ("bad\0name.csv", "no such file"),
+        ("absent", "no such file"),
         ("", "is a folder without"),
     ):  # fmt: skip
         with pytest.raises(DataError, match=said):
