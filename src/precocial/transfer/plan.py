@@ -27,6 +27,8 @@ FLOPS_PER_PARAMETER = 6.0
 """Training FLOPs a parameter and a token (Kaplan et al. 2020)."""
 INDIFFERENT = 0.05
 """Options whose costs differ by less than this share are equally good (ours)."""
+ROUNDING = 1e-12
+"""Log losses this close are one: where a curve is flat, rounding decides nothing."""
 _MOST = 1e9
 _HALVINGS = 70
 _LOG_LARGEST = 709.0
@@ -236,6 +238,7 @@ class _Market:
         """(P,) factors that bring the loss to the target; inf where none does."""
         count = 1 if point else len(self.fit.tau_draws)
         low, high = np.zeros(count), np.full(count, np.log(_MOST))
+        target = target + ROUNDING
         possible = self.log_loss(name, np.exp(high), point=point) <= target
         for _ in range(_HALVINGS):
             middle = 0.5 * (low + high)
