@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgspec
-
 from precocial import io
 from precocial.errors import DataError
+from precocial.preferences.records import read_record, write_record
 
 AUDIT = "audit.json"
 FORMAT = 1
@@ -195,7 +194,7 @@ class AuditRecord:
 
     def write(self, path: io.PathLike) -> None:
         """As JSON, atomically."""
-        io.write_json(path, dataclasses.asdict(self))
+        write_record(path, self)
 
     @classmethod
     def read(cls, path: io.PathLike) -> AuditRecord:
@@ -204,15 +203,7 @@ class AuditRecord:
         Raises:
             DataError: not an audit, another format, or a field that is missing or of a wrong type.
         """
-        values: Any = io.read_json(path)
-        try:
-            record = msgspec.convert(values, cls)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise DataError(f"is not an audit ({error})", path=path) from error
-        if record.format != FORMAT:
-            raise DataError(
-                f"is an audit of format {record.format}; this version reads {FORMAT}", path=path
-            )
+        record = read_record(path, cls, format=FORMAT, what="an audit")
         for problem in _problems(record):
             raise DataError(f"is a damaged audit: {problem}", path=path)
         return record

@@ -235,7 +235,7 @@ def _entry(
         raise ConfigError(
             f"look_inside: the policy must be written in Python; got {policy!r}, which has no "
             "source. Wrap it in a function of your own, or look into a network by "
-            "look_inside_network"
+            "intervene"
         )
     return call, (policy,), policy, {}
 

@@ -1,5 +1,5 @@
 """Reading a policy's source: where scores are compared, with which sign a part enters, what is
-looked up. It says what the code could do; `inside_probes` sees what it does.
+looked up. It says what the code could do; `probes` sees what it does.
 """
 
 from __future__ import annotations

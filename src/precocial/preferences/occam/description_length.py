@@ -55,7 +55,7 @@ class DescriptionLength:
     """A `Prior`: log P(p, R) = -ln 2 * (K(p) + K(R)), not normalised.
 
     K is the length of the shortest program among those tried: a planner and a reward spelled out
-    (`language_terms`), and for a `Constant` also const(eval(q, R)) by any other planner q and any
+    (`terms`), and for a `Constant` also const(eval(q, R)) by any other planner q and any
     reward of the lists that give its policy. It is an upper bound of the least length.
 
     Attributes:

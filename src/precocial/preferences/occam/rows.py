@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-
-import msgspec
 
 from precocial import io
 from precocial.errors import DataError
@@ -21,6 +18,7 @@ from precocial.preferences.occam.theorems import (
     check_theorem_1,
     random_world,
 )
+from precocial.preferences.records import read_record, write_record
 
 THEOREMS = "theorems.json"
 FORMAT = 1
@@ -65,7 +63,7 @@ class Theorems:
 
     def write(self, path: io.PathLike) -> None:
         """As JSON, atomically."""
-        io.write_json(path, dataclasses.asdict(self))
+        write_record(path, self)
 
     @classmethod
     def read(cls, path: io.PathLike) -> Theorems:
@@ -74,12 +72,7 @@ class Theorems:
         Raises:
             DataError: not such a record, or a field that is missing or of a wrong type.
         """
-        try:
-            record = msgspec.convert(io.read_json(path), cls)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise DataError(f"is not a record of theorems ({error})", path=path) from error
-        if record.format != FORMAT:
-            raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        record = read_record(path, cls, format=FORMAT, what="a record of theorems")
         curves = ("true", "opposite", "degenerate", "absorbed", "map_regret")
         for one in record.regimes:
             lists = [getattr(one, name) for name in curves]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import msgspec
 
 from precocial import io
 from precocial.errors import DataError
 from precocial.preferences.people.posterior import ChoicePosterior, Figure, Undecided
+from precocial.preferences.records import read_record, write_record
 
 PEOPLE = "people.json"
 FORMAT = 1
@@ -62,7 +60,7 @@ class ChoiceRecord:
 
     def write(self, path: io.PathLike) -> None:
         """As JSON, atomically."""
-        io.write_json(path, dataclasses.asdict(self))
+        write_record(path, self)
 
     @classmethod
     def read(cls, path: io.PathLike) -> ChoiceRecord:
@@ -71,12 +69,7 @@ class ChoiceRecord:
         Raises:
             DataError: not such a record, or a field that is missing or of a wrong type.
         """
-        try:
-            record = msgspec.convert(io.read_json(path), cls)
-        except (msgspec.ValidationError, TypeError) as error:
-            raise DataError(f"is not a record of choices ({error})", path=path) from error
-        if record.format != FORMAT:
-            raise DataError(f"is of format {record.format}; this reads {FORMAT}", path=path)
+        record = read_record(path, cls, format=FORMAT, what="a record of choices")
         for problem in _problems(record):
             raise DataError(f"is a damaged record of choices: {problem}", path=path)
         return record
