@@ -1,0 +1,63 @@
+"""The genomic bottleneck: a model's weights from a genome of a few hundred bytes.
+
+Needs the extra [torch].
+"""
+
+from __future__ import annotations
+
+import precocial.genome.extra  # isort: skip  # noqa: F401  first: it says how to install torch
+from precocial.genome.addresses import LabelStyle, labels_for
+from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.pair import Pair
+from precocial.genome.decoders.two_tower import TwoTower
+from precocial.genome.examples import Examples, Task, accuracy, split_task
+from precocial.genome.genome import Gene, Genome
+from precocial.genome.implicit import Implicit
+from precocial.genome.labels import (
+    Binary,
+    Fourier,
+    Gray,
+    Hashed,
+    Labels,
+    OneHot,
+    Outer,
+    Product,
+    gray_grid,
+    labels_from,
+)
+from precocial.genome.phenotype import Axis, Part, parts_of
+from precocial.genome.phenotypes import all_convolutional, cheetah_policy, perceptron_784
+from precocial.genome.presets import PRESETS
+
+__all__ = [
+    "PRESETS",
+    "Axis",
+    "Binary",
+    "Decoder",
+    "Examples",
+    "Fourier",
+    "Gene",
+    "Genome",
+    "Gray",
+    "Hashed",
+    "Implicit",
+    "LabelStyle",
+    "Labels",
+    "OneHot",
+    "Outer",
+    "Pair",
+    "Part",
+    "Product",
+    "Stored",
+    "Task",
+    "TwoTower",
+    "accuracy",
+    "all_convolutional",
+    "cheetah_policy",
+    "gray_grid",
+    "labels_for",
+    "labels_from",
+    "parts_of",
+    "perceptron_784",
+    "split_task",
+]

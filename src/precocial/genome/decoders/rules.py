@@ -1,0 +1,86 @@
+"""The decoders by name: how each is made for a tensor, and made again from a file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from precocial.errors import ConfigError
+from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.pair import Pair
+from precocial.genome.decoders.two_tower import TwoTower
+from precocial.genome.labels import Labels, labels_from
+from precocial.genome.phenotype import Part
+
+Rule = Callable[[Part, Labels, Labels, int], Decoder]
+"""(tensor, labels of its rows, labels of its columns, size) to a decoder; larger size, more
+parameters."""
+
+
+def newborn_size(part: Part) -> float:
+    """1/sqrt(fan_in): the size of weights that keep a signal's size from layer to layer."""
+    return 1.0 / math.sqrt(part.fan_in)
+
+
+def _pair(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    return Pair(rows, columns, hidden=(size, min(size, 10)))
+
+
+def _two_tower(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    hidden = max(1, (4 * size) // 5)
+    return TwoTower(rows, columns, hidden=(hidden,), rank=size)
+
+
+RULES: dict[str, Rule] = {"pair": _pair, "two_tower": _two_tower}
+"""What `Genome.for_model(decoder=...)` knows."""
+
+VECTOR_HIDDEN = 5
+"""Hidden units of the network that generates a bias vector: the paper's 10-5-1."""
+
+
+def vector_rule(part: Part, labels: Labels) -> Decoder:
+    """A bias vector: the paper's small network, or the vector itself where that is no larger."""
+    generated = Pair(labels, None, hidden=(VECTOR_HIDDEN,), scale=newborn_size(part))
+    return generated if count(generated) < part.size else Stored(part.size, 1)
+
+
+def count(decoder: Decoder) -> int:
+    """Number of parameters."""
+    return sum(parameter.numel() for parameter in decoder.parameters())
+
+
+def decoder_from(spec: Any) -> Decoder:
+    """The decoder that a `spec()` describes, with parameters not yet set.
+
+    Raises:
+        ConfigError: no such kind, or a spec that it cannot be made from.
+    """
+    try:
+        return _MAKERS[spec["kind"]](spec)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"not a decoder that this version knows: {spec!r} ({error})") from error
+
+
+def _pair_from(spec: Any) -> Decoder:
+    columns = None if spec["columns"] is None else labels_from(spec["columns"])
+    return Pair(
+        labels_from(spec["rows"]), columns, hidden=tuple(spec["hidden"]), scale=spec["scale"]
+    )
+
+
+def _two_tower_from(spec: Any) -> Decoder:
+    return TwoTower(
+        labels_from(spec["rows"]),
+        labels_from(spec["columns"]),
+        hidden=tuple(spec["hidden"]),
+        rank=spec["rank"],
+        scale=spec["scale"],
+    )
+
+
+_MAKERS: dict[str, Callable[[Any], Decoder]] = {
+    "stored": lambda spec: Stored(spec["rows"], spec["columns"]),
+    "pair": _pair_from,
+    "two_tower": _two_tower_from,
+}
