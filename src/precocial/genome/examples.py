@@ -75,8 +75,8 @@ def split_task(
     random = stream(seed, "genome", "split", name)
     places: dict[str, list[Tensor]] = {"train": [], "valid": [], "test": []}
     for label in torch.unique(examples.targets):
-        members = torch.nonzero(examples.targets == label).flatten().numpy()
-        members = torch.from_numpy(random.permutation(members))
+        found = torch.nonzero(examples.targets == label).flatten().numpy()
+        members = torch.from_numpy(random.permutation(found))
         cuts = round(len(members) * valid), round(len(members) * (valid + test))
         places["valid"].append(members[: cuts[0]])
         places["test"].append(members[cuts[0] : cuts[1]])
