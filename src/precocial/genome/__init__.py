@@ -7,6 +7,16 @@ from __future__ import annotations
 
 import precocial.genome.extra  # isort: skip  # noqa: F401  first: it says how to install torch
 from precocial.genome.addresses import LabelStyle, labels_for
+from precocial.genome.data import (
+    cifar_folder,
+    digits,
+    fashion_mnist,
+    idx_task,
+    mnist_5k,
+    read_idx,
+    task_from_arrays,
+    task_from_dataset,
+)
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.two_tower import TwoTower
@@ -54,10 +64,18 @@ __all__ = [
     "accuracy",
     "all_convolutional",
     "cheetah_policy",
+    "cifar_folder",
+    "digits",
+    "fashion_mnist",
     "gray_grid",
+    "idx_task",
     "labels_for",
     "labels_from",
+    "mnist_5k",
     "parts_of",
     "perceptron_784",
+    "read_idx",
     "split_task",
+    "task_from_arrays",
+    "task_from_dataset",
 ]
