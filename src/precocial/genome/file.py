@@ -36,7 +36,7 @@ from precocial.genome import entropy
 from precocial.genome.decoders.decoder import Decoder
 from precocial.genome.decoders.rules import decoder_from
 from precocial.genome.limits import check_labels, check_numbers
-from precocial.genome.quantise import ALL_BITS, Quantised, quantise
+from precocial.genome.quantise import ALL_BITS, Quantised, check_finite, quantise
 
 VERSION = 1
 MAX_PARAMETERS = 1 << 24
@@ -244,8 +244,12 @@ def _decoders(specs: list[Any], shared: list[list[int]]) -> nn.ModuleList:
 
 
 def _numbers(parameters: list[Tensor], statistics: list[Tensor], bits: int) -> bytes:
+    for value in statistics:
+        check_finite(value.to(torch.bfloat16))
     if bits == 32:
         every = [*parameters, *statistics]
+        for value in parameters:
+            check_finite(value)
         return bytes([_PACKED]) + b"".join(_single(value).tobytes() for value in every)
     quantised = [quantise(parameter, bits) for parameter in parameters]
     steps = bytes(tensor.step for tensor in quantised)

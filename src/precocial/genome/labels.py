@@ -317,6 +317,8 @@ def labels_from(spec: Any) -> Labels:
     kind, *arguments = spec
     if kind in ("product", "outer"):
         arguments = [labels_from(part) for part in arguments]
+    if kind == "fourier" and arguments and isinstance(arguments[0], list):
+        arguments[0] = tuple(arguments[0])
     try:
         made: Labels = _KINDS[kind](*arguments)
     except TypeError as error:

@@ -4,9 +4,9 @@ A tensor w is kept as integers c and a step s, w ~ s c, with |c| <= 2^(bits-1) -
 float of one byte, 5 bits of exponent and 3 of mantissa, times 2^-(bits-1): so s c is exact in
 single precision, and a genome is born the same on every machine.
 
-Ours. A float16 step is finer by at most an eighth, which is worth 0.17 bits a value, and costs 8
-bits more: it would gain only for tensors of some hundred values, and with entropy coding, where a
-coarser step gives shorter codes, not even for those. A power of two costs no less than the byte.
+Ours. Measured on two trained genomes of 1,800 and 1,973 parameters at 4, 6 and 8 bits, entropy
+coded, at equal error: a float16 step costs 5 to 28 bytes more, a power of two 15 to 70 more, because
+it makes the steps of the tensors needlessly unequal.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ _SHIFT = 20
 """A float32 without its last 20 bits has 3 bits of mantissa."""
 _LEAST = (127 - 14) << 3
 """The byte 0: 2^-14, a value's size. The byte 255 is 1.875 * 2^17."""
+_TRIED = tuple(range(2, -8, -1))
+"""Steps that are tried, counted from the least that reaches the largest value. Below it that value
+is cut off, which gains at 2 to 5 bits. Above it only if every value is a multiple of the step, as
+after rounding to it: so a genome that is loaded and saved again is the same."""
 LARGEST = 1.875 * 2.0**17
 """The largest size of a value."""
 
@@ -52,18 +56,15 @@ class Quantised:
 def quantise(values: Tensor, bits: int) -> Quantised:
     """The integers of a tensor, rounded to nearest, ties to even.
 
-    The step is the least that reaches the largest value. Values below 2^-14 / 2^bits become 0.
+    The step is the one with the least squared error of ten, each about a tenth below the last. To
+    quantise what `values()` gave changes nothing. Values below 2^-14 / 2^bits become 0.
 
     Raises:
         ConfigError: bits other than 2 to 16; NaN, infinite or very large values.
     """
     one_of("bits", bits, ALL_BITS[:-1])
     single = values.detach().to("cpu", torch.float32)
-    if not bool(torch.isfinite(single).all()):
-        raise ConfigError(
-            "a genome with NaN or infinite parameters cannot be kept: its training diverged; "
-            "lower the rate"
-        )
+    check_finite(single)
     if single.numel() and float(single.abs().max()) > LARGEST * (1 - 2.0 ** (1 - bits)):
         raise ConfigError(
             f"a parameter of size {float(single.abs().max()):.3g} is above {LARGEST:g}, the most "
@@ -72,6 +73,19 @@ def quantise(values: Tensor, bits: int) -> Quantised:
     byte = _byte(single, bits)
     codes = _codes(single, _step(byte, bits), bits)
     return Quantised(codes=codes.to(torch.int32).numpy(), step=int(byte), bits=bits)
+
+
+def check_finite(values: Tensor) -> None:
+    """Refuse parameters that no file should hold.
+
+    Raises:
+        ConfigError: NaN or infinite values.
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise ConfigError(
+            "a genome with NaN or infinite numbers cannot be kept: its training diverged; lower "
+            "the rate"
+        )
 
 
 def fake_quantise(parameters: dict[str, Tensor], bits: int) -> dict[str, Tensor]:
@@ -103,11 +117,17 @@ def _straight_through(name: str, value: Tensor, bits: int) -> Tensor:
 
 
 def _byte(single: Tensor, bits: int) -> Tensor:
-    """The byte of the least step that reaches the largest value, an int32 of shape ()."""
+    """The byte of the step with the least squared error, an int32 of shape ()."""
     size = single.abs().amax() if single.numel() else single.new_zeros(())
     reach = 1 - 2.0 ** (1 - bits)  # the largest code by 2^(bits-1)
     whole = (size / reach).view(torch.int32)
-    return (((whole + (1 << _SHIFT) - 1) >> _SHIFT) - _LEAST).clamp(0, 255)
+    reaching = ((whole + (1 << _SHIFT) - 1) >> _SHIFT) - _LEAST
+    tried = (reaching + torch.tensor(_TRIED, dtype=torch.int32)).clamp(0, 255)
+    steps = _step(tried, bits)[:, None]
+    flat = single.reshape(1, -1)
+    errors = (_codes(flat, steps, bits) * steps - flat).square().sum(1, dtype=torch.float64)
+    errors = torch.where((tried > reaching) & (errors > 0), torch.inf, errors)
+    return tried.gather(0, errors.argmin().reshape(1)).squeeze(0)
 
 
 def _step(byte: Tensor, bits: int) -> Tensor:
