@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import lzma
 import math
 import zlib
@@ -91,10 +92,8 @@ def test_a_code_that_is_cut_short_or_prolonged_never_passes_for_the_whole(
     values, bits = drawn
     code = encode(np.array(values, dtype=np.int32), bits)
     for damaged in (code[:-cut], code + bytes(cut)):
-        try:
+        with contextlib.suppress(DataError):
             assert decode(damaged, len(values), bits).tolist() != values
-        except DataError:
-            pass
 
 
 @settings(max_examples=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from precocial.errors import ConfigError, DataError, PrecocialError
+from precocial.errors import ConfigError, DataError
 from precocial.genome import Gene, Genome, Gray, Hashed, Pair, Stored, TwoTower, perceptron_784
 from precocial.genome import file as format_
 from precocial.genome.quantise import fake_quantise
@@ -339,7 +340,11 @@ SENSELESS: dict[str, Any] = {
     "labels deep in labels": [8, [["w", [1], 0]], [pair(["product"] * 1)], [], []],
 }
 HUGE: dict[str, Any] = {
-    "stored": [8, [["w", [1 << 20, 1 << 20], 0]], [{**STORED, "rows": 1 << 20, "columns": 1 << 20}]],
+    "stored": [
+        8,
+        [["w", [1 << 20, 1 << 20], 0]],
+        [{**STORED, "rows": 1 << 20, "columns": 1 << 20}],
+    ],
     "hidden": [8, [["w", [2], 0]], [pair(["gray", 2, 1], hidden=[1 << 20, 1 << 20])]],
     "one-hot": [8, [["w", [1 << 20], 0]], [pair(["one_hot", 1 << 20])]],
     "digits": [8, [["w", [2], 0]], [pair(["gray", 2, 1 << 31])]],
@@ -434,10 +439,8 @@ def test_no_document_lets_another_error_escape(
     if keys:
         place[data.draw(st.sampled_from(keys))] = data.draw(JSON)
     path = tmp_path_factory.mktemp("any") / "bad.genome"
-    try:
+    with contextlib.suppress(DataError):
         Genome.load(forged(path, content))
-    except PrecocialError as error:
-        assert isinstance(error, DataError)
 
 
 def test_a_refused_save_leaves_the_old_file(good: Path) -> None:

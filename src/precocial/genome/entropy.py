@@ -11,8 +11,9 @@ has a checksum.
 
 Source: range coding after Martin 1979, "Range encoding: an algorithm for removing redundancy from a
 digitised message"; frequencies after Krichevsky and Trofimov 1981. The classes are ours. The
-library `constriction` has range coders too; its words of 4 bytes and its fixed models make the code
-of so few values longer.
+library `constriction` (0.5.0) has range coders too: with a Gaussian or Laplace model fitted to the
+values, the codes of two trained genomes at 4, 6 and 8 bits were from 2 bytes shorter to 22 longer
+than these, which are not worth a dependency.
 """
 
 from __future__ import annotations

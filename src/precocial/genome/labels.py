@@ -310,7 +310,8 @@ def labels_from(spec: Any) -> Labels:
     Raises:
         ConfigError: no such kind, or arguments that it does not take.
     """
-    if not isinstance(spec, list) or not spec or spec[0] not in _KINDS:
+    known = isinstance(spec, list) and spec and isinstance(spec[0], str) and spec[0] in _KINDS
+    if not known:
         raise ConfigError(
             f"labels are [kind, ...] with a kind among {', '.join(_KINDS)}; got {spec!r}"
         )

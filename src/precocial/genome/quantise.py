@@ -5,7 +5,7 @@ float of one byte, 5 bits of exponent and 3 of mantissa, times 2^-(bits-1): so s
 single precision, and a genome is born the same on every machine.
 
 Ours. Measured on two trained genomes of 1,800 and 1,973 parameters at 4, 6 and 8 bits, entropy
-coded, at equal error: a float16 step costs 5 to 28 bytes more, a power of two 15 to 70 more, because
+coded, at equal error: a float16 step costs 8 to 28 bytes more, a power of two 42 to 71 more, because
 it makes the steps of the tensors needlessly unequal.
 """
 
