@@ -138,7 +138,8 @@ class Genome(nn.Module):
                 total = sum(part.size for part in parts)
                 budget = parameters if parameters is not None else int(total / _above_zero(ratio))
                 stored = sum(value.numel() for value in statistics.values())
-                size = _largest(lambda s: _total(grown(s)) + stored, budget, "parameters")
+                _refuse_below(_total(grown(1)) + stored, budget, "parameters")
+                size = _largest(lambda s: _total(grown(s)) + stored, budget)
             genome = cls(_filled(_sized(grown(size), parts), values), statistics)
         genome.most_bytes = bytes
         return genome
@@ -344,14 +345,8 @@ def _total(genes: list[Gene]) -> int:
     return sum(p.numel() for p in nn.ModuleList([gene.decoder for gene in genes]).parameters())
 
 
-def _largest(cost: Callable[[int], int], budget: int, unit: str) -> int:
-    """The largest size of at least 1 whose cost is within budget."""
-    least = cost(1)
-    if least > budget:
-        raise ConfigError(
-            f"no genome of this kind is that small: it needs at least {least} {unit}, the "
-            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
-        )
+def _largest(cost: Callable[[int], int], budget: int) -> int:
+    """The largest size of at least 1 whose cost is within budget; 1 if none is."""
     low, high = 1, 2
     while cost(high) <= budget and cost(high) > cost(low):
         low, high = high, 2 * high
@@ -359,6 +354,14 @@ def _largest(cost: Callable[[int], int], budget: int, unit: str) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if cost(middle) <= budget else (low, middle)
     return low
+
+
+def _refuse_below(least: int, budget: int, unit: str) -> None:
+    if least > budget:
+        raise ConfigError(
+            f"no genome of this kind is that small: it needs at least {least} {unit}, the "
+            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
+        )
 
 
 def _largest_in_bytes(
@@ -377,13 +380,12 @@ def _largest_in_bytes(
 
     # The factor of newborn weights stands in the header. To know it takes all weights, so it is
     # looked at last; a larger size that fits only by its factor's digits is tried too.
-    size = _largest(cost, budget, f"bytes at {bits} bits")
-    while cost(size + 1, sized=True) <= budget and cost(size + 1) > cost(size):
+    _refuse_below(cost(1, sized=True), budget, f"bytes at {bits} bits")
+    size = _largest(cost, budget)
+    while cost(size + 1) > cost(size) and cost(size + 1, sized=True) <= budget:
         size += 1
     while size > 1 and cost(size, sized=True) > budget:
         size -= 1
-    if cost(size, sized=True) > budget:
-        return _largest(lambda s: cost(s, sized=True), budget, f"bytes at {bits} bits")
     return size
 
 

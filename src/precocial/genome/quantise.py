@@ -4,9 +4,9 @@ A tensor w is kept as integers c and a step s, w ~ s c, with |c| <= 2^(bits-1) -
 float of one byte, 5 bits of exponent and 3 of mantissa, times 2^-(bits-1): so s c is exact in
 single precision, and a genome is born the same on every machine.
 
-Ours. Measured on two trained genomes of 1,800 and 1,973 parameters at 4, 6 and 8 bits, entropy
-coded, at equal error: a float16 step costs 8 to 28 bytes more, a power of two 42 to 71 more, because
-it makes the steps of the tensors needlessly unequal.
+Ours. Measured on two trained genomes of 1,795 and 1,973 parameters at 4, 6 and 8 bits, entropy
+coded, at equal error: a float16 step costs 8 to 28 bytes more. A power of two costs 42 to 71 bytes
+more, because it makes the steps of the tensors needlessly unequal.
 """
 
 from __future__ import annotations
