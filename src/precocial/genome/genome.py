@@ -11,10 +11,12 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from precocial import io
 from precocial.errors import ConfigError, one_of
 from precocial.genome.addresses import LabelStyle, labels_for
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.rules import RULES, SHARES_ALWAYS, count, newborn_size, vector_rule
+from precocial.genome.file import genome_bytes, most_bytes, read_genome
 from precocial.genome.implicit import Implicit
 from precocial.genome.labels import Labels, Tagged
 from precocial.genome.phenotype import Part, batch_norms, parts_of
@@ -52,6 +54,8 @@ class Genome(nn.Module):
     ) -> None:
         super().__init__()
         genes = list(genes)
+        self.most_bytes: int | None = None
+        """`save` refuses a larger file"""
         self.shapes = {gene.name: gene.shape for gene in genes}
         self.decoders = nn.ModuleDict({_key(gene.name): gene.decoder for gene in genes})
         self.statistics = nn.ParameterDict(
@@ -68,6 +72,7 @@ class Genome(nn.Module):
         *,
         preset: str | None = None,
         parameters: int | None = None,
+        bytes: int | None = None,
         ratio: float | None = None,
         decoder: str = "two_tower",
         labels: LabelStyle | Mapping[str, TensorLabels] = "smooth",
@@ -75,6 +80,7 @@ class Genome(nn.Module):
         norm_statistics: NormStatistics = "recalibrate",
         share: Share = "layer",
         input_shape: tuple[int, ...] | None = None,
+        bits: int = 8,
         seed: int = 0,
     ) -> Genome:
         """A newborn genome for `model`, of the largest size that the budget allows.
@@ -85,6 +91,8 @@ class Genome(nn.Module):
             preset: the paper's genome by name ("GN5", "GN20", "GN30" for a perceptron; "GN10",
                 "GN30", "GN50" for a convolutional network).
             parameters: most parameters of the genome.
+            bytes: most bytes of its file at `bits` bits a parameter, header and all. It certainly
+                fits: entropy coding, which depends on the values, is not counted on.
             ratio: least compression, parameters of the model by parameters of the genome.
             decoder: the rule that generates the weights, one of RULES.
             labels: a style for all tensors, or labels of single tensors by name, (rows, columns).
@@ -94,17 +102,18 @@ class Genome(nn.Module):
             share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
                 which sees the tensor's number among the labels.
             input_shape: how the inputs of a first linear layer lie on a grid.
+            bits: of a parameter in the file, for `bytes`.
             seed: of the genome's initial values.
 
         Raises:
             ConfigError: a model that cannot be generated; a budget that no genome of this kind
-                fits; more than one of preset, parameters and ratio, or none.
+                fits; more than one of preset, parameters, bytes and ratio, or none.
         """
         one_of("biases", biases, get_args(Biases))
         one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
         one_of("share", share, get_args(Share))
         parts = parts_of(model, input_shape)
-        given = {"preset": preset, "parameters": parameters, "ratio": ratio}
+        given = {"preset": preset, "parameters": parameters, "bytes": bytes, "ratio": ratio}
         named = [name for name, value in given.items() if value is not None]
         if len(named) != 1:
             raise ConfigError(
@@ -120,14 +129,12 @@ class Genome(nn.Module):
                 genes = [Gene(p.name, p.shape, d) for p, d in PRESETS[preset](parts)]
                 return cls(_filled(genes, values), statistics)
             one_of("decoder", decoder, tuple(RULES))
-            total = sum(part.size for part in parts)
-            budget = parameters if parameters is not None else int(total / _above_zero(ratio))
-            stored = sum(value.numel() for value in statistics.values())
 
             named_labels = _all_labels(parts, labels, share)
             tied = share == "global" or decoder in SHARES_ALWAYS
 
             def grown(size: int) -> list[Gene]:
+                torch.manual_seed(seed)
                 genes = []
                 for part in parts:
                     own = named_labels.get(part.name)
@@ -137,9 +144,61 @@ class Genome(nn.Module):
                     _tie(genes, parts)
                 return genes
 
-            size = _largest(lambda s: _total(grown(s)) + stored, int(budget))
-            torch.manual_seed(seed)
-            return cls(_filled(_sized(grown(size), parts), values), statistics)
+            if bytes is not None:
+                size = _largest_in_bytes(grown, parts, statistics, bytes, bits)
+            else:
+                total = sum(part.size for part in parts)
+                budget = parameters if parameters is not None else int(total / _above_zero(ratio))
+                stored = sum(value.numel() for value in statistics.values())
+                _refuse_below(_total(grown(1)) + stored, budget, "parameters")
+                size = _largest(lambda s: _total(grown(s)) + stored, budget)
+            genome = cls(_filled(_sized(grown(size), parts), values), statistics)
+        genome.most_bytes = bytes
+        return genome
+
+    @classmethod
+    def load(cls, path: io.PathLike) -> Genome:
+        """The genome in a file that `save` wrote.
+
+        Raises:
+            DataError: not a genome file, of another version, cut short, altered or too large.
+        """
+        shapes, decoders, statistics = read_genome(path)
+        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+
+    def save(self, path: io.PathLike, *, bits: int = 8) -> int:
+        """Write the genome as one `.genome` file; returns its bytes, which reports print.
+
+        What is loaded has the values of `fake_quantise(parameters, bits)`: train on those at few
+        bits.
+
+        Args:
+            path: of the file; written whole or not at all.
+            bits: of a parameter: 2 to 16, or 32 for single precision as it is.
+
+        Raises:
+            ConfigError: other bits; parameters that are not finite; a file larger than the `bytes`
+                that the genome was made for.
+            DataError: a path that cannot be written.
+        """
+        data = genome_bytes(*self._content(), bits)
+        if self.most_bytes is not None and len(data) > self.most_bytes:
+            raise ConfigError(
+                f"at {bits} bits this genome has {len(data)} bytes; it was made for at most "
+                f"{self.most_bytes}: save it with fewer bits, or make one with "
+                f"Genome.for_model(bytes={self.most_bytes}, bits={bits})"
+            )
+        io.write_bytes(path, data)
+        return len(data)
+
+    def byte_count(self, bits: int = 8) -> int:
+        """Bytes that `save` would write."""
+        return len(genome_bytes(*self._content(), bits))
+
+    def _content(self) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
+        decoders = {name: self.decoder_of(name) for name in self.shapes}
+        statistics = {_name(key): value for key, value in self.statistics.items()}
+        return self.shapes, decoders, statistics
 
     def express(self) -> dict[str, Tensor]:
         """The weights by the model's names, in the model's shapes, with gradient to the genome."""
@@ -220,12 +279,12 @@ class Genome(nn.Module):
 
 
 def _key(name: str) -> str:
-    """A module's name must not have dots."""
-    return name.replace(".", "/")
+    """A name without dots that is not a method of ModuleDict, as "values" and "keys" are."""
+    return name.replace(".", "/") if "." in name else f"/{name}"
 
 
 def _name(key: str) -> str:
-    return key.replace("/", ".")
+    return key.lstrip("/").replace("/", ".")
 
 
 def _above_zero(ratio: float | None) -> float:
@@ -327,13 +386,7 @@ def _total(genes: list[Gene]) -> int:
 
 
 def _largest(cost: Callable[[int], int], budget: int) -> int:
-    """The largest size of at least 1 whose cost is within budget."""
-    least = cost(1)
-    if least > budget:
-        raise ConfigError(
-            f"no genome of this kind is that small: it needs at least {least} parameters, the "
-            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
-        )
+    """The largest size of at least 1 whose cost is within budget; 1 if none is."""
     low, high = 1, 2
     while cost(high) <= budget and cost(high) > cost(low):
         low, high = high, 2 * high
@@ -341,6 +394,39 @@ def _largest(cost: Callable[[int], int], budget: int) -> int:
         middle = (low + high) // 2
         low, high = (middle, high) if cost(middle) <= budget else (low, middle)
     return low
+
+
+def _refuse_below(least: int, budget: int, unit: str) -> None:
+    if least > budget:
+        raise ConfigError(
+            f"no genome of this kind is that small: it needs at least {least} {unit}, the "
+            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
+        )
+
+
+def _largest_in_bytes(
+    grown: Callable[[int], list[Gene]],
+    parts: list[Part],
+    statistics: Mapping[str, Tensor],
+    budget: int,
+    bits: int,
+) -> int:
+    """The largest size whose file cannot exceed `budget` bytes at `bits` bits."""
+
+    def cost(size: int, sized: bool = False) -> int:
+        genes = _sized(grown(size), parts) if sized else grown(size)
+        shapes = {gene.name: gene.shape for gene in genes}
+        return most_bytes(shapes, {gene.name: gene.decoder for gene in genes}, statistics, bits)
+
+    # The factor of newborn weights stands in the header. To know it takes all weights, so it is
+    # looked at last; a larger size that fits only by its factor's digits is tried too.
+    _refuse_below(cost(1, sized=True), budget, f"bytes at {bits} bits")
+    size = _largest(cost, budget)
+    while cost(size + 1) > cost(size) and cost(size + 1, sized=True) <= budget:
+        size += 1
+    while size > 1 and cost(size, sized=True) > budget:
+        size -= 1
+    return size
 
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:

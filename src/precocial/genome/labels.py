@@ -348,14 +348,16 @@ def labels_from(spec: Any) -> Labels:
     Raises:
         ConfigError: no such kind, or arguments that it does not take.
     """
-    if not isinstance(spec, list) or not spec or spec[0] not in _KINDS:
+    known = isinstance(spec, list) and spec and isinstance(spec[0], str) and spec[0] in _KINDS
+    if not known:
         raise ConfigError(
             f"labels are [kind, ...] with a kind among {', '.join(_KINDS)}; got {spec!r}"
         )
     kind, *arguments = spec
     if kind in ("product", "outer"):
         arguments = [labels_from(part) for part in arguments]
-    arguments = [tuple(a) if kind == "fourier" and isinstance(a, list) else a for a in arguments]
+    if kind == "fourier" and arguments and isinstance(arguments[0], list):
+        arguments[0] = tuple(arguments[0])
     if kind == "tagged" and arguments:
         arguments[0] = labels_from(arguments[0])
     try:

@@ -77,7 +77,9 @@ VECTOR_HIDDEN = 5
 
 def vector_rule(part: Part, labels: Labels) -> Decoder:
     """A bias vector: the paper's small network, or the vector itself where that is no larger."""
-    generated = Pair(labels, None, hidden=(VECTOR_HIDDEN,), scale=newborn_size(part))
+    # A power of two has few digits: the factor stands in the genome's header, which is counted.
+    scale = 2.0 ** round(math.log2(newborn_size(part)))
+    generated = Pair(labels, None, hidden=(VECTOR_HIDDEN,), scale=scale)
     return generated if count(generated) < part.size else Stored(part.size, 1)
 
 
