@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
-if TYPE_CHECKING:
-    from precocial.genome.decoders.decoder import Decoder
-    from precocial.genome.genome import Genome
+import precocial.genome.genome  # by its full name: that module imports this one
+from precocial.genome.decoders.decoder import Decoder
 
 
 class _Generated(nn.Module):
@@ -28,7 +27,7 @@ class _Generated(nn.Module):
 class Implicit(nn.Module):
     """`model` with a genome in it (`Genome.implicit`). Its parameters are the genome's."""
 
-    def __init__(self, genome: Genome, model: nn.Module) -> None:
+    def __init__(self, genome: precocial.genome.genome.Genome, model: nn.Module) -> None:
         super().__init__()
         body = copy.deepcopy(model).requires_grad_(False)
         tied = _tied(body)

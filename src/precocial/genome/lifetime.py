@@ -76,7 +76,7 @@ def step_on(model: nn.Module, optimiser: torch.optim.Optimizer, examples: Exampl
     """One step down the cross-entropy of `examples`; the loss before it."""
     loss = nn.functional.cross_entropy(model(examples.inputs), examples.targets)
     optimiser.zero_grad()
-    loss.backward()
+    torch.autograd.backward(loss)
     optimiser.step()
     return loss.item()
 
@@ -151,7 +151,7 @@ def usual_marks(steps: int) -> list[int]:
 
 
 def shuffled(model: nn.Module, seed: int = 0) -> nn.Module:
-    """A copy whose weights are permuted within each tensor: their distribution without their places.
+    """A copy whose weights are permuted within each tensor: same values, other places.
 
     Source: the paper's control for what a newborn owes to the arrangement of its weights.
     """

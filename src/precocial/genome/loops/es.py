@@ -48,7 +48,9 @@ class EvolutionLoop:
         config, own = self.config, parameters_of(self.genome)
         noise = self._noise(own, generation)
         members = {
-            name: torch.cat([value + config.sigma * noise[name], value - config.sigma * noise[name]])
+            name: torch.cat(
+                [value + config.sigma * noise[name], value - config.sigma * noise[name]]
+            )
             for name, value in own.items()
         }
         with torch.no_grad():
@@ -130,5 +132,3 @@ def centred_ranks(fitness: Tensor) -> Tensor:
     equal = (fitness[:, None] == fitness[None, :]).sum(1)
     ranks = below + (equal - 1) / 2
     return (ranks / (count - 1) - 0.5).to(torch.float32)
-
-

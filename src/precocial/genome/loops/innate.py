@@ -67,7 +67,7 @@ class InnateLoop:
             cosine_rate(generation, config.steps, config.rate, config.warmup_steps),
         )
         self._optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         own = parameters_of(self.genome)
         nn.utils.clip_grad_norm_(own.values(), config.clip)
         self._optimiser.step()

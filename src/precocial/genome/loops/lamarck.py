@@ -36,7 +36,9 @@ class LamarckLoop:
         self.generations, self.every = config.generations, config.evaluate_every
         self.network = copy.deepcopy(model).train()
         self._order = Order(len(task.train), config.batch, seed, task.name)
-        self.steps_in_generation = max(1, round(config.epochs * len(task.train) / self._order.batch))
+        self.steps_in_generation = max(
+            1, round(config.epochs * len(task.train) / self._order.batch)
+        )
         self._learner = torch.optim.Adam(self.network.parameters(), lr=config.rate)
         self._fitter = torch.optim.Adam(parameters_of(genome).values(), lr=config.weight_rate)
 
@@ -44,7 +46,9 @@ class LamarckLoop:
         self.network.train()
         losses = [
             step_on(self.network, self._learner, self.task.train.take(self._order(step)))
-            for step in range(generation * self.steps_in_generation, (generation + 1) * self.steps_in_generation)
+            for step in range(
+                generation * self.steps_in_generation, (generation + 1) * self.steps_in_generation
+            )
         ]
         trained = dict(self.network.named_parameters())
         self._fit(copied(trained), generation)
@@ -66,7 +70,7 @@ class LamarckLoop:
             else:
                 random = stream(self.seed, "genome", "lamarck", name, generation)
                 places = random.integers(weights.numel(), size=self._drawn(name, weights))
-                drawn[name] = torch.from_numpy(places).split(self.config.weight_batch)
+                drawn[name] = torch.split(torch.from_numpy(places), self.config.weight_batch)
         for turn in range(max((len(batches) for batches in drawn.values()), default=0)):
             for name, batches in drawn.items():
                 if turn < len(batches):
@@ -82,7 +86,8 @@ class LamarckLoop:
         decoder = self.genome.decoder_of(name)
         # Unlike zeros, None leaves the moments of the other rules as they are.
         self._fitter.zero_grad(set_to_none=True)
-        nn.functional.mse_loss(some(decoder, places), weights.flatten()[places]).backward()
+        error = nn.functional.mse_loss(some(decoder, places), weights.flatten()[places])
+        torch.autograd.backward(error)
         self._fitter.step()
 
     @torch.no_grad()

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from precocial.genome.decoders.decoder import Decoder
 from precocial.genome.decoders.pair import Pair
@@ -121,5 +121,3 @@ def restore_optimiser(
                 # a file keeps a single number as an array of one
                 shape = () if key == "step" else parameter.shape
                 optimiser.state[parameter][key] = torch.tensor(array).reshape(shape)
-
-

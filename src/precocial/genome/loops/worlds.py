@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from precocial.errors import ConfigError
@@ -58,11 +59,11 @@ def newborn(genome: Genome, model: nn.Module, task: Task) -> nn.Module:
     if next(batch_norms(model), None) is None or len(genome.statistics):
         return genome.birth(model)
     count, size = CALIBRATION
-    return genome.birth(model, recalibrate=task.train.inputs[: count * size].split(size))
+    batches = torch.split(task.train.inputs[: count * size], size)
+    return genome.birth(model, recalibrate=batches)
 
 
 def score_at_birth(genome: Genome, model: nn.Module, worlds: list[Task]) -> float:
     """Mean accuracy at birth on the validation examples of `worlds`."""
-    return sum(
-        score(newborn(genome, model, world), world.valid)[0] for world in worlds
-    ) / len(worlds)
+    found = [score(newborn(genome, model, world), world.valid)[0] for world in worlds]
+    return sum(found) / len(found)
