@@ -145,3 +145,17 @@ def perceptron_for(task: Task, hidden: tuple[int, ...], seed: int) -> nn.Sequent
         for into, out in itertools.pairwise(widths):
             layers += [nn.Linear(into, out), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(widths[-1], task.classes))
+
+
+def seed_after_seed(seeds: int, run: Run, rows_of: Callable[[int], Iterator[Row]]) -> Iterator[Row]:
+    """Rows of seeds 0, 1, ..., each with its `seed`; those that the run has are not yielded again.
+
+    A seed that was cut short is computed from its start, for its networks are not kept.
+    """
+    done = [int(row["seed"]) for row in run.rows]
+    first = max(done, default=0)
+    known = done.count(first)
+    for seed in range(first, seeds):
+        for index, row in enumerate(rows_of(seed)):
+            if seed > first or index >= known:
+                yield row

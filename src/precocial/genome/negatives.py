@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,13 @@ from torch import nn
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.genome.examples import Examples, Task
-from precocial.genome.experiment import DATA, SHUFFLES, named_task, perceptron_for
+from precocial.genome.experiment import (
+    DATA,
+    SHUFFLES,
+    named_task,
+    perceptron_for,
+    seed_after_seed,
+)
 from precocial.genome.genome import Genome
 from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lifetime import learn, randomised, score, shuffled
@@ -98,7 +104,7 @@ def curves(config: NegativesConfig, run: Run) -> Iterator[Row]:
     arm "shuffled at birth" have step 0 and differ in `number`.
     """
     task = named_task(config.data)
-    yield from _resumed(config, run, lambda seed: _curves_of(config, task, seed))
+    yield from seed_after_seed(config.seeds, run, lambda seed: _curves_of(config, task, seed))
 
 
 def _curves_of(config: NegativesConfig, task: Task, seed: int) -> Iterator[Row]:
@@ -141,19 +147,6 @@ def _life(
 def marks(steps: int, count: int = 24) -> list[int]:
     """0 and about `count` steps that grow by a common ratio up to `steps`."""
     return sorted({0, *(round(steps ** (k / (count - 1))) for k in range(count))})
-
-
-def _resumed(
-    config: NegativesConfig, run: Run, rows_of: Callable[[int], Iterator[Row]]
-) -> Iterator[Row]:
-    """Seed after seed; a seed that was cut short is computed again, and its known rows skipped."""
-    done = [int(row["seed"]) for row in run.rows]
-    first = max(done, default=0)
-    known = done.count(first)
-    for seed in range(first, config.seeds):
-        for index, row in enumerate(rows_of(seed)):
-            if seed > first or index >= known:
-                yield row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -271,7 +264,9 @@ def layers(config: NegativesConfig, run: Run) -> Iterator[Row]:
     task = named_task(config.data)
     half = task.classes // 2
     source, target = with_classes(task, range(half)), with_classes(task, range(half, 2 * half))
-    yield from _resumed(config, run, lambda seed: _layers_of(config, source, target, seed))
+    yield from seed_after_seed(
+        config.seeds, run, lambda seed: _layers_of(config, source, target, seed)
+    )
 
 
 def _layers_of(config: NegativesConfig, source: Task, target: Task, seed: int) -> Iterator[Row]:
