@@ -1,4 +1,4 @@
-"""Learning after birth as runs: the dip of the first steps, and the examples that it saves."""
+"""Learning after birth as runs: the dip of the first steps, and the examples a genome saves."""
 
 from __future__ import annotations
 
