@@ -61,7 +61,8 @@ def evolve(
         teacher: scores [training examples, classes], not normalised, if `Innate.distil` is set.
         quantise: rounds the genome's parameters, if `Innate.bits` is set.
 
-    Yields:
+    Returns:
+        An iterator; training goes on as it is asked for rows. They have
         generation (0 is before any training), steps (of what steps on batches: equal to the
         generation but for Lamarck), examples (presented so far), valid (accuracy at birth on the
         validation examples), best (whether it is the best so far), cpu_s (of this process, so
@@ -74,9 +75,8 @@ def evolve(
         ConfigError: a task that the loop cannot use, another model's genome.
         RunError: the loss is no longer finite.
     """
-    yield from Training(
-        genome, model, task, loop, seed=seed, teacher=teacher, quantise=quantise
-    ).rows()
+    training = Training(genome, model, task, loop, seed=seed, teacher=teacher, quantise=quantise)
+    return training.rows()
 
 
 class Training:
