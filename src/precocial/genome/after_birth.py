@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -18,10 +17,9 @@ from precocial.genome.genome import Genome
 from precocial.genome.lifetime import randomised
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
+from precocial.genome.tiny_dense import TINY, pooled_linear
 from precocial.io import Row
-from precocial.runs import Run, stream, stream_seed
-
-TINY = "tiny dense"
+from precocial.runs import Run, stream
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,27 +108,3 @@ def _newborn(config: AfterBirthConfig, task: Task, seed: int) -> nn.Module:
     for _ in evolve(genome, model, task, config.loop, seed=seed):
         pass
     return genome.birth(model)
-
-
-def pooled_linear(task: Task, parameters: int, seed: int = 0) -> nn.Sequential:
-    """A linear model on pictures averaged over blocks, the finest that has so few parameters.
-
-    Raises:
-        ConfigError: inputs that are not pictures [n, channels, height, width], or fewer parameters
-            than a model on the mean of each channel has.
-    """
-    shape = tuple(task.train.inputs.shape[1:])
-    if len(shape) != 3:
-        raise ConfigError(f"pooled_linear: inputs are [n, channels, height, width]; got {shape}")
-    channels, *sides = shape
-    room = (parameters / task.classes - 1) / channels
-    side = min(math.isqrt(max(0, math.floor(room))), *sides)
-    if side < 1:
-        raise ConfigError(
-            f"pooled_linear needs at least {(channels + 1) * task.classes} parameters; got "
-            f"{parameters}"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "genome", "pooled linear"))
-        linear = nn.Linear(channels * side * side, task.classes)
-    return nn.Sequential(nn.AdaptiveAvgPool2d(side), nn.Flatten(), linear)

@@ -35,10 +35,11 @@ from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lifetime import learn, randomised, score, shuffled
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
+from precocial.genome.tiny_dense import TINY, pooled_linear
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
 
-LEARNERS = ("genome", "random", "shuffled")
+LEARNERS = ("genome", "random", "shuffled", TINY)
 AT_BIRTH = "shuffled at birth"
 
 
@@ -56,6 +57,8 @@ class NegativesConfig:
     steps: int = 400
     """of a life"""
     rate: float = 1e-3
+    tiny_rate: float = 1e-2
+    """of the tiny dense model, whose inputs are few"""
     warmup_steps: int = 10
     """in all lives: without, a newborn dips first (`dip`), which is not a slower curve"""
     batch: int = 256
@@ -98,7 +101,7 @@ def smoke() -> NegativesConfig:
 
 
 def curves(config: NegativesConfig, run: Run) -> Iterator[Row]:
-    """Learning curves from birth, from random and from shuffled weights.
+    """Learning curves from birth, from random and shuffled weights, and of a tiny dense model.
 
     Rows have arm, seed, step, accuracy and loss on the test examples; `SHUFFLES` rows a seed of the
     arm "shuffled at birth" have step 0 and differ in `number`.
@@ -120,6 +123,7 @@ def _curves_of(config: NegativesConfig, task: Task, seed: int) -> Iterator[Row]:
         "genome": born,
         "random": randomised(model, seed),
         "shuffled": shuffled(born, seed),
+        TINY: pooled_linear(task, config.parameters, seed),
     }
     for arm in LEARNERS:
         yield from _life(config, starts[arm], task, arm, seed)
@@ -135,8 +139,9 @@ def _evolved(config: NegativesConfig, model: nn.Module, task: Task, seed: int) -
 def _life(
     config: NegativesConfig, start: nn.Module, task: Task, arm: str, seed: int
 ) -> Iterator[Row]:
+    rate = config.tiny_rate if arm == TINY else config.rate
     rows = learn(
-        copy.deepcopy(start), task, steps=config.steps, rate=config.rate, batch=config.batch,
+        copy.deepcopy(start), task, steps=config.steps, rate=rate, batch=config.batch,
         warmup_steps=config.warmup_steps, seed=seed, marks=marks(config.steps), on="test",
     )  # fmt: skip
     for row in rows:
@@ -144,7 +149,7 @@ def _life(
         yield {"arm": arm, "seed": seed, "number": 0, **kept}
 
 
-def marks(steps: int, count: int = 24) -> list[int]:
+def marks(steps: int, count: int = 20) -> list[int]:
     """0 and about `count` steps that grow by a common ratio up to `steps`."""
     return sorted({0, *(round(steps ** (k / (count - 1))) for k in range(count))})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -116,13 +117,31 @@ def test_a_genome_recovers_weights_that_another_genome_made() -> None:
 
 
 def test_weights_at_places_are_those_of_the_whole() -> None:
-    model = network()
+    model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(96, 12))
     for decoder in ("pair", "two_tower"):
-        made = Genome.for_model(model, parameters=200, decoder=decoder, labels="binary")
+        made = Genome.for_model(model, parameters=700, decoder=decoder, labels="binary")
         for name in made.shapes:
             whole = made.weight_of(name).flatten()
             places = torch.arange(len(whole)).flip(0)
             torch.testing.assert_close(some(made.decoder_of(name), places), whole[places])
+
+
+def test_a_convolutional_network_by_the_schedule_of_the_paper() -> None:
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3)
+    )
+    task = blobs(wide=36)
+    pictures = {
+        part: replace(getattr(task, part), inputs=getattr(task, part).inputs.reshape(-1, 1, 6, 6))
+        for part in ("train", "valid", "test")
+    }
+    made = Genome.for_model(model, parameters=500, decoder="pair", labels="paper")
+    config = Lamarck(
+        generations=60, epochs=2, batch=20, rate=3e-3, epsilon=1.0, epsilon_decay=20,
+        share=1, least_weights=300, weight_batch=60, weight_rate=0.01, evaluate_every=60,
+    )  # fmt: skip
+    rows = list(evolve(made, model, replace(task, **pictures), config))
+    assert rows[-1]["valid"] > 0.8
 
 
 def test_counts_of_weights_and_their_names() -> None:

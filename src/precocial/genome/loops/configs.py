@@ -16,14 +16,19 @@ from precocial.genome.lifetime import Optimiser
 Method = Literal["maml", "reptile"]
 
 
-def _above(config: Any, **least: float) -> None:
-    """Raise unless every named field is a number of at least (an exact 0: above) its bound."""
-    kind = type(config).__name__
+def _positive(config: Any, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not (math.isfinite(value) and value > 0):
+            raise ConfigError(f"{type(config).__name__}: {name} must be above 0; got {value!r}")
+
+
+def _at_least(config: Any, **least: int) -> None:
     for name, bound in least.items():
         value = getattr(config, name)
-        if not math.isfinite(value) or value < bound or (bound == 0 and value == 0):
-            allowed = "above 0" if bound == 0 else f"at least {bound:g}"
-            raise ConfigError(f"{kind}: {name} must be {allowed}; got {value!r}")
+        if not value >= bound:
+            kind = type(config).__name__
+            raise ConfigError(f"{kind}: {name} must be at least {bound}; got {value!r}")
 
 
 def _share(config: Any, *names: str) -> None:
@@ -70,12 +75,12 @@ class Lamarck:
     """generations to a row"""
 
     def __post_init__(self) -> None:
-        _above(self, generations=1, epochs=0, batch=1, rate=0, share=0, least_weights=1)
-        _above(self, weight_batch=1, weight_rate=0, evaluate_every=1)
+        _positive(self, "epochs", "rate", "share", "weight_rate")
+        _at_least(self, generations=1, batch=1, least_weights=1, weight_batch=1, evaluate_every=1)
         if not 0 <= self.epsilon <= 1:
             raise ConfigError(f"Lamarck: epsilon lies in [0, 1]; got {self.epsilon!r}")
         if self.epsilon_decay is not None:
-            _above(self, epsilon_decay=0)
+            _positive(self, "epsilon_decay")
 
     def epsilon_at(self, generation: int) -> float:
         """The share of the trained weights that generation n hands to the next network."""
@@ -110,13 +115,13 @@ class Innate:
     """steps to a row"""
 
     def __post_init__(self) -> None:
-        _above(self, steps=1, batch=1, rate=0, clip=0, temperature=0, evaluate_every=1)
-        _above(self, warmup_steps=-0.5)
+        _positive(self, "rate", "clip", "temperature")
+        _at_least(self, steps=1, batch=1, warmup_steps=0, evaluate_every=1)
         _share(self, "ema", "label_smoothing")
         if not 0 <= self.distil <= 1:
             raise ConfigError(f"Innate: distil lies in [0, 1]; got {self.distil!r}")
         if self.bits is not None:
-            _above(self, bits=1)
+            _at_least(self, bits=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +150,9 @@ class Baldwin:
     """steps of the genome to a row"""
 
     def __post_init__(self) -> None:
-        _above(self, steps=1, lifetimes=1, lifetime_steps=1, lifetime_rate=0, batch=1, rate=0)
-        _above(self, warmup_steps=-0.5, clip=0, evaluate_every=1)
+        _positive(self, "lifetime_rate", "rate", "clip")
+        _at_least(self, steps=1, lifetimes=1, lifetime_steps=1, batch=1)
+        _at_least(self, warmup_steps=0, evaluate_every=1)
         one_of("Baldwin: lifetime_optimiser", self.lifetime_optimiser, get_args(Optimiser))
         one_of("Baldwin: method", self.method, get_args(Method))
 
@@ -177,7 +183,8 @@ class Evolution:
     """generations to a row"""
 
     def __post_init__(self) -> None:
-        _above(self, generations=1, pairs=1, sigma=0, rate=0, batch=1, at_once=1, evaluate_every=1)
+        _positive(self, "sigma", "rate")
+        _at_least(self, generations=1, pairs=1, batch=1, at_once=1, evaluate_every=1)
         _share(self, "decay")
 
 
