@@ -121,7 +121,7 @@ class InnateLoop:
         return self._mean or parameters_of(self.genome)
 
     def scores(self) -> dict[str, float]:
-        own = dict(self.genome.named_parameters())
+        own: Tensors = dict(self.genome.named_parameters())
         kept = copied(own)
         if self.config.bits is not None and self._quantise is not None:
             put(own, copied(self._quantise(own, self.config.bits)))
