@@ -90,13 +90,18 @@ def test_plan_by_budget_and_by_target(runs: str, capsys: Capture) -> None:
     document = said(capsys, "plan", runs, *FIT, *HAVE, "--budget", "100")
     assert set(document) == {
         "statement", "recommended", "loss", "target_loss", "in_data", "regret", "options", "flags",
+        "left_out",
     }  # fmt: skip
     assert {row["option"] for row in document["options"]} == {"data", "parameters"}
+    assert [row["option"] for row in document["left_out"]] == ["pretraining"]
     aim = str(document["target_loss"])
     again = said(capsys, "plan", runs, *FIT, *HAVE, "--target-loss", aim)
     assert again["options"][0]["option"] == document["options"][0]["option"]
     assert main(["transfer", "plan", runs, *FIT, *HAVE, "--budget", "100", "--quiet"]) == 0
-    assert "more fine-tuning data would do the same" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "more fine-tuning data would do the same" in out
+    reason = document["left_out"][0]["reason"]
+    assert f"not weighed: pretraining, because {reason}" in " ".join(out.split())
 
 
 def test_backtest_names_the_chosen_law(runs: str, capsys: Capture) -> None:
