@@ -57,7 +57,7 @@ class Bilinear(Decoder):
             wiring = torch.randn(widths[0], math.prod(widths[1:])) / widths[0] ** 0.5
             self.factors = nn.ParameterList([wiring])
         else:
-            # Products of as many normals as there are axes, summed over the rank: size 1/sqrt(width)
+            # `rank` products of one normal for each axis sum to a size of 1/sqrt(width)
             size = (rank * widths[0]) ** (-0.5 / len(widths))
             self.factors = nn.ParameterList([size * torch.randn(width, rank) for width in widths])
 
