@@ -28,7 +28,7 @@ def test_the_smoke_recipe_is_able_at_birth_and_says_what_is_in_the_file(tmp_path
     config = smoke()
     record = run(fashion_study, config, tmp_path)
     *generations, result = record.rows
-    assert [row["generation"] for row in generations] == [*range(0, 161, 20)]
+    assert [row["generation"] for row in generations] == [*range(0, 161, 40)]
     path = tmp_path / record.id / GENOME_FILE
     assert result["bytes"] == os.path.getsize(path)
     task = named_task("digits")
