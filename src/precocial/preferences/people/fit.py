@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from precocial.errors import ConfigError, one_of
+from precocial.preferences.people.cautions import cautions
 from precocial.preferences.people.choices import ChoiceData
 from precocial.preferences.people.comparison import Comparison, compare
 from precocial.preferences.people.held_out import Forecast, baselines, deal_choices, fold_count
@@ -228,7 +229,7 @@ def _told(
         level=level, group=_group(marginals, (median, low, high), level, seed),
         n_choices=len(data), comparison=comparison,
         trade_offs=trade_offs([axes[i] for i in free], cells.sum(axis=fixed)),
-        undecided=_undecided(model, problems, posterior),
+        undecided=_undecided(model, problems, posterior), cautions=cautions(data),
     )  # fmt: skip
 
 
@@ -337,8 +338,9 @@ def _undecided(model: ChoiceModel, data: _Problems, posterior: Floats) -> tuple[
         ),
         undecided(
             "scale",
-            "how much is at stake for the person: only the product of the scale of utility and "
-            "the inverse temperature shows",
+            "how much is at stake for the person, or how steadily they choose: the scale of "
+            f"utility and the inverse temperature {model.temperature.name} are one number, their "
+            "product",
             stretched, beta / _SCALE, stretched,
         ),
     )  # fmt: skip

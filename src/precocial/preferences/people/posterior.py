@@ -90,6 +90,7 @@ class ChoicePosterior:
         comparison: what this model, its rivals and baselines foretell of held-out choices.
         trade_offs: pairs of parameters.
         undecided: what these choices cannot decide, whatever the number of trials.
+        cautions: what the choices offered cannot show, in words.
     """
 
     kind: str
@@ -110,6 +111,7 @@ class ChoicePosterior:
     comparison: Comparison
     trade_offs: tuple[TradeOff, ...]
     undecided: tuple[Undecided, ...]
+    cautions: tuple[str, ...] = ()
 
     @property
     def held_out_nats(self) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import norm
 
+from precocial.preferences.people.cautions import cautions
 from precocial.preferences.people.choices import MODES, ChoiceData
 from precocial.preferences.people.comparison import compare
 from precocial.preferences.people.held_out import Forecast, baselines, deal_people, fold_count
@@ -56,7 +57,7 @@ def fit_travel(
         comparison=compare(
             forecasts, data.subject, data.subjects, folds=int(fold.max()) + 1, level=level
         ),
-        trade_offs=(), undecided=_undecided(design, weights),
+        trade_offs=(), undecided=_undecided(design, weights), cautions=cautions(data),
     )  # fmt: skip
 
 
@@ -116,8 +117,9 @@ def _undecided(design: Design, weights: Floats) -> tuple[Undecided, ...]:
          "as preference or as bias", as_habit, X @ plain),
         ("sign", "whether people choose what they want, or want the opposite and choose against "
          "it: utility and planner may both be negated", chosen_of(-X, -weights), -X @ weights),
-        ("scale", "how much is at stake: only the product of the scale of utility and the inverse "
-         "temperature shows; ratios such as the value of time are free of it",
+        ("scale", "how much a trip matters, or how steadily people choose: the scale of utility and "
+         "the inverse temperature are one number, their product, and every coefficient holds it; "
+         "ratios such as the value of time are free of it",
          chosen_of(X * 3.0, weights / 3.0), 3.0 * (X @ weights)),
     )  # fmt: skip
     return tuple(
