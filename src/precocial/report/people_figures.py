@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from precocial.preferences.people.comparison import Contrast, Margin, Score
+from precocial.preferences.people.held_out import RATE
 from precocial.preferences.people.record import Person
 from precocial.report import figures as art
-from precocial.report.people_words import Words
+from precocial.report.people_words import short
 
 
-def draw_gains(figure: Figure, scores: Sequence[Score], words: Words) -> None:
+def draw_gains(figure: Figure, scores: Sequence[Score], name: Callable[[str], str]) -> None:
     """How much better than a constant rate each foretells, models in blue."""
     axes = figure.subplots()
     for at, score in enumerate(scores):
@@ -23,9 +24,9 @@ def draw_gains(figure: Figure, scores: Sequence[Score], words: Words) -> None:
             color = art.INK if score.baseline else art.BLUE
             _interval(axes, at, score.gain_nats, color, width=2.0)
     axes.axvline(0.0, color=art.INK, linewidth=0.8)
-    axes.set_yticks(range(len(scores)), [words.name(score.name) for score in scores])
+    axes.set_yticks(range(len(scores)), [name(score.name) for score in scores])
     axes.set_ylim(len(scores) - 0.5, -0.5)
-    axes.set_xlabel("nats a choice over a constant rate")
+    axes.set_xlabel(f"nats a choice over {name(RATE)}")
     axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
 
 
@@ -41,7 +42,7 @@ def draw_differences(figure: Figure, pairs: Sequence[Contrast], most: int) -> No
             color = {1: art.BLUE, -1: art.VERMILION, 0: art.INK}[margin.sign]
             _interval(axes, at, margin, color, width=1.5)
         axes.axvline(0.0, color=art.INK, linewidth=0.8)
-        axes.set_xlabel(f"{pair.first} less {pair.second} (nats)")
+        axes.set_xlabel(f"{short(pair.first)} less {short(pair.second)} (nats)")
         axes.set_yticks([])
         axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
     panels[0].set_ylabel("person")
@@ -62,6 +63,20 @@ def draw_intervals(figure: Figure, columns: Sequence[Sequence[Person]]) -> None:
         panels[0].set_ylabel("person")
 
 
+def draw_coefficients(figure: Figure, people: Sequence[Person]) -> None:
+    """Of one fit to all: a parameter a line."""
+    axes = figure.subplots()
+    for at, person in enumerate(people):
+        margin = Margin(value=person.median, low=person.low, high=person.high)
+        _interval(axes, at, margin, art.BLUE, width=2.0)
+    axes.axvline(0.0, color=art.INK, linewidth=0.8)
+    names = [f"{p.parameter} ({p.unit})" if p.unit else p.parameter for p in people]
+    axes.set_yticks(range(len(people)), names)
+    axes.set_ylim(len(people) - 0.5, -0.5)
+    axes.set_xlabel("coefficient (utility)")
+    axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
+
+
 def _draw_parameter(axes: Axes, people: Sequence[Person]) -> None:
     at = np.arange(len(people))
     low, middle, high = (
@@ -72,13 +87,14 @@ def _draw_parameter(axes: Axes, people: Sequence[Person]) -> None:
     ])  # fmt: skip
     left = np.nanmin(np.r_[low, ends[:, 0]])
     right = np.nanmax(np.r_[high, ends[:, 1]])
+    under = at + 0.32
     axes.hlines(
-        at, np.where(np.isnan(ends[:, 0]), left, ends[:, 0]),
+        under, np.where(np.isnan(ends[:, 0]), left, ends[:, 0]),
         np.where(np.isnan(ends[:, 1]), right, ends[:, 1]), color=art.INK, linewidth=0.7,
     )  # fmt: skip
     for column, edge, arrow in ((0, left, "<"), (1, right, ">")):
         flat = np.isnan(ends[:, column])
-        axes.plot(np.full(flat.sum(), edge), at[flat], **art.dots(art.INK, arrow, size=5))
+        axes.plot(np.full(flat.sum(), edge), under[flat], **art.dots(art.INK, arrow, size=5))
     axes.hlines(at, low, high, color=art.BLUE, linewidth=2.2)
     axes.plot(middle, at, **art.dots(art.BLUE, "o", size=4))
     if left > 0 and right > 30 * left:
@@ -89,5 +105,5 @@ def _draw_parameter(axes: Axes, people: Sequence[Person]) -> None:
     unit = f" ({people[0].unit})" if people[0].unit else ""
     axes.set_xlabel(f"{people[0].parameter}{unit}")
     axes.set_yticks([])
-    axes.set_ylim(-0.8, len(people) - 0.2)
+    axes.set_ylim(len(people) - 0.2, -0.8)
     axes.grid(axis="x", color=art.FAINT, linewidth=0.7)

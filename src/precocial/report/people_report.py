@@ -12,8 +12,13 @@ from precocial.preferences.people.held_out import CHANCE, FREQUENT, RATE, REGRES
 from precocial.preferences.people.record import PEOPLE, ChoiceRecord
 from precocial.report import figures as art
 from precocial.report.page import Listing, Page, Part, Picture, Section, Table, Text, quantity
-from precocial.report.people_figures import draw_differences, draw_gains, draw_intervals
-from precocial.report.people_words import WORDS, Words
+from precocial.report.people_figures import (
+    draw_coefficients,
+    draw_differences,
+    draw_gains,
+    draw_intervals,
+)
+from precocial.report.people_words import WORDS, Words, short
 
 MAX_PEOPLE = 40
 ENOUGH = 20
@@ -35,7 +40,7 @@ def people_page(path: io.PathLike) -> Page:
     record = ChoiceRecord.read(place / PEOPLE if place.is_dir() else place)
     words = WORDS[record.kind]
     sections = (_foretold(record, words), _rivals(record, words), _parameters(record, words),
-                _open(record, words))  # fmt: skip
+                _limits(record), _open(record, words))  # fmt: skip
     return Page(
         title=f"What do these choices tell? {record.source}",
         headline=headline(record),
@@ -48,65 +53,52 @@ def people_page(path: io.PathLike) -> Page:
 
 
 def headline(record: ChoiceRecord) -> str:
-    """The best model over the base rates and beside a regression, the group's first figure, and
-    what stays open."""
-    words, best, first = WORDS[record.kind], record.comparison.best, record.group[0]
-    models = sum(not score.baseline for score in record.comparison.scores)
-    of = f", the best of {models} models," if models > 1 else ""
+    """The best model over the base rates and beside a regression, and what stays open."""
+    words, best = WORDS[record.kind], record.comparison.best
     people = len(record.comparison.people)
-    unit = f" {first.unit}" if first.unit else ""
+    right, gain = best.gain_right, best.gain_nats
+    model = words.name(best.name)
+    over = f"over {people:,} people" if people > 1 else "one person"
+    doubts = [f" Doubt the {f.name}: {f.note}." for f in record.group[:1] if f.note]
     return (
-        f"Held-out choices: {words.name(best.name)}{of} is right "
-        f"{_points(best.gain_right)} than {words.name(FREQUENT)}, {_over(people)}"
-        + (f", and {_gain(best.gain_nats)} than {words.name(RATE)}" if best.gain_nats else "")
-        + f". {_beside_regression(record)} "
-        f"{first.name[:1].upper()}{first.name[1:]}: {quantity(first.value)}{unit} "
-        f"({quantity(first.low)} to {quantity(first.high)}). What it means is not in the choices: "
-        f"{len(record.undecided)} other readings explain them as well."
-        + (f" Doubt the {first.name}: {first.note}." if first.note else "")
+        f"{model[:1].upper()}{model[1:]} foretells {100 * best.right:.1f} % of held-out choices, "
+        f"{_way(right, 100, 'points')} than {words.name(FREQUENT)}{_range(right, 100, over)}"
+        + (f", and {_way(gain)} than {words.name(RATE)}{_range(gain)}" if gain else "")
+        + f". {_beside_regression(record)}. What it means is not in the choices: "
+        f"{len(record.undecided)} other readings explain them as well." + "".join(doubts)
     )
 
 
-def _over(people: int) -> str:
-    return f"over {people:,} people" if people > 1 else "one person, so without an interval"
-
-
-def _range(margin: Margin, factor: float = 1.0) -> str:
+def _range(margin: Margin, factor: float = 1.0, note: str = "") -> str:
+    """The interval in brackets, of the size of a difference that is named better or worse."""
     if margin.low is None or margin.high is None:
-        return ""
-    return f" ({quantity(factor * margin.low)} to {quantity(factor * margin.high)})"
+        return f" ({note})" if note else ""
+    ends = (margin.low, margin.high) if margin.value >= 0 else (-margin.high, -margin.low)
+    low, high = (quantity(factor * end) for end in ends)
+    return f" ({low} to {high}{' ' + note if note else ''})"
 
 
-def _points(margin: Margin) -> str:
-    """A difference of shares, as a number of points more or less often."""
-    way = "more often" if margin.value >= 0 else "less often"
-    turned = margin if margin.value >= 0 else _negated(margin)
-    return f"{quantity(100 * turned.value)} points{_range(turned, 100)} {way}"
-
-
-def _gain(margin: Margin) -> str:
-    way = "better" if margin.value >= 0 else "worse"
-    turned = margin if margin.value >= 0 else _negated(margin)
-    return f"{quantity(turned.value)} nats a choice{_range(turned)} {way}"
-
-
-def _negated(margin: Margin) -> Margin:
-    low, high = (None if end is None else -end for end in (margin.high, margin.low))
-    return Margin(value=-margin.value, low=low, high=high)
+def _way(margin: Margin, factor: float = 1.0, unit: str = "nats a choice") -> str:
+    return (
+        f"{quantity(abs(factor * margin.value))} {unit} {'more' if margin.value >= 0 else 'less'}"
+    )
 
 
 def _beside_regression(record: ChoiceRecord) -> str:
     """Whether the best model beats a plain regression, or loses."""
     contrast = record.comparison.contrast(record.comparison.best.name, REGRESSION)
     if contrast is None:
-        return ""
+        return "No logistic regression was set beside it"
     margin = _times(contrast.total, 1 / record.n_choices)
     if margin.sign == 0:
         return (
-            "Whether it is better than a plain logistic regression is not decided: "
-            f"{quantity(margin.value)} nats a choice{_range(margin)}."
+            f"It is not told apart from a plain logistic regression: {_span(margin)} nats a choice"
         )
-    return f"It foretells {_gain(margin)} than a plain logistic regression."
+    better = "better" if margin.sign < 0 else "worse"
+    return (
+        f"A plain logistic regression does {better}, by {quantity(abs(margin.value))} nats a "
+        f"choice{_range(margin)}"
+    )
 
 
 def _times(margin: Margin, factor: float) -> Margin:
@@ -133,33 +125,34 @@ def _figures(record: ChoiceRecord) -> tuple[tuple[str, str, str], ...]:
 
 def _foretold(record: ChoiceRecord, words: Words) -> Section:
     comparison = record.comparison
-    rows = [_score_row(score, words) for score in comparison.scores]
-    shown = [s for s in comparison.scores if s.gain_nats is not None and s.name != CHANCE]
+    shown = [
+        s for s in comparison.scores if s.gain_nats is not None and s.name not in (RATE, CHANCE)
+    ]
     caption = (
-        f"Mean log probability of a held-out choice, over {words.name(RATE)}: "
+        f"Mean log probability of a held-out choice, over {words.name(RATE)} (0): "
         f"{100 * record.level:g} % intervals over people."
     )
     drawn = art.svg(
-        lambda figure: draw_gains(figure, shown, words), caption,
+        lambda figure: draw_gains(figure, shown, words.name), caption,
         width=8.2, height=0.9 + 0.34 * len(shown),
     )  # fmt: skip
-    text = (
-        f"{record.n_choices:,} choices {words.options}. {words.folds.format(folds=comparison.folds)}"
-        " Models and baselines have the same parts. A nat is 1.44 bits; the probability is the "
-        "geometric mean of those given to what was chosen."
-    )
-    best = next(
-        c for c in (comparison.contrast(comparison.best.name, REGRESSION),) if c is not None
-    )
+    beside = comparison.contrast(comparison.best.name, REGRESSION)
+    counted = "" if beside is None else f" {_counted(beside, words, record)}"
+    folds = words.folds.format(folds=comparison.folds)
     parts: list[Part] = [
-        Text(text=text), Picture(svg=drawn, caption=caption, table=Table.of(rows)),
-        Text(text=_beside_regression(record) + " " + _counted(best, words, record)),
+        Text(text=f"{record.n_choices:,} choices {words.options}. {folds} Models and baselines "
+                  "have the same parts. A nat is 1.44 bits; the probability is the geometric mean "
+                  "of those given to what was chosen."),
+        Picture(svg=drawn, caption=caption, table=Table.of(
+            [_score_row(score, words) for score in comparison.scores], title="All figures",
+        )),
+        Text(text=f"{_beside_regression(record)}.{counted} {words.regression}"),
     ]  # fmt: skip
     models = sum(not score.baseline for score in comparison.scores)
     if models > 1:
         parts.append(Text(
             text=f"The best of {models} models was picked on these same choices, which flatters "
-                 "it a little; its parts share choices they were fitted to, so that intervals are "
+                 "it a little. What the parts are foretold from overlaps, so that intervals are "
                  "approximate."
         ))  # fmt: skip
     return Section(
@@ -189,17 +182,18 @@ def _counted(contrast: Contrast, words: Words, record: ChoiceRecord) -> str:
     """For how many people each is ahead."""
     ahead, behind = contrast.ahead()
     people = len(contrast.by_person)
+    first, second = words.name(contrast.first), words.name(contrast.second)
     text = (
-        f"Of {people:,} people {words.name(contrast.first)} is ahead for {ahead:,} "
-        f"({100 * ahead / people:.0f} %), {words.name(contrast.second)} for {behind:,} "
-        f"({100 * behind / people:.0f} %)"
+        f"Of {people:,} people {first} is ahead for {ahead:,} ({100 * ahead / people:.0f} %), "
+        f"{second} for {behind:,} ({100 * behind / people:.0f} %)."
     )
     if _few(record):
-        return text + "; one person's few choices decide nothing about that person."
-    first, second = contrast.decided()
-    return text + (
-        f"; one person's own choices decide it for {first:,} and {second:,} of them, and leave it "
-        f"open for {people - first - second:,}."
+        return f"{text} The few choices of one person decide nothing about that person."
+    won, lost = contrast.decided()
+    return (
+        f"{text} A person's own choices decide it for {won:,} and {lost:,}, and leave it open for "
+        f"{people - won - lost:,}; by chance about {people * (1 - record.level):.1g} would seem "
+        "decided."
     )
 
 
@@ -229,7 +223,8 @@ def _rivals(record: ChoiceRecord, words: Words) -> Section:
             "person": person.subject, "choices": person.n_choices,
             **{f"{words.name(name)}, nats": person.nats.get(name) for name in sorted(models)},
             **{
-                f"{pair.first} less {pair.second}": _span(pair.by_person[i]) for pair in pairs
+                f"{short(pair.first)} less {short(pair.second)}": _span(pair.by_person[i])
+                for pair in pairs
             },
         }
         for i, person in enumerate(record.comparison.people)
@@ -241,22 +236,24 @@ def _rivals(record: ChoiceRecord, words: Words) -> Section:
     picture = Picture(
         svg=drawn, caption=caption, table=Table.of(rows, title="Everybody's held-out choices")
     )
-    return Section(key="rivals", title=titles[0], parts=(*parts, picture))
+    return Section(key="rivals", title=words.rivals, parts=(*parts, picture))
 
 
 def _span(margin: Margin) -> str:
-    return f"{quantity(margin.value)}{_range(margin)}"
+    """A signed difference with its interval."""
+    if margin.low is None or margin.high is None:
+        return quantity(margin.value)
+    return f"{quantity(margin.value)} ({quantity(margin.low)} to {quantity(margin.high)})"
 
 
 def _verdict(pair: Contrast) -> str:
     """In total, and only what the interval decides."""
-    found = f"{pair.first} less {pair.second}: {quantity(pair.total.value)} nats in total"
+    first, second = short(pair.first), short(pair.second)
     decided = {
-        1: f"these people's choices are foretold better by {pair.first}",
-        -1: f"these people's choices are foretold better by {pair.second}",
+        1: f"{first} foretells better", -1: f"{second} foretells better",
         0: "these choices do not decide between the two",
-    }[pair.total.sign]
-    return f"{found}{_range(pair.total)}, over people: {decided}."
+    }[pair.total.sign]  # fmt: skip
+    return f"{first} less {second}, all held-out choices: {_span(pair.total)} nats: {decided}."
 
 
 # ---------------------------------------------------------------- parameters
@@ -276,20 +273,28 @@ def _parameters(record: ChoiceRecord, words: Words) -> Section:
          "likelihood, high": _bounded(p.profile_high), "mass at the grid's end": p.at_edge}
         for p in record.people
     ]  # fmt: skip
-    drawn = art.svg(
-        lambda figure: draw_intervals(figure, shown), caption,
-        width=8.2, height=1.5 + 0.16 * max(map(len, shown)),
-    )  # fmt: skip
+    people = max(map(len, shown))
+    if people > 1:
+        drawn = art.svg(
+            lambda figure: draw_intervals(figure, shown), caption,
+            width=8.2, height=1.5 + 0.16 * people,
+        )  # fmt: skip
+    else:
+        drawn = art.svg(
+            lambda figure: draw_coefficients(figure, record.people), caption,
+            width=8.2, height=0.9 + 0.34 * len(names),
+        )  # fmt: skip
     group = [
         {"figure": f.name, "value": f.value, "low": f.low, "high": f.high, "unit": f.unit}
         for f in record.group
     ]
     doubts = [Text(text=f"Doubt the {f.name}: {f.note}.") for f in record.group if f.note]
+    said = [*_identified(record), *_beside_neutral(record, words)]
     meanings = tuple((name, words.meanings[name]) for name in names if name in words.meanings)
     table = Table.of(rows, title="All parameters")
     return Section(key="people", title=words.each, parts=(
         Text(text=words.intervals), Picture(svg=drawn, caption=caption, table=table),
-        Text(text=" ".join(_identified(record))), Listing(items=meanings),
+        Text(text=" ".join(said)), Listing(items=meanings),
         Table.of(group, title="The group"), *doubts,
     ))  # fmt: skip
 
@@ -300,15 +305,19 @@ def _bounded(end: float | None) -> str:
 
 def _identified(record: ChoiceRecord) -> list[str]:
     """Which parameters the likelihood leaves open, and which trade off."""
-    open_ended: dict[str, int] = {}
-    for person in record.people:
-        if person.profile_low is None or person.profile_high is None:
-            open_ended[person.parameter] = open_ended.get(person.parameter, 0) + 1
-    people = len(record.comparison.people)
-    said = [
-        f"{name} is not bounded on one side or both for {count} of {people:,} people."
-        for name, count in open_ended.items()
-    ] or ["Every parameter is bounded on both sides."]
+    people = len({person.subject for person in record.people})
+    said = []
+    for name in dict.fromkeys(person.parameter for person in record.people):
+        own = [person for person in record.people if person.parameter == name]
+        for side, ends in (("lower", [p.profile_low for p in own]),
+                           ("upper", [p.profile_high for p in own])):  # fmt: skip
+            if None in ends:
+                said.append(
+                    f"The likelihood gives {name} no {side} end for {ends.count(None)} of "
+                    f"{people:,} people."
+                )
+    if not said:
+        said = ["The likelihood bounds every parameter on both sides."]
     said += [
         f"{pair.first} and {pair.second} trade off (posterior correlation "
         f"{quantity(pair.correlation)} in the median person): what is known of both together is "
@@ -316,6 +325,24 @@ def _identified(record: ChoiceRecord) -> list[str]:
         for pair in record.trade_offs
         if abs(pair.correlation) > STRONG
     ]
+    return said
+
+
+def _beside_neutral(record: ChoiceRecord, words: Words) -> list[str]:
+    """On which side of the value that does nothing each parameter lies, by the likelihood."""
+    said = []
+    for name, neutral in words.neutral.items():
+        own = [p for p in record.people if p.parameter == name]
+        above = sum(p.profile_low is not None and p.profile_low > neutral for p in own)
+        below = sum(p.profile_high is not None and p.profile_high < neutral for p in own)
+        if len(own) > 1:
+            said.append(
+                f"By that interval {name} is above {neutral:g} for {above} of {len(own)} people, "
+                f"below for {below}, on neither side for {len(own) - above - below}."
+            )
+        elif own:
+            side = ("above" if above else "below") if above or below else "on neither side of"
+            said.append(f"{name} is {side} {neutral:g}.")
     return said
 
 
@@ -332,9 +359,14 @@ def _open(record: ChoiceRecord, words: Words) -> Section:
         )
         for row in record.undecided
     )
-    cautions = tuple(("Not seen here", text) for text in record.cautions)
     return Section(key="open", title="What no choice of this kind can decide", parts=(
-        Text(text=words.normative), Listing(items=(*items, *cautions)),
+        Text(text=words.normative), Listing(items=items),
+    ))  # fmt: skip
+
+
+def _limits(record: ChoiceRecord) -> Section:
+    return Section(key="limits", title="What was not asked", parts=tuple(
+        Text(text=text) for text in record.cautions
     ))  # fmt: skip
 
 

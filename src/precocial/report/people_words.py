@@ -17,10 +17,13 @@ class Words:
         folds: how held-out choices were dealt, with {folds}.
         baselines: of `held_out`, by name.
         models: by name.
-        contrast: the heading of each pair of models.
+        regression: what the logistic regression may use.
+        rivals: heading of the comparison of models.
+        contrast: the question of each pair of models.
         each: heading of the parameters.
         intervals: how their intervals were found.
         meanings: of each parameter.
+        neutral: values of parameters that do nothing.
         normative: what the last section's question is.
     """
 
@@ -28,10 +31,13 @@ class Words:
     folds: str
     baselines: Mapping[str, str]
     models: Mapping[str, str]
+    regression: str
+    rivals: str
     contrast: Mapping[tuple[str, str], str]
     each: str
     intervals: str
     meanings: Mapping[str, str]
+    neutral: Mapping[str, float]
     normative: str
 
     def name(self, key: str) -> str:
@@ -39,9 +45,14 @@ class Words:
         return self.models.get(key) or self.baselines.get(key) or key
 
 
+def short(model: str) -> str:
+    """A model's name in running text."""
+    return model.replace("_", "-")
+
+
 _OWN = {
     REGRESSION: "a logistic regression of each person on the same numbers",
-    RATE: "a constant rate for each person",
+    RATE: "each person's constant rate",
     FREQUENT: "always the person's more frequent option",
     CHANCE: "either option alike",
 }
@@ -69,6 +80,9 @@ WORDS: Mapping[str, Words] = {
             "hyperbolic": "hyperbolic discounting", "exponential": "exponential discounting",
             "quasi_hyperbolic": "quasi-hyperbolic discounting",
         },
+        neutral={},
+        regression="The regression is linear in amount and delay and holds no discounting.",
+        rivals="Hyperbolic or exponential?",
         contrast={
             ("hyperbolic", "exponential"): "Hyperbolic or exponential discounting?",
             ("hyperbolic", "quasi_hyperbolic"): "Hyperbolic or quasi-hyperbolic discounting?",
@@ -89,9 +103,13 @@ WORDS: Mapping[str, Words] = {
             "loss_neutral": "the same without loss aversion (lambda = 1)",
             "linear": "the same with straight utility (rho = 1)",
         },
+        neutral={"rho": 1.0, "lambda": 1.0},
+        regression="The regression is linear in gain, loss and certain amount: it holds an "
+                   "aversion to losses and no curve.",
+        rivals="Are losses weighed apart, and is utility curved?",
         contrast={
-            ("prospect", "loss_neutral"): "With or without loss aversion?",
-            ("prospect", "linear"): "Is utility curved or straight?",
+            ("prospect", "loss_neutral"): "Does a lambda of each person's own help?",
+            ("prospect", "linear"): "Does a rho of each person's own help?",
         },
         meanings={
             "rho": "how utility bends: an amount x is worth x^rho; below 1, large amounts count "
@@ -109,19 +127,21 @@ WORDS: Mapping[str, Words] = {
             "those of all other people, so that everybody is held out once."
         ),
         baselines={
-            REGRESSION: "a logistic regression of all people on the same times, costs and "
-                        "availabilities",
-            RATE: "constant shares of the modes available",
-            FREQUENT: "always the most frequent mode that is available",
+            REGRESSION: "a logistic regression of all people on the same numbers",
+            RATE: "constant shares of the modes",
+            FREQUENT: "always the most frequent mode available",
             CHANCE: "every available mode alike",
         },
-        models={"logit": "a logit of time, cost and a constant for each mode"},
-        contrast={},
+        models={"logit": "a logit of time, cost and mode"},
+        regression="The regression gives every mode its own weight for each time, cost and "
+                   "availability; where it foretells better, the four numbers of the logit leave "
+                   "something out, and the value of time is the one that they allow.",
+        neutral={"train": 0.0, "car": 0.0, "time": 0.0, "cost": 0.0},
+        rivals="", contrast={},
         each="What the choices of all people together tell",
         intervals=(
             "Maximum-likelihood estimates, one set of coefficients for everybody; intervals are "
-            "normal, clustered by person, as the answers of one person are alike. The likelihood "
-            "bounds all of them."
+            "normal, clustered by person, as the answers of one person are alike."
         ),
         meanings={
             "train": "liking for the train beside Swissmetro, time and cost alike",

@@ -117,8 +117,8 @@ def _undecided(design: Design, weights: Floats) -> tuple[Undecided, ...]:
          "as preference or as bias", as_habit, X @ plain),
         ("sign", "whether people choose what they want, or want the opposite and choose against "
          "it: utility and planner may both be negated", chosen_of(-X, -weights), -X @ weights),
-        ("scale", "how much a trip matters, or how steadily people choose: the scale of utility and "
-         "the inverse temperature are one number, their product, and every coefficient holds it; "
+        ("scale", "how much a trip matters, or how steadily people choose: the scale of utility "
+         "and the inverse temperature are one number, their product, and every coefficient holds it; "
          "ratios such as the value of time are free of it",
          chosen_of(X * 3.0, weights / 3.0), 3.0 * (X @ weights)),
     )  # fmt: skip
