@@ -8,7 +8,7 @@ from typing import Any
 
 from precocial import io
 from precocial.preferences.people.comparison import Contrast, Margin, Score
-from precocial.preferences.people.held_out import CHANCE, FREQUENT, RATE, REGRESSION
+from precocial.preferences.people.held_out import CHANCE, DEALS, FREQUENT, RATE, REGRESSION
 from precocial.preferences.people.record import PEOPLE, ChoiceRecord
 from precocial.report import figures as art
 from precocial.report.page import Listing, Page, Part, Picture, Section, Table, Text, quantity
@@ -138,7 +138,7 @@ def _foretold(record: ChoiceRecord, words: Words) -> Section:
     )  # fmt: skip
     beside = comparison.contrast(comparison.best.name, REGRESSION)
     counted = "" if beside is None else f" {_counted(beside, words, record)}"
-    folds = words.folds.format(folds=comparison.folds)
+    folds = words.folds.format(folds=comparison.folds, deals=DEALS)
     parts: list[Part] = [
         Text(text=f"{record.n_choices:,} choices {words.options}. {folds} Models and baselines "
                   "have the same parts. A nat is 1.44 bits; the probability is the geometric mean "
@@ -338,11 +338,11 @@ def _beside_neutral(record: ChoiceRecord, words: Words) -> list[str]:
         if len(own) > 1:
             said.append(
                 f"By that interval {name} is above {neutral:g} for {above} of {len(own)} people, "
-                f"below for {below}, on neither side for {len(own) - above - below}."
+                f"below for {below}, and on neither side for {len(own) - above - below}."
             )
         elif own:
-            side = ("above" if above else "below") if above or below else "on neither side of"
-            said.append(f"{name} is {side} {neutral:g}.")
+            side = "above" if above else "below" if below else "on neither side of"
+            said.append(f"The interval of {name} is {side} {neutral:g}.")
     return said
 
 

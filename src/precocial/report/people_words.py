@@ -14,7 +14,7 @@ class Words:
 
     Attributes:
         options: what was chosen between.
-        folds: how held-out choices were dealt, with {folds}.
+        folds: how held-out choices were dealt, with {folds} and {deals}.
         baselines: of `held_out`, by name.
         models: by name.
         regression: what the logistic regression may use.
@@ -57,8 +57,8 @@ _OWN = {
     CHANCE: "either option alike",
 }
 _FOLDS = (
-    "Each person's choices were dealt into {folds} parts; each part is foretold from the "
-    "person's other choices, so that every choice is held out once."
+    "Each person's choices were dealt into {folds} parts, {deals} times anew; each part is "
+    "foretold from the person's other choices, so that every choice is held out."
 )
 _EACH = "What each person’s choices tell"
 _GRID = (
@@ -123,8 +123,8 @@ WORDS: Mapping[str, Words] = {
     "travel": Words(
         options="between train, Swissmetro and car",
         folds=(
-            "People were dealt into {folds} parts; the choices of each part are foretold from "
-            "those of all other people, so that everybody is held out once."
+            "People were dealt into {folds} parts, {deals} times anew; the choices of each part "
+            "are foretold from those of all other people, so that everybody is held out."
         ),
         baselines={
             REGRESSION: "a logistic regression of all people on the same numbers",

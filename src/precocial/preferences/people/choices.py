@@ -25,6 +25,7 @@ Bools = NDArray[np.bool_]
 Columns = dict[str, Floats]
 
 MODES = ("train", "swissmetro", "car")
+KINDS = ("delay", "risk", "travel")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +33,7 @@ class ChoiceData:
     """n choices of N subjects.
 
     Attributes:
-        kind: "delay", "risk" or "travel".
+        kind: of `KINDS`.
         source: what the data are called.
         subjects: N names.
         subject: (n,) index into subjects.

@@ -6,12 +6,12 @@ exactly, on a grid of every combination of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.people.cautions import cautions
@@ -58,8 +58,8 @@ def fit_choices(
             "loss_neutral" (lambda = 1), "linear" (rho = 1). Travel: "logit". None: the parameters
             are of the first, and the comparison is of all.
         held_out: the share of each person's trials that is held out at a time, for travel of the
-            people: every trial is foretold once, from a fit without it. The parameters are then
-            fitted to all trials.
+            people: every trial is foretold from fits without it. The parameters are then fitted
+            to all trials.
         level: of the intervals.
         seed: of the folds and of the group's bootstrap.
 
@@ -86,32 +86,31 @@ def fit_choices(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Problems:
-    """The Q different problems, and who chose what how often in each of F folds."""
+    """The Q different problems, and who chose what how often."""
 
     columns: dict[str, Floats]
     place: Ints
     """(n,) which problem each choice was."""
     taken: Floats
-    """(Q, F, N) times that option 1 was taken."""
+    """(Q, N) times that option 1 was taken."""
     left: Floats
-    """(Q, F, N) times that option 0 was."""
+    """(Q, N) times that option 0 was."""
 
 
-def _problems(data: ChoiceData, fold: Ints) -> _Problems:
+def _problems(data: ChoiceData) -> _Problems:
     table = np.stack(list(data.columns.values()), axis=1)
     different, place = np.unique(table, axis=0, return_inverse=True)
     place = place.reshape(-1)  # NumPy 2.0 alone gives a column
-    shape = (len(different), int(fold.max()) + 1, len(data.subjects))
+    shape = (len(different), len(data.subjects))
+    taken, left = (_count(shape, place, data.subject, data.chosen == c) for c in (1, 0))
+    columns = dict(zip(data.columns, different.T, strict=True))
+    return _Problems(columns=columns, place=place, taken=taken, left=left)
 
-    def count(kept: Bools) -> Floats:
-        found = np.zeros(shape)
-        np.add.at(found, (place[kept], fold[kept], data.subject[kept]), 1.0)
-        return found
 
-    return _Problems(
-        columns=dict(zip(data.columns, different.T, strict=True)), place=place,
-        taken=count(data.chosen == 1), left=count(data.chosen == 0),
-    )  # fmt: skip
+def _count(shape: tuple[int, int], place: Ints, subject: Ints, kept: Bools) -> Floats:
+    found = np.zeros(shape)
+    np.add.at(found, (place[kept], subject[kept]), 1.0)
+    return found
 
 
 def _mesh(axes: tuple[Axis, ...]) -> list[Floats]:
@@ -120,19 +119,25 @@ def _mesh(axes: tuple[Axis, ...]) -> list[Floats]:
     return [grid.reshape(-1, 1) for grid in grids]
 
 
-def _log_likelihood(model: ChoiceModel, problems: _Problems) -> Floats:
-    """(T, U, F, N) in nats, of each temperature and cell, for each fold and person.
+def _log_likelihoods(
+    model: ChoiceModel, columns: dict[str, Floats], taken: Floats, left: Floats
+) -> Iterator[tuple[Floats, Floats]]:
+    """Of each temperature in turn: log P(option 1) (U, Q), and the log likelihood (U, M) of each
+    of M columns of counts (Q, M), in nats.
 
     log(1 - p) = log p - x with p = expit(x): one transcendental a problem and cell serves both.
     """
-    Q, F, N = problems.taken.shape
-    taken, left = problems.taken.reshape(Q, -1), problems.left.reshape(Q, -1)
-    advantage = model.advantage(problems.columns, *_mesh(model.axes))
+    advantage = model.advantage(columns, *_mesh(model.axes))
     lost, both = advantage @ left, taken + left
-    found = np.empty((len(model.temperature.values), *lost.shape))
-    for table, beta in zip(found, model.temperature.values, strict=True):
-        table[:] = log_expit(beta * advantage) @ both - beta * lost
-    return found.reshape(*found.shape[:2], F, N)
+    for beta in model.temperature.values:
+        log_p = log_expit(beta * advantage)
+        yield log_p, log_p @ both - beta * lost
+
+
+def _log_likelihood(model: ChoiceModel, problems: _Problems) -> Floats:
+    """(T, U, N) of all choices, of each temperature, cell and person."""
+    each = _log_likelihoods(model, problems.columns, problems.taken, problems.left)
+    return np.stack([table for _, table in each])
 
 
 def _posterior(log_likelihood: Floats) -> Floats:
@@ -141,28 +146,45 @@ def _posterior(log_likelihood: Floats) -> Floats:
     return np.asarray(p / p.sum(axis=(0, 1)))
 
 
-def _predicted(model: ChoiceModel, posterior: Floats, columns: dict[str, Floats]) -> Floats:
-    """(Q, N) posterior probability that option 1 is taken."""
-    advantage = model.advantage(columns, *_mesh(model.axes))
-    found = np.zeros((advantage.shape[1], posterior.shape[2]))
-    for weights, beta in zip(posterior, model.temperature.values, strict=True):
-        found += expit(beta * advantage).T @ weights
-    return found
+def _predicted(
+    model: ChoiceModel, columns: dict[str, Floats], taken: Floats, left: Floats
+) -> Floats:
+    """(Q, M) posterior probability that option 1 is taken, given each of M columns of counts.
+
+    sum_cells P(1 | cell) L(cell) / sum_cells L(cell), in one pass: what is summed is kept relative
+    to the largest likelihood so far.
+    """
+    top = np.full(taken.shape[1], -np.inf)
+    mass, found = np.zeros(taken.shape[1]), np.zeros(taken.shape)
+    for log_p, table in _log_likelihoods(model, columns, taken, left):
+        higher = np.maximum(top, table.max(axis=0))
+        weights = np.exp(table - higher)
+        fall = np.exp(top - higher)
+        mass = fall * mass + weights.sum(axis=0)
+        found *= fall
+        found += np.exp(log_p).T @ weights
+        top = higher
+    return found / mass
 
 
-def _foretold(
-    model: ChoiceModel, problems: _Problems, table: Floats, data: ChoiceData, fold: Ints
-) -> Forecast:
-    """Each choice from the posterior of the other folds' choices. The log likelihoods in `table`
-    (T, U, F, N) are overwritten: there is nothing larger."""
-    F, N = table.shape[2:]
-    np.subtract(table.sum(axis=2, keepdims=True), table, out=table)
-    table -= table.max(axis=(0, 1))
-    np.exp(table, out=table)
-    table /= table.sum(axis=(0, 1))
-    p = _predicted(model, table.reshape(*table.shape[:2], -1), problems.columns)
-    one = p.reshape(-1, F, N)[problems.place, fold, data.subject]
-    return Forecast.of(model.name, np.stack([1 - one, one], axis=1), data.chosen)
+def _foretold(model: ChoiceModel, problems: _Problems, data: ChoiceData, folds: Ints) -> Forecast:
+    """Each choice from the posterior of the other folds; the mean over deals (DEALS, n)."""
+    shape, count = problems.taken.shape, int(folds.max()) + 1
+
+    def others(option: int, whole: Floats) -> Floats:
+        """(Q, DEALS * count * N) how often the option was taken in all folds but one."""
+        kept = data.chosen == option
+        return np.concatenate([
+            whole - _count(shape, problems.place, data.subject, kept & (fold == f))
+            for fold in folds for f in range(count)
+        ], axis=1)  # fmt: skip
+
+    p = _predicted(model, problems.columns, others(1, problems.taken), others(0, problems.left))
+    of = p.reshape(shape[0], len(folds), count, shape[1])
+    each = [of[problems.place, deal, fold, data.subject] for deal, fold in enumerate(folds)]
+    return Forecast.average([
+        Forecast.of(model.name, np.stack([1 - one, one], axis=1), data.chosen) for one in each
+    ])  # fmt: skip
 
 
 def _fit(
@@ -173,20 +195,14 @@ def _fit(
     seed: int,
 ) -> ChoicePosterior:
     """The first model's posterior, and held-out figures of all."""
-    folds = fold_count(held_out)
-    fold = deal_choices(data, folds, seed)
-    problems = _problems(data, fold)
-    table = _log_likelihood(models[0], problems)
-    whole = table.sum(axis=2)
-    forecasts = [_foretold(models[0], problems, table, data, fold)]
-    del table
-    for model in models[1:]:
-        table = _log_likelihood(model, problems)
-        forecasts.append(_foretold(model, problems, table, data, fold))
-        del table
+    count = fold_count(held_out)
+    folds = deal_choices(data, count, seed)
+    problems = _problems(data)
+    forecasts = [_foretold(model, problems, data, folds) for model in models]
     comparison = compare(
-        [*forecasts, *baselines(data, fold)], data.subject, data.subjects, folds=folds, level=level
+        [*forecasts, *baselines(data, folds)], data.subject, data.subjects, folds=count, level=level
     )
+    whole = _log_likelihood(models[0], problems)
     return _told(data, models[0], problems, whole, comparison, seed)
 
 
@@ -309,13 +325,13 @@ def _undecided(model: ChoiceModel, data: _Problems, posterior: Floats) -> tuple[
     temperature, cell = np.unravel_index(best, posterior.shape[:2])
     beta = model.temperature.values[temperature][:, None]
     cells = [values[cell] for values in _mesh(model.axes)]
-    all_taken, all_left = data.taken.sum(axis=1).T, data.left.sum(axis=1).T
-    seen = all_taken + all_left > 0
+    taken, left = data.taken.T, data.left.T
+    seen = taken + left > 0
     advantage = model.advantage(data.columns, *cells)
 
     def likelihood(advantage: Floats, beta: Floats) -> Floats:
         x = beta * advantage
-        return np.asarray((log_expit(x) * all_taken + log_expit(-x) * all_left).sum(axis=1))
+        return np.asarray((log_expit(x) * taken + log_expit(-x) * left).sum(axis=1))
 
     def undecided(
         name: str, statement: str, other: Floats, other_beta: Floats, utility: Floats

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from precocial.errors import FitError
 
@@ -44,7 +43,8 @@ class Design:
     def log_probabilities(self, weights: Floats) -> Floats:
         """(n, M) in nats; -inf where an option is not available."""
         V = np.where(self.available, self.features @ weights, -np.inf)
-        return np.asarray(V - logsumexp(V, axis=1, keepdims=True))
+        V -= V.max(axis=1, keepdims=True)
+        return np.asarray(V - np.log(np.exp(V).sum(axis=1, keepdims=True)))
 
     def log_likelihoods(self, weights: Floats) -> Floats:
         """(n,) of the options chosen."""
@@ -60,8 +60,8 @@ class Design:
         """(P, P) minus the Hessian of the log likelihood: the features' covariance under P."""
         p = np.exp(self.log_probabilities(weights))
         mean = np.einsum("nm,nmp->np", p, self.features)
-        centred = self.features - mean[:, None]
-        return np.asarray(np.einsum("nm,nmp,nmq->pq", p, centred, centred, optimize=True))
+        centred = (self.features - mean[:, None]).reshape(-1, len(weights))
+        return np.asarray((centred * p.reshape(-1, 1)).T @ centred)
 
     def where(self, kept: Bools) -> Design:
         """Some of the choices."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from precocial import io
 from precocial.errors import DataError
+from precocial.preferences.people.choices import KINDS
 from precocial.preferences.people.comparison import Comparison
 from precocial.preferences.people.held_out import FREQUENT, RATE, REGRESSION
 from precocial.preferences.people.posterior import ChoicePosterior, Figure, TradeOff, Undecided
@@ -85,6 +86,8 @@ class ChoiceRecord:
 def _problems(record: ChoiceRecord) -> Iterator[str]:
     """What types alone do not say."""
     comparison = record.comparison
+    if record.kind not in KINDS:
+        yield f"its kind is none of {', '.join(KINDS)}"
     if not (record.people and record.group and comparison.people):
         yield "nobody is in it"
     if not all(-LARGEST < number < LARGEST for number in _numbers(asdict(record))):

@@ -39,14 +39,11 @@ def fit_travel(
         FitError: the choices do not bound the coefficients (one mode always taken, say), or
             there are fewer than two people.
     """
-    fold = deal_people(data, fold_count(held_out), seed)
+    count = fold_count(held_out)
+    folds = deal_people(data, count, seed)
     design = _design(data)
     weights, covariance = _estimate(design)
-    p = np.zeros(design.available.shape)
-    for f in np.unique(fold):
-        others = maximise(design.where(fold != f))
-        p[fold == f] = np.exp(design.where(fold == f).log_probabilities(others))
-    forecasts = (Forecast.of("logit", p, data.chosen), *baselines(data, fold))
+    own = Forecast.average([_foretold(design, fold) for fold in folds])
     half = float(norm.ppf((1 + level) / 2)) * np.sqrt(np.diag(covariance))
     low, high = (weights - half)[None], (weights + half)[None]
     return ChoicePosterior(
@@ -55,10 +52,19 @@ def fit_travel(
         profile_low=low, profile_high=high, at_edge=np.zeros((1, len(weights))), level=level,
         group=(_value_of_time(weights, covariance, level),), n_choices=len(data),
         comparison=compare(
-            forecasts, data.subject, data.subjects, folds=int(fold.max()) + 1, level=level
+            [own, *baselines(data, folds)], data.subject, data.subjects, folds=count, level=level
         ),
         trade_offs=(), undecided=_undecided(design, weights), cautions=cautions(data),
     )  # fmt: skip
+
+
+def _foretold(design: Design, fold: Ints) -> Forecast:
+    """Each person's choices from those of the other folds' people."""
+    p = np.zeros(design.available.shape)
+    for f in np.unique(fold):
+        others = maximise(design.where(fold != f))
+        p[fold == f] = np.exp(design.where(fold == f).log_probabilities(others))
+    return Forecast.of("logit", p, design.chosen)
 
 
 def _design(data: ChoiceData) -> Design:
@@ -118,8 +124,8 @@ def _undecided(design: Design, weights: Floats) -> tuple[Undecided, ...]:
         ("sign", "whether people choose what they want, or want the opposite and choose against "
          "it: utility and planner may both be negated", chosen_of(-X, -weights), -X @ weights),
         ("scale", "how much a trip matters, or how steadily people choose: the scale of utility "
-         "and the inverse temperature are one number, their product, and every coefficient holds it; "
-         "ratios such as the value of time are free of it",
+         "and the inverse temperature are one number, their product, and every coefficient holds "
+         "it; ratios such as the value of time are free of it",
          chosen_of(X * 3.0, weights / 3.0), 3.0 * (X @ weights)),
     )  # fmt: skip
     return tuple(
