@@ -150,13 +150,13 @@ def test_planted_parameters_are_found(
 def test_intervals_hold_what_they_say_when_people_come_from_the_prior() -> None:
     model = MODELS["delay"]["hyperbolic"]
     rng = np.random.default_rng(5)
-    N, level = 150, 0.8
+    N, level = 100, 0.8
     k, beta = rng.choice(model.axes[0].values, N), rng.choice(model.temperature.values, N)
     data = people(model, "delay", np.stack([k, np.ones(N)], axis=1), beta, 40, 6)
     fit = fit_choices(data, "hyperbolic", level=level, held_out=0.5)
     for p, truth in enumerate((k, beta)):
         inside = ((fit.low[:, p] <= truth) & (truth <= fit.high[:, p])).mean()
-        # Four standard errors of a share of 150: a false alarm of 6e-5.
+        # Four standard errors of a share of 100: a false alarm of 6e-5.
         assert abs(inside - level) < 4 * np.sqrt(level * (1 - level) / N)
 
 
@@ -286,7 +286,7 @@ def test_the_groups_interval_knows_how_uncertain_each_person_is() -> None:
     same = np.tile((0.02, 1.0), (12, 1))
     few, many = (
         fit_choices(people(model, "delay", same, np.full(12, 0.3), trials, 2), model.name).group[0]
-        for trials in (8, 400)
+        for trials in (8, 200)
     )
     assert np.log(few.high / few.low) > 3 * np.log(many.high / many.low)
     assert "pulled towards the flat prior" in few.note
