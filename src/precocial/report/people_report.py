@@ -161,21 +161,13 @@ def _foretold(record: ChoiceRecord, words: Words) -> Section:
 
 
 def _score_row(score: Score, words: Words) -> dict[str, Any]:
-    gain = score.gain_nats
     return {
         "by": words.name(score.name), "right, %": 100 * score.right,
-        "points over the more frequent": 100 * score.gain_right.value,
-        "points, from": _scaled(score.gain_right.low), "to": _scaled(score.gain_right.high),
+        "points over the more frequent option": _span(_times(score.gain_right, 100)),
         "nats a choice": score.nats,
         "probability": None if score.nats is None else math.exp(score.nats),
-        "nats over a constant rate": None if gain is None else gain.value,
-        "nats, from": None if gain is None else gain.low,
-        "to ": None if gain is None else gain.high,
+        "nats over the constant rate": "" if score.gain_nats is None else _span(score.gain_nats),
     }  # fmt: skip
-
-
-def _scaled(end: float | None) -> float | None:
-    return None if end is None else 100 * end
 
 
 def _counted(contrast: Contrast, words: Words, record: ChoiceRecord) -> str:
@@ -190,10 +182,10 @@ def _counted(contrast: Contrast, words: Words, record: ChoiceRecord) -> str:
     if _few(record):
         return f"{text} The few choices of one person decide nothing about that person."
     won, lost = contrast.decided()
+    by_chance = quantity(people * (1 - record.level))
     return (
         f"{text} A person's own choices decide it for {won:,} and {lost:,}, and leave it open for "
-        f"{people - won - lost:,}; by chance about {people * (1 - record.level):.1g} would seem "
-        "decided."
+        f"{people - won - lost:,}; by chance about {by_chance} would seem decided."
     )
 
 
@@ -337,7 +329,7 @@ def _beside_neutral(record: ChoiceRecord, words: Words) -> list[str]:
         below = sum(p.profile_high is not None and p.profile_high < neutral for p in own)
         if len(own) > 1:
             said.append(
-                f"By that interval {name} is above {neutral:g} for {above} of {len(own)} people, "
+                f"By the likelihood {name} is above {neutral:g} for {above} of {len(own)} people, "
                 f"below for {below}, and on neither side for {len(own) - above - below}."
             )
         elif own:
