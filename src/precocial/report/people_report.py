@@ -144,7 +144,8 @@ def _foretold(record: ChoiceRecord, words: Words) -> Section:
                   "have the same parts. A nat is 1.44 bits; the probability is the geometric mean "
                   "of those given to what was chosen."),
         Picture(svg=drawn, caption=caption, table=Table.of(
-            [_score_row(score, words) for score in comparison.scores], title="All figures",
+            [_score_row(score, words) for score in comparison.scores],
+            title="All figures; gains are over the more frequent option and the constant rate",
         )),
         Text(text=f"{_beside_regression(record)}.{counted} {words.regression}"),
     ]  # fmt: skip
@@ -163,10 +164,10 @@ def _foretold(record: ChoiceRecord, words: Words) -> Section:
 def _score_row(score: Score, words: Words) -> dict[str, Any]:
     return {
         "by": words.name(score.name), "right, %": 100 * score.right,
-        "points over the more frequent option": _span(_times(score.gain_right, 100)),
+        "gain, points": _span(_times(score.gain_right, 100)),
         "nats a choice": score.nats,
         "probability": None if score.nats is None else math.exp(score.nats),
-        "nats over the constant rate": "" if score.gain_nats is None else _span(score.gain_nats),
+        "gain, nats": "" if score.gain_nats is None else _span(score.gain_nats),
     }  # fmt: skip
 
 
@@ -259,12 +260,6 @@ def _parameters(record: ChoiceRecord, words: Words) -> Section:
     ]
     model = words.name(record.model)
     caption = f"{100 * record.level:g} % intervals of each parameter of {model}."
-    rows = [
-        {"person": p.subject, "parameter": p.parameter, "median": p.median, "low": p.low,
-         "high": p.high, "unit": p.unit, "likelihood, low": _bounded(p.profile_low),
-         "likelihood, high": _bounded(p.profile_high), "mass at the grid's end": p.at_edge}
-        for p in record.people
-    ]  # fmt: skip
     people = max(map(len, shown))
     if people > 1:
         drawn = art.svg(
@@ -283,12 +278,28 @@ def _parameters(record: ChoiceRecord, words: Words) -> Section:
     doubts = [Text(text=f"Doubt the {f.name}: {f.note}.") for f in record.group if f.note]
     said = [*_identified(record), *_beside_neutral(record, words)]
     meanings = tuple((name, words.meanings[name]) for name in names if name in words.meanings)
-    table = Table.of(rows, title="All parameters")
+    table = Table.of(_rows(record), title="All parameters")
     return Section(key="people", title=words.each, parts=(
         Text(text=words.intervals), Picture(svg=drawn, caption=caption, table=table),
         Text(text=" ".join(said)), Listing(items=meanings),
         Table.of(group, title="The group"), *doubts,
     ))  # fmt: skip
+
+
+def _rows(record: ChoiceRecord) -> list[dict[str, Any]]:
+    if len({p.subject for p in record.people}) < len(record.comparison.people):
+        # one fit to all, and no grid
+        return [
+            {"parameter": p.parameter, "estimate": p.median, "low": p.low, "high": p.high,
+             "unit": p.unit}
+            for p in record.people
+        ]  # fmt: skip
+    return [
+        {"person": p.subject, "parameter": p.parameter, "median": p.median, "low": p.low,
+         "high": p.high, "unit": p.unit, "likelihood, low": _bounded(p.profile_low),
+         "likelihood, high": _bounded(p.profile_high), "mass at the grid's end": p.at_edge}
+        for p in record.people
+    ]  # fmt: skip
 
 
 def _bounded(end: float | None) -> str:
