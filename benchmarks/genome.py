@@ -4,7 +4,7 @@
 and a batch of 256: two towers without the matrix, forward and backward, beside a step of the dense
 layer, beside the paper's pair rule (GN30's 20-30-10-1), and beside hypnettorch 0.0.4's chunked
 hypernetwork, in an environment of its own that this script makes (.venv-bench-hypnettorch; torch is
-installed first, by exact version). Then memory as the layer grows: the most bytes, for each weight, that
+installed first, by exact version). Then memory as the layer grows: the most bytes, a weight, that
 forward and backward of a product add to the process. Times are processor time
 of one thread; wall times stand beside them.
 """
@@ -33,7 +33,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.lib.measure import ROOT, TORCH, Row, best_times, environment, row, show
 from precocial.genome import Binary, Fourier, Hashed, Pair, TwoTower, gray_grid
 
-PEER = "hypnettorch==0.0.4"
+PEER = ("numpy==2.4.6", "scipy==1.17.1", "matplotlib==3.11.2", "hypnettorch==0.0.4")
+"""hypnettorch names none of what it imports."""
 ROWS, COLUMNS, BATCH = 800, 784, 256
 GOES = 15
 PAIR_GOES = 5
@@ -105,7 +106,7 @@ def memory_of(kind: str, side: int) -> Row:
 def against_peer(ours: tuple[float, float]) -> list[Row]:
     """hypnettorch's chunked hypernetwork for the same layer, times and sizes."""
     try:
-        python = environment("hypnettorch", TORCH, PEER)
+        python = environment("hypnettorch", TORCH, *PEER)
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return [row("two towers, cpu", ours[0], None, str(error), "s")]
@@ -115,7 +116,7 @@ def against_peer(ours: tuple[float, float]) -> list[Row]:
         check=True, text=True, stdout=subprocess.PIPE, timeout=600,
     ).stdout  # fmt: skip
     found = json.loads(said.strip().splitlines()[-1])
-    name = f"{PEER} ChunkedHMLP, {found['parameters']:,} parameters"
+    name = f"{PEER[-1]} ChunkedHMLP, {found['parameters']:,} parameters"
     return [
         row("two towers, forward and backward, cpu", ours[0], found["cpu"], name, "s"),
         row("two towers, forward and backward, wall", ours[1], found["wall"], name, "s"),

@@ -19,15 +19,15 @@ torch.manual_seed(0)
 best = None
 for chunk in (800, 3200, 12800):
     net = ChunkedHMLP(
-        [[rows, columns]], chunk, layers=(), chunk_emb_size=4, num_cond_embs=1, cond_emb_size=0,
-        uncond_in_size=0, no_cond_weights=True, verbose=False,
+        [[rows, columns]], chunk, layers=(), chunk_emb_size=4, num_cond_embs=1, cond_in_size=0, cond_chunk_embs=True,
+        uncond_in_size=0, verbose=False,
     )  # fmt: skip
     x = torch.randn(batch, columns, requires_grad=True)
     cpu, wall = [], []
     for _ in range(goes):
         net.zero_grad()
         begun, began = time.process_time(), time.perf_counter()
-        weight = net.forward()[0]
+        weight = net.forward(cond_id=0)[0]
         (x @ weight.T).square().mean().backward()
         cpu.append(time.process_time() - begun)
         wall.append(time.perf_counter() - began)
