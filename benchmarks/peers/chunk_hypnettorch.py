@@ -19,7 +19,8 @@ torch.manual_seed(0)
 best = None
 for chunk in (800, 3200, 12800):
     net = ChunkedHMLP(
-        [[rows, columns]], chunk, layers=(), chunk_emb_size=4, num_cond_embs=1, cond_in_size=0, cond_chunk_embs=True,
+        [[rows, columns]], chunk, layers=(), chunk_emb_size=4, num_cond_embs=1,
+        cond_in_size=0, cond_chunk_embs=True,
         uncond_in_size=0, verbose=False,
     )  # fmt: skip
     x = torch.randn(batch, columns, requires_grad=True)
