@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -17,6 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from precocial import io
+
+if TYPE_CHECKING:
+    from precocial.runs import Progress
 
 PIPE_WIDTH = 120
 """Columns of a table when stdout is not a terminal; rich would fall back to 80 and cut numbers."""
@@ -77,6 +81,19 @@ def note(text: str, common: Common) -> None:
     """One line on stderr, unless `--quiet`."""
     if not common.quiet:
         _console(sys.stderr).print(Text(printable(text)))
+
+
+@contextmanager
+def working(text: str, common: Common) -> Iterator[Progress]:
+    """Progress on stderr while something runs: on a terminal a bar with the time it has taken, and
+    with the time left once `.count(done, total)` is called; elsewhere a line; nothing with
+    `--quiet`."""
+    from precocial.runs import Progress
+
+    if not sys.stderr.isatty():
+        note(text, common)
+    with Progress(printable(text), quiet=common.quiet) as progress:
+        yield progress
 
 
 def _console(stream: Any) -> Console:

@@ -134,6 +134,14 @@ class Rewards:
             names=tuple(f"-({name})" for name in self.names),
         )  # fmt: skip
 
+    def with_opposites(self) -> Rewards:
+        """Every reward, and every opposite: the sign stays as open as behaviour leaves it."""
+        told = tuple(self.name(h) for h in range(len(self)))
+        return Rewards(
+            features=self.features, weights=np.concatenate([self.weights, -self.weights]),
+            feature_names=self.feature_names, names=(*told, *(f"-({name})" for name in told)),
+        )  # fmt: skip
+
     def name(self, reward: int) -> str:
         """The name of one reward, or its weights that are not 0."""
         if self.names:
