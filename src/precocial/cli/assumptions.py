@@ -128,7 +128,7 @@ def _known(fields: Fields, case: Case) -> Assumption:
     pairs = tuple(_paid(case, *told) for told in zip(states, actions, strict=True))
     tolerance = fields.number("tolerance", KnownReward.tolerance)
     if tolerance < 0:
-        raise ConfigError(f"tolerance must be at least 0")
+        raise ConfigError("tolerance must be at least 0")
     told = ", ".join(
         f"{_told(case, pair)} pays {value:g}" for pair, value in zip(pairs, values, strict=True)
     )
@@ -141,10 +141,10 @@ def _known(fields: Fields, case: Case) -> Assumption:
 def _sign(fields: Fields, case: Case) -> Assumption:
     if "feature" in fields.values:
         if {"better", "worse", "margin"} & set(fields.values):
-            raise ConfigError(f"give better and worse, or feature")
+            raise ConfigError("give better and worse, or feature")
         return _sign_of_feature(fields, case)
     if "sign" in fields.values:
-        raise ConfigError(f"sign is that of a feature=...")
+        raise ConfigError("sign is that of a feature=...")
     better, worse = (_pair(fields, field, case) for field in ("better", "worse"))
     margin = fields.number("margin", 0.0)
     direction = SignAnchor.between(case.mdp, better, worse).direction

@@ -71,16 +71,18 @@ def read_case(path: Path, seen: Seen) -> Case:
     else:
         mdp, notes = _counted(recording, demos, seen.discount, cut.get("states"))
 
-    def fitted(found: Demonstrations) -> Demonstrations:
-        return (found if world is None else world.relabelled(found)).check(mdp)
+    def fitted(what: Recording, found: Demonstrations) -> Demonstrations:
+        own = found if world is None else world.relabelled(found)
+        return own.check(mdp, path=what.path, lines=what.lines)
 
     def read(other: str) -> Demonstrations:
-        return fitted(read_recording(other, **columns).demonstrations(**cut))
+        what = read_recording(other, **columns)
+        return fitted(what, what.demonstrations(**cut))
 
     ends = () if world is None else world.ends
     return Case(
-        mdp=mdp, demos=fitted(demos), planners=defaults(), rewards=_rewards(seen, mdp, ends),
-        ends=ends, read=read, notes=notes,
+        mdp=mdp, demos=fitted(recording, demos), planners=defaults(),
+        rewards=_rewards(seen, mdp, ends), ends=ends, read=read, notes=notes,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -18,9 +18,6 @@ from rich.table import Table
 from rich.text import Text
 
 from precocial import io
-
-if TYPE_CHECKING:
-    from precocial.runs import Progress
 
 PIPE_WIDTH = 120
 """Columns of a table when stdout is not a terminal; rich would fall back to 80 and cut numbers."""
@@ -84,10 +81,10 @@ def note(text: str, common: Common) -> None:
 
 
 @contextmanager
-def working(text: str, common: Common) -> Iterator[Progress]:
-    """Progress on stderr while something runs: on a terminal a bar with the time it has taken, and
-    with the time left once `.count(done, total)` is called; elsewhere a line; nothing with
-    `--quiet`."""
+def working(text: str, common: Common) -> Iterator[Any]:
+    """A `runs.Progress` on stderr while something runs: on a terminal a bar with the time it has
+    taken, and with the time left once its `count(done, total)` is called; elsewhere a line; nothing
+    with `--quiet`."""
     from precocial.runs import Progress
 
     if not sys.stderr.isatty():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -78,39 +77,51 @@ def named_choices(kind: str, path: Path | None, columns: dict[str, str]) -> Choi
         ConfigError: columns without a file, or of one that is packed.
         DataError: no such column, or what `read_choices` refuses.
     """
-    if not columns:
-        return read_choices(kind, path)
-    if path is None or path.suffix.lower() == ".gz":
-        raise ConfigError("--column names columns of a file of your own, not packed (.gz)")
-    tab = "\t" if path.suffix.lower() in TABBED else ","
-    rows = io.parse_csv(io.read_text(path), path=path, delimiter=tab)
-    held = list(rows[0]) if rows else []
-    for expected, column in columns.items():
+    for expected in columns:
         if expected not in EXPECTED[kind]:
             raise ConfigError(
                 f"--column: a name must be one of {', '.join(EXPECTED[kind])}; got {expected!r}"
             )
-        if rows and column not in held:
-            raise DataError(
-                f"there is no such column; the file has {', '.join(held)[:300]}",
-                path=path, line=1, column=column,
-            )  # fmt: skip
-        if expected in held and expected not in columns.values():
-            raise ConfigError(
-                f"--column {expected}={column}: {path} has a column {expected} as well; name it "
-                "with --column too, or rename it in the file"
-            )
-    called = {column: expected for expected, column in columns.items()}
-    if len(called) < len(columns):
-        raise ConfigError(f"--column: one column is named twice: {', '.join(columns.values())}")
-    text = StringIO()
-    writer = csv.writer(text, delimiter=tab, lineterminator="\n")
-    writer.writerow([called.get(name, name) for name in held])
-    writer.writerows([row.values() for row in rows])
+    if path is None or not columns:
+        if columns:
+            raise ConfigError("--column names the columns of a file of your own: name the file")
+        try:
+            return read_choices(kind, path)
+        except DataError as error:
+            if error.line != 1 or error.column not in EXPECTED[kind]:
+                raise
+            raise DataError(f"{error}. Name yours: --column {error.column}=...") from error
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
-        io.write_text(copy, text.getvalue())
+        io.write_text(copy, _renamed(kind, path, columns))
         try:
-            return replace(read_choices(kind, copy), source=path.name)
+            return read_choices(kind, copy)
         except DataError as error:
-            raise DataError(str(error).replace(str(copy), str(path))) from error
+            told = str(error).replace(str(copy), str(path))
+            own = columns.get(error.column or "", error.column)
+            raise DataError(told.replace(repr(error.column), repr(own), 1)) from error
+
+
+def _renamed(kind: str, path: Path, columns: dict[str, str]) -> str:
+    """The text of a table with the columns called as is expected, line for line."""
+    if path.suffix.lower() == ".gz":
+        raise ConfigError(f"--column: unpack {path} first")
+    tab = "\t" if path.suffix.lower() in TABBED else ","
+    rows = io.parse_csv(io.read_text(path), path=path, delimiter=tab)
+    if not rows:
+        raise DataError("holds no choices", path=path)
+    chosen = {columns.get(expected, expected): expected for expected in EXPECTED[kind]}
+    if len(chosen) < len(EXPECTED[kind]):
+        raise ConfigError("--column: one column of the file cannot be two")
+    for column, expected in chosen.items():
+        if column not in rows[0]:
+            raise DataError(
+                f"there is no such column; the file has {', '.join(rows[0])[:300]}. Name yours: "
+                f"--column {expected}=...",
+                path=path, line=1, column=column,
+            )  # fmt: skip
+    text = StringIO()
+    writer = csv.writer(text, delimiter=tab, lineterminator="\n")
+    writer.writerow(chosen.values())
+    writer.writerows([[row[column] for column in chosen] for row in rows])
+    return text.getvalue()

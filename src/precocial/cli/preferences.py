@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, show, table, working
 from precocial.cli.seen import SEEN, Seen
 from precocial.cli.words import Words, flat, named_words
-
-if TYPE_CHECKING:
-    from precocial.cli.cases import Case
-    from precocial.preferences.posterior import Assumption
 
 People = Literal["delay", "risk_attend", "risk_reappraisal", "risk", "swissmetro", "travel"]
 CONSIDERED = ("better-than-random", "monotone")
@@ -74,7 +70,7 @@ def audit(
     consider: Words = (),
     cost: Words = (),
     people: People | None = None,
-    models: tuple[str, ...] = (),
+    models: Words = (),
     out: Path = Path("audit"),
     common: Common = COMMON,
 ) -> None:
@@ -111,7 +107,7 @@ def audit(
         from precocial.cli.people import audit_people
 
         columns = dict(named_words("--column", seen.column, "NAME=COLUMN"))
-        page, record, rows = audit_people(people, demos, columns, models, out, common)
+        page, record, rows = audit_people(people, demos, columns, flat(models), out, common)
     elif models:
         raise ConfigError("--models are of people's choices: name their kind with --people")
     elif demos is None:
@@ -124,7 +120,7 @@ def audit(
     document = {"report": str(out / "report.html"), "headline": page.headline, "audit": record}
     show({**document, **({"models": rows} if rows else {})}, lambda: [
         *([table(list(rows[0]), [list(row.values()) for row in rows],
-                 title="Nats a held-out choice; the page is of the best")] if rows else []),
+                 title="Models, on held-out choices")] if rows else []),
         page.headline, str(out / "report.html"),
     ], common)  # fmt: skip
 
@@ -147,6 +143,7 @@ def _refuse_beside_people(seen: Seen, consider: Words, cost: Words) -> None:
 def _audit_demos(
     demos: Path, seen: Seen, consider: Words, cost: Words, out: Path, command: str, common: Common
 ) -> tuple[Any, Any]:
+    import itertools
     from dataclasses import replace
 
     from precocial.cli.assumptions import Watched, assumptions
@@ -166,15 +163,14 @@ def _audit_demos(
     if asked and both:
         raise ConfigError(f"--consider: {min(both)} is assumed already")
     considered = [one for one in considered if one.name not in both]
-    bits = _bits(case)
     # Assumptions made are judged for all the data and again for what is not held out.
     fits = 2 if len(case.demos.episodes) > 1 else 1
     total = (fits * len(made) + len(considered)) * len(case.planners)
     total *= -(-len(case.rewards) // BLOCK)
     with working(_weighing(case), common) as progress:
-        done = iter(range(1, 10**9))
+        done = itertools.count(1)
 
-        def watched(found: list[Assumption]) -> list[Assumption]:
+        def watched(found: list[Any]) -> list[Any]:
             return [
                 Watched(assumption=one, tick=lambda: progress.count(next(done), total))
                 for one in found
@@ -182,7 +178,7 @@ def _audit_demos(
 
         found = examine(
             case.mdp, case.demos, planners=case.planners, rewards=case.rewards,
-            assume=watched(made), consider=watched(considered), bits=bits, costs=costs,
+            assume=watched(made), consider=watched(considered), bits=_bits(case), costs=costs,
             seed=common.seed,
         )  # fmt: skip
     record = replace(found.record, notes=[*found.record.notes, *case.notes], command=command)
@@ -212,11 +208,11 @@ def _costs(words: Words) -> dict[str, float]:
     return costs
 
 
-def _weighing(case: Case) -> str:
+def _weighing(case: Any) -> str:
     return f"weighing {len(case.planners)} planners with {len(case.rewards)} rewards"
 
 
-def _bits(case: Case) -> Any:
+def _bits(case: Any) -> Any:
     """(P, R) description lengths of the pairs."""
     from precocial.preferences.occam.description_length import DescriptionLength
 
