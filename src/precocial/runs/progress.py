@@ -37,7 +37,8 @@ class Progress:
             disable=quiet or not self._file.isatty(),
         )
         self._task = self._bar.add_task(label, total=None, left="")
-        self._began = self._said = time.monotonic()
+        self._said = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -60,10 +61,13 @@ class Progress:
     def count(self, done: int, total: int) -> None:
         """Show that `done` of `total` parts are done, each taken to last as long as another."""
         now = time.monotonic()
+        # What went before the first part says nothing of how long a part takes.
+        first, began = self._first = self._first or (done, now)
+        left = (now - began) / (done - first) * (total - done) if done > first else None
         if self._bar.disable and now - self._said < LINE_EVERY_S:
             return
         self._said = now
-        self._show(done, total, (now - self._began) / max(done, 1) * (total - done))
+        self._show(done, total, left)
 
     def _show(self, done: int, total: int, seconds_left: float | None) -> None:
         left = "" if seconds_left is None else f"{duration(seconds_left)} left"
