@@ -182,7 +182,7 @@ def test_what_is_no_assumption_is_told(word: str, said: str, case: Case) -> None
 
 @pytest.mark.parametrize("word", ["same-reward:demos=far.csv", "same-reward:demos=none.csv"])
 def test_files_that_an_assumption_names_are_checked(word: str, case: Case) -> None:
-    with pytest.raises(DataError, match="state 9 is not in this world|none.csv: no such file"):
+    with pytest.raises(DataError, match=r"state 9 is not in this world|none\.csv: no such file"):
         assumptions([word], case)
 
 

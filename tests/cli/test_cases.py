@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def walk(state: str = "state", action: str = "action") -> Path:
-    """Down, down and right on a lake that is not slippery; then a second walk, its rows shuffled."""
+    """Down, down and right on a lake that is not slippery, twice; the rows are shuffled."""
     steps = [(0, 1, 4), (4, 1, 8), (8, 2, 9)]
     rows = [
         {"run": f"r{e}", "t": t, state: s, action: a, "then": after}
@@ -157,6 +158,25 @@ def test_other_files_are_read_like_the_first() -> None:
     assert case.read("walk.csv").state.tolist() == case.demos.state.tolist()
 
 
+def test_an_environment_that_the_data_name_is_told() -> None:
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({
+        "observations": [0, 4, 8], "actions": [1, 1, 0], "terminations": [False] * 3,
+    })  # fmt: skip
+    sink = BytesIO()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    io.write_bytes("set/0/part-0.arrow", sink.getvalue())
+    discrete = {"type": "Discrete", "dtype": "int64", "start": 0}
+    io.write_text("set/metadata.json", json.dumps({
+        "total_episodes": 1, "data_format": "arrow", "env_spec": json.dumps({"id": "Ice-v3"}),
+        "observation_space": {**discrete, "n": 16}, "action_space": {**discrete, "n": 4},
+    }))  # fmt: skip
+    counted, table_notes = read_case(Path("set"), SEEN), read_case(Path("set"), LAKE).notes
+    assert any("Ice-v3" in text for text in counted.notes)
+    assert table_notes == []
+
+
 # ---------------------------------------------------------------- the commands
 
 
@@ -174,7 +194,13 @@ def said(capsys: Capture, *words: str) -> dict:
 
 def test_repeated_flags_add_up(capsys: Capture) -> None:
     walk()
-    assume = ("--assume", "better-than-random", "--assume", "sparse:scale=2", "sign-anchor:feature=0")
+    assume = (
+        "--assume",
+        "better-than-random",
+        "--assume",
+        "sparse:scale=2",
+        "sign-anchor:feature=0",
+    )
     found = said(capsys, "infer", "walk.csv", *assume)
     assert found["assumptions"] == ["better than random", "sparse", "goal S(0,0) above 0"]
 
@@ -201,6 +227,7 @@ def test_costs_are_the_users_and_rank_what_would_decide(capsys: Capture) -> None
         (["--cost", "gold=1"], "--cost: a kind must be one of action, comparison, known-reward"),
         (["--cost", "action=-1"], "--cost action must be a number, at least 0; got '-1'"),
         (["--cost", "action=nan"], "at least 0; got 'nan'"),
+        (["--cost", "action=1", "--cost", "action=2"], "action stands twice, as 1 and 2"),
         (["--cost", "action"], "--cost takes KIND=NUMBER; got 'action'"),
         (["--consider", "wishes"], "the name of an assumption must be one of"),
         (["--assume", "sparse", "--consider", "sparse:scale=2"], "sparse is assumed already"),

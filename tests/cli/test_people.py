@@ -111,7 +111,7 @@ def test_errors_name_the_users_file_and_column() -> None:
 
 def test_packed_files_and_packages_have_their_own_columns() -> None:
     Path("own.csv.gz").write_bytes(gzip.compress(b"who\n1\n"))
-    with pytest.raises(ConfigError, match="unpack own.csv.gz first"):
+    with pytest.raises(ConfigError, match=r"unpack own\.csv\.gz first"):
         named_choices("delay", Path("own.csv.gz"), {"subjID": "who"})
     with pytest.raises(ConfigError, match="name the file"):
         named_choices("delay", None, {"subjID": "who"})

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from precocial.cli.words import flat, named_words, plain_value
+from precocial.cli.words import flat, named_once, named_words, plain_value
 from precocial.errors import ConfigError
 
 
@@ -16,6 +16,12 @@ def test_words_are_read_however_they_are_grouped() -> None:
     for word in ("a", "=1", "a=", ""):
         with pytest.raises(ConfigError, match="--x takes NAME=VALUE; got"):
             list(named_words("--x", ((word,),)))
+
+
+def test_a_name_that_may_not_repeat_does_not() -> None:
+    assert named_once("--x", (("a=1",), ("b=2",))) == {"a": "1", "b": "2"}
+    with pytest.raises(ConfigError, match="--x: a stands twice, as 1 and 2"):
+        named_once("--x", (("a=1",), ("a=2",)))
 
 
 @pytest.mark.parametrize(

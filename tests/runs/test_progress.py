@@ -96,9 +96,7 @@ def test_what_goes_before_the_first_part_is_not_taken_for_one(
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with (tmp_path / "stderr").open("w") as file:
         count(file, 2)
-    assert (tmp_path / "stderr").read_text() == (
-        "weighing: 1 of 2\nweighing: 2 of 2, 0 s left\n"
-    )
+    assert (tmp_path / "stderr").read_text() == ("weighing: 1 of 2\nweighing: 2 of 2, 0 s left\n")
 
 
 def test_work_that_is_soon_done_says_nothing(tmp_path: Path) -> None:

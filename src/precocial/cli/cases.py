@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from precocial.cli.seen import Seen
-from precocial.cli.words import named_words, plain_value
+from precocial.cli.words import named_once, named_words, plain_value
 from precocial.errors import ConfigError
 from precocial.preferences.auditing.audit import goals_and_dangers
 from precocial.preferences.data.counted import mdp_from_counts
@@ -28,6 +28,8 @@ COLUMNS = ("state", "action", "episode", "step", "next_state", "terminal")
 SEVERAL = ("state", "action", "next_state")
 """Of these several columns may be named: the numbers of one observation or action."""
 WEIGHTS = (-1.0, 0.0, 1.0)
+RESERVED = ("env", "id", "discount", "start")
+"""Not options of an environment, but of what makes a world of it."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,12 +103,11 @@ def columns_of(seen: Seen) -> dict[str, Any]:
 def _options(seen: Seen) -> dict[str, Any]:
     if seen.env_options and seen.env is None:
         raise ConfigError("--env-options are options of the environment: name it with --env")
-    options = {}
-    for name, value in named_words("--env-options", seen.env_options):
-        if not name.isidentifier() or name in ("env", "id", "discount", "start") or name in options:
-            raise ConfigError(f"--env-options: {name!r} is no option, or stands twice")
-        options[name] = plain_value(value)
-    return options
+    given = named_once("--env-options", seen.env_options)
+    for name in given:
+        if not name.isidentifier() or name in RESERVED:
+            raise ConfigError(f"--env-options: {name!r} is no option of an environment")
+    return {name: plain_value(value) for name, value in given.items()}
 
 
 def _cut(recording: Recording, bins: int) -> dict[str, Discretiser]:

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, show, table, working
 from precocial.cli.seen import SEEN, Seen
-from precocial.cli.words import Words, flat, named_words
+from precocial.cli.words import Words, flat, named_once
 
 People = Literal["delay", "risk_attend", "risk_reappraisal", "risk", "swissmetro", "travel"]
 CONSIDERED = ("better-than-random", "monotone")
@@ -106,7 +106,7 @@ def audit(
         _refuse_beside_people(seen, consider, cost)
         from precocial.cli.people import audit_people
 
-        columns = dict(named_words("--column", seen.column, "NAME=COLUMN"))
+        columns = named_once("--column", seen.column, "NAME=COLUMN")
         page, record, rows = audit_people(people, demos, columns, flat(models), out, common)
     elif models:
         raise ConfigError("--models are of people's choices: name their kind with --people")
@@ -194,7 +194,7 @@ def _costs(words: Words) -> dict[str, float]:
     from precocial.preferences.auditing.deciding import COSTS
 
     costs: dict[str, float] = {}
-    for told, text in named_words("--cost", words, "KIND=NUMBER"):
+    for told, text in named_once("--cost", words, "KIND=NUMBER").items():
         kind = told.replace("-", " ")
         if kind not in COSTS:
             known = ", ".join(name.replace(" ", "-") for name in COSTS)
@@ -267,7 +267,7 @@ def inside(
     from precocial.cli.python_files import named
     from precocial.preferences.inside.look import look_inside
 
-    tags = dict(named_words("--tag", tag, "NAME=WORD"))
+    tags = named_once("--tag", tag, "NAME=WORD")
     # What the user's file prints is no part of the answer.
     with redirect_stdout(sys.stderr), working("looking", common):
         found = look_inside(

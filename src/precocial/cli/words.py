@@ -34,6 +34,24 @@ def named_words(
         yield name, value
 
 
+def named_once(
+    flag: str, words: tuple[tuple[str, ...], ...], form: str = "NAME=VALUE"
+) -> dict[str, str]:
+    """Value by name, of words that may not repeat a name.
+
+    Raises:
+        ConfigError: a word that is not of the form, or a name that stands twice.
+    """
+    from precocial.errors import ConfigError
+
+    found: dict[str, str] = {}
+    for name, value in named_words(flag, words, form):
+        if name in found:
+            raise ConfigError(f"{flag}: {name} stands twice, as {found[name]} and {value}")
+        found[name] = value
+    return found
+
+
 def plain_value(text: str) -> Any:
     """A number, true, false, none, a JSON list or object, or else the text itself."""
     from precocial import io
