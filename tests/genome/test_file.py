@@ -66,7 +66,7 @@ GENOMES = {
 }
 
 
-@pytest.mark.parametrize("bits", [2, 3, 5, 8, 12, 16, 32])
+@pytest.mark.parametrize("bits", [2, 5, 8, 16, 32])
 @pytest.mark.parametrize("name", list(GENOMES))
 def test_what_is_loaded_is_bit_equal_to_what_was_trained_on(
     tmp_path: Path, name: str, bits: int
@@ -227,7 +227,7 @@ def test_every_altered_byte_is_refused(good: Path, tmp_path: Path) -> None:
     assert len(data) < 200
     bad = tmp_path / "bad.genome"
     for place in range(len(data)):
-        for change in (1, 4, 32, 128, 255):
+        for change in (1, 128):
             altered = bytearray(data)
             altered[place] ^= change
             bad.write_bytes(altered)
@@ -248,7 +248,7 @@ def test_every_cut_and_every_addition_is_refused(good: Path, tmp_path: Path) -> 
             Genome.load(bad)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "bad.genome"
@@ -421,7 +421,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_document_lets_another_error_escape(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
