@@ -27,7 +27,7 @@ from precocial.genome import (
     Stored,
     TwoTower,
 )
-from precocial.genome.decoders.decoder import perceptron, table_of
+from precocial.genome.decoders.decoder import table_of
 from precocial.genome.decoders.rules import decoder_from
 
 
@@ -238,11 +238,6 @@ def test_the_rank_of_two_towers_is_bounded_and_that_of_a_pair_is_not() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    tower = perceptron((7, 3, 2))
-    with pytest.raises(ConfigError, match="do not fit a network of 7 inputs"):
-        Pair(Gray(4), Gray(4), hidden=(3,), network=perceptron((7, 3, 1)))
-    with pytest.raises(ConfigError, match="do not fit a tower of 7 inputs"):
-        TwoTower(Gray(4), Gray(4), hidden=(3,), rank=2, towers=(tower, tower))
     with pytest.raises(ConfigError, match="widths of at least 1"):
         Pair(Gray(4), None, hidden=(0,))
 

@@ -180,7 +180,8 @@ def test_another_process_gives_the_same_logits(tmp_path: Path) -> None:
 def shared_network() -> Genome:
     """Two tensors that share a network, two that share a decoder, one with its own."""
     first = Pair(Gray(8), Gray(8), hidden=(7, 5))
-    second = Pair(Hashed(16, 3), Hashed(4, 3), network=first.network, hidden=(7, 5))
+    second = Pair(Hashed(16, 3), Hashed(4, 3), hidden=(7, 5))
+    second.share(first)
     towers = TwoTower(Gray(8), Gray(4), hidden=(3,), rank=4)
     genes = [
         Gene("a", (8, 8), first),

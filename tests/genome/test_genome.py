@@ -71,6 +71,7 @@ def test_birth_expression_and_the_implicit_network_agree(name: str, decoder: str
     model = make()
     total = sum(parameter.numel() for parameter in model.parameters())
     genome = Genome.for_model(model, parameters=int(0.7 * total), decoder=decoder)
+    genome.eval()
     assert genome.parameter_count <= 0.7 * total
     born = genome.birth(model).eval()
     model.eval()

@@ -17,8 +17,11 @@ from precocial.genome.data import (
     task_from_arrays,
     task_from_dataset,
 )
+from precocial.genome.decoders.cell_types import CellTypes
 from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
+from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
 from precocial.genome.examples import Examples, Task, accuracy, split_task
 from precocial.genome.genome import Gene, Genome
@@ -32,6 +35,7 @@ from precocial.genome.labels import (
     OneHot,
     Outer,
     Product,
+    Tagged,
     gray_grid,
     labels_from,
 )
@@ -43,22 +47,28 @@ __all__ = [
     "PRESETS",
     "Axis",
     "Binary",
+    "CellTypes",
     "Decoder",
     "Examples",
     "Fourier",
     "Gene",
+    "GeneExpression",
     "Genome",
     "Gray",
     "Hashed",
     "Implicit",
     "LabelStyle",
     "Labels",
+    "LowRank",
     "OneHot",
     "Outer",
     "Pair",
     "Part",
     "Product",
+    "SpatialGeneExpression",
     "Stored",
+    "Subspace",
+    "Tagged",
     "Task",
     "TwoTower",
     "accuracy",

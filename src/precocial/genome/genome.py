@@ -15,15 +15,16 @@ from precocial import io
 from precocial.errors import ConfigError, one_of
 from precocial.genome.addresses import LabelStyle, labels_for
 from precocial.genome.decoders.decoder import Decoder, Stored
-from precocial.genome.decoders.rules import RULES, count, newborn_size, vector_rule
+from precocial.genome.decoders.rules import RULES, SHARES_ALWAYS, count, newborn_size, vector_rule
 from precocial.genome.file import genome_bytes, most_bytes, read_genome
 from precocial.genome.implicit import Implicit
-from precocial.genome.labels import Labels
+from precocial.genome.labels import Labels, Tagged
 from precocial.genome.phenotype import Part, batch_norms, parts_of
 from precocial.genome.presets import PRESETS
 
 Biases = Literal["generate", "store"]
 NormStatistics = Literal["recalibrate", "store"]
+Share = Literal["layer", "global"]
 TensorLabels = tuple[Labels, Labels | None]
 """Labels of the rows (outputs) and of the columns (inputs; None for a vector) of a tensor."""
 
@@ -77,6 +78,7 @@ class Genome(nn.Module):
         labels: LabelStyle | Mapping[str, TensorLabels] = "smooth",
         biases: Biases = "generate",
         norm_statistics: NormStatistics = "recalibrate",
+        share: Share = "layer",
         input_shape: tuple[int, ...] | None = None,
         bits: int = 8,
         seed: int = 0,
@@ -97,6 +99,8 @@ class Genome(nn.Module):
             biases: "generate" bias vectors by a small network, or "store" them. Both are counted.
             norm_statistics: "recalibrate" the running statistics of BatchNorm at birth, or "store"
                 them in the genome, counted.
+            share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
+                which sees the tensor's number among the labels.
             input_shape: how the inputs of a first linear layer lie on a grid.
             bits: of a parameter in the file, for `bytes`.
             seed: of the genome's initial values.
@@ -107,6 +111,7 @@ class Genome(nn.Module):
         """
         one_of("biases", biases, get_args(Biases))
         one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
+        one_of("share", share, get_args(Share))
         parts = parts_of(model, input_shape)
         given = {"preset": preset, "parameters": parameters, "bytes": bytes, "ratio": ratio}
         named = [name for name, value in given.items() if value is not None]
@@ -125,12 +130,19 @@ class Genome(nn.Module):
                 return cls(_filled(genes, values), statistics)
             one_of("decoder", decoder, tuple(RULES))
 
+            named_labels = _all_labels(parts, labels, share)
+            tied = share == "global" or decoder in SHARES_ALWAYS
+
             def grown(size: int) -> list[Gene]:
                 torch.manual_seed(seed)
-                return [
-                    Gene(part.name, part.shape, _decoder(part, decoder, labels, biases, size))
-                    for part in parts
-                ]
+                genes = []
+                for part in parts:
+                    own = named_labels.get(part.name)
+                    made = _decoder(part, decoder, own, biases, size, tied=tied)
+                    genes.append(Gene(part.name, part.shape, made))
+                if tied:
+                    _tie(genes, parts)
+                return genes
 
             if bytes is not None:
                 size = _largest_in_bytes(grown, parts, statistics, bytes, bits)
@@ -289,6 +301,31 @@ def _statistics(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
+def _all_labels(
+    parts: list[Part], labels: LabelStyle | Mapping[str, TensorLabels], share: Share
+) -> dict[str, tuple[Labels, Labels]]:
+    """Labels of every tensor; with one rule for all weights, of one width and with its number."""
+    every = {part.name: _labels(part, labels) for part in parts if not part.kept}
+    if share == "layer":
+        return every
+    weights = [part.name for part in parts if part.columns and not part.kept]
+    widths = [max(every[name][side].width for name in weights) for side in (0, 1)]
+    for number, name in enumerate(weights):
+        rows, columns = every[name]
+        every[name] = (
+            Tagged(rows, widths[0], number, len(weights)),
+            Tagged(columns, widths[1], number, len(weights)),
+        )
+    return every
+
+
+def _tie(genes: list[Gene], parts: list[Part]) -> None:
+    """One set of parameters for all weights."""
+    weights = [gene.decoder for gene, part in zip(genes, parts, strict=True) if part.columns]
+    for decoder in weights[1:]:
+        decoder.share(weights[0])
+
+
 def _labels(part: Part, labels: LabelStyle | Mapping[str, TensorLabels]) -> tuple[Labels, Labels]:
     named = None if isinstance(labels, str) else labels.get(part.name)
     style: LabelStyle = labels if isinstance(labels, str) else "smooth"
@@ -306,17 +343,20 @@ def _labels(part: Part, labels: LabelStyle | Mapping[str, TensorLabels]) -> tupl
 def _decoder(
     part: Part,
     kind: str,
-    labels: LabelStyle | Mapping[str, TensorLabels],
+    labels: tuple[Labels, Labels] | None,
     biases: Biases,
     size: int,
+    *,
+    tied: bool,
 ) -> Decoder:
     if part.kept or (not part.columns and biases == "store"):
         return Stored(part.size, 1)
-    rows, columns = _labels(part, labels)
+    assert labels is not None
+    rows, columns = labels
     if not part.columns:
         return vector_rule(part, rows)
     made = RULES[kind](part, rows, columns, size)
-    return made if count(made) < part.size else Stored(part.out, part.into)
+    return made if tied or count(made) < part.size else Stored(part.out, part.into)
 
 
 def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:

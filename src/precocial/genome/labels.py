@@ -291,6 +291,44 @@ class Outer:
         return [self.kind, *(part.spec() for part in self.parts)]
 
 
+@dataclass(frozen=True)
+class Tagged:
+    """Labels made `total` wide by zeros, then one digit for each tensor: 1 for their own.
+
+    With it one network can serve tensors whose labels differ in width.
+    """
+
+    kind: ClassVar[str] = "tagged"
+    labels: Labels
+    total: int
+    tensor: int
+    tensors: int
+
+    def __post_init__(self) -> None:
+        if self.total < self.labels.width or not 0 <= self.tensor < self.tensors:
+            raise ConfigError(
+                f"Tagged: {self.labels.width} digits do not fit {self.total}, or tensor "
+                f"{self.tensor} is not among {self.tensors}"
+            )
+
+    @property
+    def count(self) -> int:
+        return self.labels.count
+
+    @property
+    def width(self) -> int:
+        return self.total + self.tensors
+
+    def table(self) -> Table:
+        table = np.zeros((self.count, self.width))
+        table[:, : self.labels.width] = self.labels.table()
+        table[:, self.total + self.tensor] = 1.0
+        return table
+
+    def spec(self) -> list[Any]:
+        return [self.kind, self.labels.spec(), self.total, self.tensor, self.tensors]
+
+
 def gray_grid(*shape: int, bits: Sequence[int] | None = None) -> Product:
     """Gray codes along every axis of a grid; `bits` a width for each axis."""
     widths = [None] * len(shape) if bits is None else list(bits)
@@ -300,7 +338,7 @@ def gray_grid(*shape: int, bits: Sequence[int] | None = None) -> Product:
 
 
 _KINDS: dict[str, Any] = {
-    kind.kind: kind for kind in (Binary, Gray, OneHot, Fourier, Hashed, Product, Outer)
+    kind.kind: kind for kind in (Binary, Gray, OneHot, Fourier, Hashed, Product, Outer, Tagged)
 }
 
 
@@ -320,6 +358,8 @@ def labels_from(spec: Any) -> Labels:
         arguments = [labels_from(part) for part in arguments]
     if kind == "fourier" and arguments and isinstance(arguments[0], list):
         arguments[0] = tuple(arguments[0])
+    if kind == "tagged" and arguments:
+        arguments[0] = labels_from(arguments[0])
     try:
         made: Labels = _KINDS[kind](*arguments)
     except TypeError as error:
@@ -337,12 +377,17 @@ def _splitmix64(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return z ^ (z >> np.uint64(31))
 
 
-def hashed_normals(seed: int, count: int) -> Table:
-    """`count` standard normals that depend on nothing but `seed` and their place."""
+def hashed_words(seed: int, count: int) -> NDArray[np.uint64]:
+    """`count` words of 64 random bits that depend on nothing but `seed` and their place."""
     with np.errstate(over="ignore"):
         start = _splitmix64(np.array([seed], dtype=np.uint64))
-        places = np.arange(2 * ((count + 1) // 2), dtype=np.uint64)
-        uniform = (_splitmix64(start ^ (places * _GOLDEN)) >> np.uint64(11)).astype(np.float64)
+        return _splitmix64(start ^ (np.arange(count, dtype=np.uint64) * _GOLDEN))
+
+
+def hashed_normals(seed: int, count: int) -> Table:
+    """`count` standard normals that depend on nothing but `seed` and their place."""
+    words = hashed_words(seed, 2 * ((count + 1) // 2))
+    uniform = (words >> np.uint64(11)).astype(np.float64)
     uniform = (uniform + 0.5) * 2.0**-53
     radius = np.sqrt(-2.0 * np.log(uniform[0::2]))
     angle = 2.0 * np.pi * uniform[1::2]

@@ -35,6 +35,17 @@ class Decoder(nn.Module):
         """x W^T for x[..., in], [..., out]; without building W where the rule allows it."""
         return x @ self.weight().T
 
+    def share(self, other: Decoder) -> None:
+        """Use the parameters of `other`, a decoder of the same kind for another tensor.
+
+        Raises:
+            ConfigError: this kind has nothing that tensors could share.
+        """
+        raise ConfigError(
+            f"decoder {self.kind!r} keeps values for single neurons, which tensors cannot share: "
+            "use share='layer', or the decoders pair, two_tower or subspace"
+        )
+
     def spec(self) -> dict[str, Any]:
         """What remakes this decoder, its parameters apart, as JSON."""
         raise TypeError(f"{type(self).__name__} has no spec")  # pragma: no cover
@@ -71,6 +82,17 @@ class Stored(Decoder):
 
     def weight(self) -> Tensor:
         return self.values
+
+    def share(self, other: Decoder) -> None:
+        """Use the parameters of `other`, a decoder of the same kind for another tensor.
+
+        Raises:
+            ConfigError: this kind has nothing that tensors could share.
+        """
+        raise ConfigError(
+            f"decoder {self.kind!r} keeps values for single neurons, which tensors cannot share: "
+            "use share='layer', or the decoders pair, two_tower or subspace"
+        )
 
     def spec(self) -> dict[str, Any]:
         return {"kind": self.kind, "rows": self.rows, "columns": self.columns}

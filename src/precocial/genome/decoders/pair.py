@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder, perceptron, table_of
 from precocial.genome.labels import Labels
 
@@ -32,7 +31,6 @@ class Pair(Decoder):
         columns: labels of the inputs, or None for a vector.
         hidden: widths of the hidden layers; () is a linear rule.
         scale: a constant factor, so that a young network has weights of the model's own size.
-        network: F, if it is shared with other tensors.
     """
 
     kind = "pair"
@@ -46,7 +44,6 @@ class Pair(Decoder):
         *,
         hidden: tuple[int, ...] = (30, 10),
         scale: float = 1.0,
-        network: nn.Sequential | None = None,
         block_weights: int = BLOCK_WEIGHTS,
     ) -> None:
         super().__init__()
@@ -54,12 +51,7 @@ class Pair(Decoder):
         self.rows, self.columns = rows.count, 1 if columns is None else columns.count
         self.hidden, self.scale, self.block_weights = tuple(hidden), float(scale), block_weights
         width = rows.width + (0 if columns is None else columns.width)
-        self.network = perceptron((width, *hidden, 1)) if network is None else network
-        if self.network[0].in_features != width:
-            raise ConfigError(
-                f"Pair: labels of {width} digits do not fit a network of "
-                f"{self.network[0].in_features} inputs"
-            )
+        self.network = perceptron((width, *hidden, 1))
         self.register_buffer("row_table", table_of(rows), persistent=False)
         if columns is not None:
             self.register_buffer("column_table", table_of(columns), persistent=False)
@@ -110,6 +102,10 @@ class Pair(Decoder):
             for block in torch.split(left, step)
         ]
         return torch.cat(blocks, dim=-1)
+
+    def share(self, other: Decoder) -> None:
+        assert isinstance(other, Pair)
+        self.network = other.network
 
     def at(self, rows: Tensor, columns: Tensor) -> Tensor:
         """W[rows[k], columns[k]] for index vectors of one length: some weights only."""

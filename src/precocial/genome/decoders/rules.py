@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 from precocial.errors import ConfigError
+from precocial.genome.decoders.cell_types import CellTypes
 from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
+from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
 from precocial.genome.labels import Labels, labels_from
 from precocial.genome.phenotype import Part
@@ -32,8 +36,40 @@ def _two_tower(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
     return TwoTower(rows, columns, hidden=(hidden,), rank=size)
 
 
-RULES: dict[str, Rule] = {"pair": _pair, "two_tower": _two_tower}
+def _low_rank(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    return LowRank(part.out, part.into, rank=size)
+
+
+def _gem(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    return GeneExpression(part.out, part.into, genes=size)
+
+
+def _sgem(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    return SpatialGeneExpression(rows, columns, genes=size)
+
+
+def _subspace(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    # By name: another tensor in the model moves nobody else's subspace.
+    return Subspace(part.out, part.into, dimension=size, seed=zlib.crc32(part.name.encode()))
+
+
+def _cell_types(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    return CellTypes(part.out, part.into, types=(min(size, part.out), min(size, part.into)))
+
+
+RULES: dict[str, Rule] = {
+    "pair": _pair,
+    "two_tower": _two_tower,
+    "low_rank": _low_rank,
+    "gem": _gem,
+    "sgem": _sgem,
+    "subspace": _subspace,
+    "cell_types": _cell_types,
+}
 """What `Genome.for_model(decoder=...)` knows."""
+
+SHARES_ALWAYS = ("subspace",)
+"""Rules whose one set of parameters serves all tensors."""
 
 VECTOR_HIDDEN = 5
 """Hidden units of the network that generates a bias vector: the paper's 10-5-1."""
@@ -81,8 +117,36 @@ def _two_tower_from(spec: Any) -> Decoder:
     )
 
 
+def _sgem_from(spec: Any) -> Decoder:
+    return SpatialGeneExpression(
+        labels_from(spec["rows"]),
+        labels_from(spec["columns"]),
+        genes=spec["genes"],
+        scale=spec["scale"],
+    )
+
+
+def _plain(kind: Callable[..., Decoder]) -> Callable[[Any], Decoder]:
+    """A decoder whose spec is its arguments."""
+
+    def make(spec: Any) -> Decoder:
+        arguments = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in spec.items()
+            if name != "kind"
+        }
+        return kind(arguments.pop("rows"), arguments.pop("columns"), **arguments)
+
+    return make
+
+
 _MAKERS: dict[str, Callable[[Any], Decoder]] = {
-    "stored": lambda spec: Stored(spec["rows"], spec["columns"]),
+    "stored": _plain(Stored),
     "pair": _pair_from,
     "two_tower": _two_tower_from,
+    "low_rank": _plain(LowRank),
+    "gem": _plain(GeneExpression),
+    "sgem": _sgem_from,
+    "subspace": _plain(Subspace),
+    "cell_types": _plain(CellTypes),
 }

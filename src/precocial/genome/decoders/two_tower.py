@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder, perceptron, table_of
 from precocial.genome.labels import Labels
 
@@ -32,30 +31,23 @@ class TwoTower(Decoder):
         hidden: tuple[int, ...] = (16,),
         rank: int = 24,
         scale: float = 1.0,
-        towers: tuple[nn.Sequential, nn.Sequential] | None = None,
     ) -> None:
         super().__init__()
         self.row_labels, self.column_labels = rows, columns
         self.rows, self.columns = rows.count, columns.count
         self.hidden, self.rank, self.scale = tuple(hidden), rank, float(scale)
-        if towers is None:
-            towers = (
-                perceptron((rows.width, *hidden, rank)),
-                perceptron((columns.width, *hidden, rank)),
-            )
-        self.row_tower, self.column_tower = towers
-        for tower, labels in ((self.row_tower, rows), (self.column_tower, columns)):
-            if tower[0].in_features != labels.width:
-                raise ConfigError(
-                    f"TwoTower: labels of {labels.width} digits do not fit a tower of "
-                    f"{tower[0].in_features} inputs"
-                )
+        self.row_tower = perceptron((rows.width, *hidden, rank))
+        self.column_tower = perceptron((columns.width, *hidden, rank))
         self.register_buffer("row_table", table_of(rows), persistent=False)
         self.register_buffer("column_table", table_of(columns), persistent=False)
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """F[out, rank] (scaled) and G[in, rank], with W = F G^T."""
         return self.scale * self.row_tower(self.row_table), self.column_tower(self.column_table)
+
+    def share(self, other: Decoder) -> None:
+        assert isinstance(other, TwoTower)
+        self.row_tower, self.column_tower = other.row_tower, other.column_tower
 
     def weight(self) -> Tensor:
         left, right = self.factors()
