@@ -184,3 +184,32 @@ def _scale(signs: Signs, factor: ast.expr) -> Signs:
             return _flip(signs) if number > 0 else _unknown(signs)
         case _:
             return _unknown(signs)
+
+
+def is_alone(names: frozenset[str], site: Site) -> bool:
+    """Whether a part is what is compared, with nothing added to it, on one side at least."""
+    return any(_is_part(node, names, site.scope, 0) for node in site.scored)
+
+
+def _is_part(node: ast.expr, names: frozenset[str], scope: Scope, depth: int) -> bool:
+    if depth > 8:
+        return False
+    match node:
+        case ast.Lambda(body=inner) | ast.ListComp(elt=inner) | ast.GeneratorExp(elt=inner):
+            return _is_part(inner, names, scope, depth + 1)
+        case ast.UnaryOp(operand=inner) | ast.Starred(value=inner):
+            return _is_part(inner, names, scope, depth + 1)
+        case ast.Call(func=func, args=given):
+            called = name_of(func)
+            grown = called in SAME_SIGN and len(given) == 1
+            return called in names or (grown and _is_part(given[0], names, scope, depth + 1))
+        case ast.Subscript(value=inner):
+            return _is_part(inner, names, scope, depth + 1)
+        case ast.Name(id=name):
+            values = scope.values(name)
+            inner_ones = [_is_part(value, names, scope, depth + 1) for value in values]
+            return name in names or (bool(inner_ones) and any(inner_ones))
+        case ast.Attribute(attr=name):
+            return name in names
+        case _:
+            return False

@@ -11,8 +11,8 @@ from precocial.preferences.inside.findings import Candidate, Evidence, Verdict
 from precocial.preferences.inside.inputs import InputEffect
 from precocial.preferences.inside.places import Place
 from precocial.preferences.inside.probes import FOLLOWED, MIN_TRIALS, PartEffect
-from precocial.preferences.inside.reading import Reading, Site, only_constants
-from precocial.preferences.inside.signs import SignReader
+from precocial.preferences.inside.reading import Reading, Site, gates, only_constants
+from precocial.preferences.inside.signs import SignReader, is_alone
 from precocial.preferences.inside.sites import LookupEffect, SiteEffect
 from precocial.preferences.inside.watching import Part, Run
 
@@ -90,12 +90,16 @@ def answer(found: Findings) -> Answer:
             verdict="unknown",
             reason=f"line {line} runs text as code ({name}): what it does cannot be read",
         )
-    lookups = [e for e in found.lookups if e.follows >= FOLLOWED]
+    lookups = [e for e in found.lookups if e.follows == 1.0]
     outer = _outermost(found, [e for e in found.parts if e.sense])
     tagged = [e for e in found.parts if e.sense and _tag(found, e.part) is not None]
     compared = any(found.signs(e.part, s) for e in lookups[:1] for s in found.sites_run)
     if lookups and (outer or compared):
         return _looked_up_and_compared(lookups[0])
+    doubtful = [e for e in found.parts if e.is_doubtful
+                and not any(_enters(found, e, o) for o in outer)]  # fmt: skip
+    if doubtful:
+        return _content(doubtful[0])
     if outer and not tagged and all(e.indicator for e in outer):
         return _indicator(found, outer[0])
     if outer:
@@ -103,6 +107,8 @@ def answer(found: Findings) -> Answer:
     sites = [e for e in found.sites if _is_followed(e)]
     if sites:
         return _of_site(found, sites[-1])
+    if lookups and _is_left(found, lookups[0]):
+        return _partly_looked_up(lookups[0])
     if lookups:
         return _of_lookup(found, lookups[0])
     branches = _branches(found)
@@ -121,8 +127,36 @@ def _indicator(found: Findings, effect: PartEffect) -> Answer:
     )
 
 
+def _content(effect: PartEffect) -> Answer:
+    failed, trials = effect.crowded
+    said, most = ("large", "largest") if effect.leaning > 0 else ("small", "smallest")
+    return Answer(
+        verdict="unknown",
+        reason=f"the policy mostly takes the action whose {effect.part.label} is {most}, but in "
+        f"{failed} of {trials} trials in which several were {said} it took another: it may be "
+        f"content with what is {said} enough, or seek something else as well"
+        if trials >= MIN_TRIALS
+        else f"too few probes of {effect.part.label} ended to tell who seeks the {most} from "
+        f"who is content with what is {said} enough",
+    )
+
+
+def _is_left(found: Findings, effect: LookupEffect) -> bool:
+    """Whether the states without an entry may be chosen for by something else than a default."""
+    moved = any(e.moved & effect.rest for e in found.parts if e.part is not effect.part)
+    return bool(effect.rest) and (moved or bool(found.sites_run))
+
+
+def _partly_looked_up(effect: LookupEffect) -> Answer:
+    return Answer(
+        verdict="unknown",
+        reason=f"{effect.states} states are looked up in {effect.part.label}, and the other "
+        f"{len(effect.rest)} are chosen for otherwise: look at those alone",
+    )
+
+
 def _is_followed(effect: SiteEffect) -> bool:
-    enough = effect.trials >= MIN_TRIALS and effect.followed >= FOLLOWED
+    enough = effect.trials >= MIN_TRIALS and effect.followed == 1.0
     return enough and effect.sense != 0 and not effect.truths
 
 
@@ -163,6 +197,14 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
     candidates = tuple(_part_candidate(found, e, common[:1] if ok else [])
                        for e, ok in zip(main, agreed, strict=True))  # fmt: skip
     names = ", ".join(e.part.label for e in main)
+    alone = [e.part.label for e in main if not e.is_whole
+             and any(is_alone(e.part.names, site) for site in common[:1])]  # fmt: skip
+    if alone:
+        return Answer(
+            verdict="unknown", candidates=candidates,
+            reason=f"{alone[0]} is compared by itself, but the policy does not take the best by it "
+            "where the differences are small: it may be content with about the best",
+        )  # fmt: skip
     if not all(agreed):
         return Answer(
             verdict="unknown", candidates=candidates,
@@ -247,6 +289,13 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
             "not read so",
         )
     said = "; ".join(" ".join(ast.unparse(node).split()) for node in site.scored)
+    lines = gates(found.reading, site.scope, found.base.executed)
+    if lines:
+        return Answer(
+            verdict="unknown",
+            reason=f"{said} is selected by, but line {lines[0]} compares by size too, and what it "
+            "lets through is not known: give the score a function of its own and look again",
+        )
     evidence = (
         Evidence(means="source", line=site.lines[0], text=f"compared in {site.text}"),
         Evidence(
