@@ -293,9 +293,14 @@ def _replaces(body: list[ast.stmt], incumbent: ast.expr, challenger: ast.expr) -
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:
-            pairs = [(target, node.value)]
+            pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
+            elif isinstance(node.value, ast.Tuple):  # best = (value, way), read as best[0]
+                pairs += [
+                    (ast.Subscript(value=target, slice=ast.Constant(value=place)), value)
+                    for place, value in enumerate(node.value.elts)
+                ]
             for name, value in pairs:
                 if ast.unparse(name) == ast.unparse(incumbent) and ast.unparse(value) == said:
                     return True

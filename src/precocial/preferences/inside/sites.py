@@ -46,8 +46,8 @@ class SiteEffect:
 @dataclass(frozen=True, kw_only=True)
 class LookupEffect:
     """What the entries of a table of actions do: `follows` is the share of states that take what
-    their own entry is changed to, and that no other entry moves; `rest` are the states that no entry
-    moves, which are no share of it."""
+    their own entry is changed to, and that no other entry moves. `rest` are the states that no
+    entry moves; they count in no share."""
 
     part: Part
     follows: float

@@ -12,7 +12,7 @@ from precocial.preferences.inside.inputs import InputEffect
 from precocial.preferences.inside.places import Place
 from precocial.preferences.inside.probes import FOLLOWED, MIN_TRIALS, PartEffect
 from precocial.preferences.inside.reading import Reading, Site, gates, only_constants
-from precocial.preferences.inside.signs import SignReader, is_alone
+from precocial.preferences.inside.signs import SignReader, is_joined
 from precocial.preferences.inside.sites import LookupEffect, SiteEffect
 from precocial.preferences.inside.watching import Part, Run
 
@@ -197,20 +197,14 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
     candidates = tuple(_part_candidate(found, e, common[:1] if ok else [])
                        for e, ok in zip(main, agreed, strict=True))  # fmt: skip
     names = ", ".join(e.part.label for e in main)
-    alone = [e.part.label for e in main if not e.is_whole
-             and any(is_alone(e.part.names, site) for site in common[:1])]  # fmt: skip
-    if alone:
-        return Answer(
-            verdict="unknown", candidates=candidates,
-            reason=f"{alone[0]} is compared by itself, but the policy does not take the best by it "
-            "where the differences are small: it may be content with about the best",
-        )  # fmt: skip
     if not all(agreed):
         return Answer(
             verdict="unknown", candidates=candidates,
             reason=f"the probes say that the policy follows {names}, but no comparison that was "
             "run and reads so was found in the source",
         )  # fmt: skip
+    if (why := _leaves_out(found, main, common[0])) is not None:
+        return Answer(verdict="unknown", candidates=candidates, reason=why)
     senses = {e.sense for e in main}
     followed = [e for e in found.sites if _is_followed(e)]
     is_one = len(main) == 1 and (main[0].is_whole or _tag(found, main[0].part) is not None)
@@ -234,6 +228,41 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
         verdict="maximises" if sense > 0 else "minimises", candidates=candidates,
         main=tuple(main), site=site, sense=sense, reason=candidates[0].claim,
     )  # fmt: skip
+
+
+def _leaves_out(found: Findings, main: list[PartEffect], site: Site) -> str | None:
+    """What a score does not account for: states, small differences, other scores of the actions."""
+    covered, label = max(e.covered for e in main), main[0].part.label
+    if covered < 1:
+        n = len(found.base.actions)
+        return (
+            f"{label} decides in {round(covered * n)} of {n} states, and what decides elsewhere is "
+            "not known: give those that it decides"
+        )
+    if (
+        len(main) == 1
+        and not main[0].is_whole
+        and not is_joined(found.reading, main[0].part.names, site)
+    ):
+        return (
+            f"the policy does not take the best by {label} where the differences are small, and "
+            "nothing else is seen to be added: it may be content with about the best"
+        )
+    lines = gates(found.reading, site.scope, found.base.executed)
+    if lines and site.sense is not None and not any(e.is_whole for e in main):
+        return (
+            f"{label} and the rest are compared on line {site.lines[0]}, and by size on line "
+            f"{lines[0]} otherwise than for the best: it may be content with about that"
+        )
+    beside = [e for e in found.parts if e.mapped.how == "slot" and e.moved and e not in main
+              and not any(_enters(found, e, o) for o in main)
+              and not found.signs(e.part, site)]  # fmt: skip
+    if beside:
+        return (
+            f"the policy follows {label}, and {beside[0].part.label} of each action too, which is "
+            f"no part of what is compared on line {site.lines[0]}"
+        )
+    return None
 
 
 def _part_candidate(found: Findings, effect: PartEffect, sites: list[Site]) -> Candidate:

@@ -130,7 +130,8 @@ class Subject:
         run = Run(actions=[], logs=[], errors=[], executed=watch.executed, data=data)
         taps = watch.taps(self.parts if watched is None else watched)
         with bound({**data, **taps, **(values or {})}):
-            for self.turn, state in enumerate(self.states if states is None else states):
+            for turn, state in enumerate(self.states if states is None else states):
+                self.turn = turn
                 watch.log, watch.steps = Log(), 0
                 watch.stack.clear()
                 action, error = self._choose(state, watch)
