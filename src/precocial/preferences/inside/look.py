@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import types
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, PrecocialError
 from precocial.preferences.inside.child import CAN_FORK, OUT_OF_TIME, in_child
 from precocial.preferences.inside.findings import Candidate, Effect, Evidence, Inside
@@ -40,10 +40,12 @@ MAX_STATES = 512
 MAX_STEPS = 100_000
 """Ours: events (calls, lines, returns) of Python for one action."""
 PATIENCE = 20
+MOST_S = 1e6
 LIMIT_S = 60.0
 """Ours: seconds for one look, several times what the largest of our programs takes."""
 
 
+@checked
 def look_inside(
     policy: Callable[[Any], Any],
     states: Sequence[Any],
@@ -332,7 +334,7 @@ def _check(
         )
     if len(actions) < 2:
         raise ConfigError(f"look_inside: two actions at least are needed; got {len(actions)}")
-    if max_steps < 1 or seed < 0 or not (limit_s is None or 0 < limit_s < math.inf):
+    if max_steps < 1 or seed < 0 or not (limit_s is None or 0 < limit_s <= MOST_S):
         raise ConfigError(
             "look_inside: max_steps and limit_s must be above 0 and seed not below; got "
             f"{max_steps}, {limit_s} and {seed}"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.preferences.people.choices import ChoiceData
 from precocial.preferences.people.models import MODELS, Axis, ChoiceModel
@@ -36,6 +37,7 @@ _SCALE = 3.0
 """By which utilities are stretched to show that their scale is not decided; any number will do."""
 
 
+@checked
 def fit_choices(
     data: ChoiceData,
     model: str | None = None,
