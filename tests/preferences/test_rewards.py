@@ -57,7 +57,7 @@ def test_lists_are_joined_and_turned() -> None:
     [
         (lambda: Rewards.tables(np.zeros((6, 3))), r"must be \(H, S, A\)"),
         (lambda: Rewards.tables(np.full((1, 6, 3), np.inf)), "must be finite"),
-        (lambda: Rewards.goals(WORLD, states=[6]), "goals must be states 0 to 5"),
+        (lambda: Rewards.goals(WORLD, states=[6]), "states must lie in 0 to 5"),
         (lambda: Rewards.grid(rewards(WORLD, 2), [[1.0]]), r"one list of values a feature \(2\)"),
         (lambda: Rewards.grid(rewards(WORLD, 2), []), "one list of values"),
         (lambda: Rewards.grid(rewards(WORLD, 8), range(9)), "43046721 rewards, at most 1000000"),

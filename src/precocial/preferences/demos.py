@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.preferences.mdp import TabularMDP
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+MAX_DRAWS = 10**9
+"""Steps times episodes that one call may simulate: more would not be held."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
     """State-action pairs in the order in which they were done, one episode after the other.
@@ -80,6 +84,7 @@ class Demonstrations:
         """The numbers of the episodes, in order."""
         return self.episode[np.r_[True, self.episode[1:] != self.episode[:-1]]]
 
+    @checked
     def check(
         self, mdp: TabularMDP, *, path: object = None, lines: Ints | None = None
     ) -> Demonstrations:
@@ -129,6 +134,7 @@ class Demonstrations:
         np.add.at(found, (self.state, self.action), 1.0)
         return found
 
+    @checked
     def split(self, share: float, *, seed: int = 0) -> tuple[Demonstrations, Demonstrations]:
         """Two parts by whole episodes; the second holds about `share` of them.
 
@@ -153,19 +159,22 @@ class Demonstrations:
         )  # fmt: skip
 
 
+@checked
 def simulate(
     mdp: TabularMDP, policy: ArrayLike, *, episodes: int, steps: int, seed: int = 0
 ) -> Demonstrations:
     """Episodes of at most `steps` actions of one policy (S, A), from the start distribution.
 
     Raises:
-        ConfigError: fewer than one episode or step, or a policy of another shape.
+        ConfigError: fewer than one episode or step, or too many; a policy of another shape, or
+            that is no distribution in some state.
     """
-    pi = np.asarray(policy, dtype=np.float64)
-    if pi.shape != (mdp.n_states, mdp.n_actions) or episodes < 1 or steps < 1:
+    pi = mdp.checked_policies(policy, "simulate: the policy")
+    if pi.ndim != 2 or not 1 <= episodes <= MAX_DRAWS or not 1 <= steps * episodes <= MAX_DRAWS:
         raise ConfigError(
-            f"simulate needs a policy ({mdp.n_states}, {mdp.n_actions}) and at least one episode "
-            f"and step; got {pi.shape}, {episodes} and {steps}"
+            f"simulate needs one policy ({mdp.n_states}, {mdp.n_actions}), at least one episode "
+            f"and step, and at most {MAX_DRAWS} steps in all; got {pi.shape}, {episodes} and "
+            f"{steps}"
         )
     rng = stream(seed, "preferences", "simulate")
     draw = rng.random((steps, 2, episodes))

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, xlogy
 
 from precocial.choice import Choice, log_likelihood
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -126,6 +127,7 @@ class Posterior:
         weights = self.reward_probability @ self.rewards.weights
         return np.tensordot(weights, self.rewards.features, axes=1)
 
+    @checked
     def top(self, count: int = 10) -> list[tuple[str, str, float]]:
         """The likeliest pairs: planner, reward, probability."""
         flat = np.argsort(-self.probability, axis=None, kind="stable")[:count]
@@ -135,6 +137,7 @@ class Posterior:
             for p, r in places
         ]
 
+    @checked
     def without(self, *names: str) -> Posterior:
         """The posterior without some of the assumptions."""
         unknown = set(names) - set(self.factors)
@@ -147,6 +150,7 @@ class Posterior:
         )  # fmt: skip
 
 
+@checked
 def infer(
     mdp: TabularMDP,
     demos: Demonstrations | None,

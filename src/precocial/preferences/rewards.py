@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked, indices_of
 from precocial.errors import ConfigError
 from precocial.preferences.mdp import TabularMDP
 
@@ -19,6 +20,7 @@ MAX_REWARDS = 1_000_000
 """More are refused: enumerating them would take hours. Take fewer values, or a gradient method."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rewards:
     """H candidate rewards over F features.
@@ -52,6 +54,7 @@ class Rewards:
             raise ConfigError("Rewards: one name a feature, and one name a reward or none")
 
     @classmethod
+    @checked
     def tables(cls, rewards: ArrayLike, names: Sequence[str] = ()) -> Rewards:
         """From reward tables R[h, s, a], (H, S, A): every reward is a feature of its own."""
         R = np.asarray(rewards, dtype=np.float64)
@@ -61,11 +64,12 @@ class Rewards:
         return cls(features=R, weights=np.eye(len(R)), feature_names=own, names=own)
 
     @classmethod
+    @checked
     def goals(cls, mdp: TabularMDP, *, states: ArrayLike | None = None) -> Rewards:
         """One reward a state: 1 for arriving there, 0 elsewhere. Default: every state that can be
         arrived at."""
         reached = np.unique(mdp.successors[~mdp.terminal][mdp.probability[~mdp.terminal] > 0])
-        chosen = reached if states is None else np.asarray(states, dtype=np.int64)
+        chosen = reached if states is None else indices_of("goals: states", states, mdp.n_states)
         if not len(chosen) or chosen.min() < 0 or chosen.max() >= mdp.n_states:
             raise ConfigError(f"goals must be states 0 to {mdp.n_states - 1}; got {states!r}")
         size = 8 * len(chosen) * mdp.n_states * mdp.n_actions
@@ -82,6 +86,7 @@ class Rewards:
         )  # fmt: skip
 
     @classmethod
+    @checked
     def grid(
         cls,
         features: ArrayLike,
@@ -97,6 +102,8 @@ class Rewards:
             names: F names.
         """
         phi = np.asarray(features, dtype=np.float64)
+        if phi.ndim != 3:
+            raise ConfigError(f"grid: features must be (F, S, A); got shape {phi.shape}")
         F = len(phi)
         each = np.ndim(values[0]) > 0 if len(values) else False
         lists = [np.asarray(row, dtype=np.float64) for row in values] if each else [values] * F

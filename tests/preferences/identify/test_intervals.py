@@ -145,5 +145,5 @@ def test_mistakes_are_named() -> None:
         CompatibleRewards(experts=(expert,), features=np.ones((2, 3)))
     with pytest.raises(ConfigError, match="functionals must be"):
         CompatibleRewards(experts=(expert,)).intervals(np.ones((3, 3)))
-    with pytest.raises(ConfigError, match="states must be 0 to 3"):
+    with pytest.raises(ConfigError, match="states must lie in 0 to 3"):
         state_differences(mdp, states=[4])

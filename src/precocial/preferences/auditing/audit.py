@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.auditing.deciding import (
     COSTS,
@@ -69,6 +70,7 @@ class Audit:
     record: AuditRecord
 
 
+@checked
 def audit(
     mdp: TabularMDP,
     demos: Demonstrations,
@@ -132,6 +134,7 @@ def audit(
     return Audit(posterior=posterior, policy=policy, record=record)
 
 
+@checked
 def goals_and_dangers(mdp: TabularMDP) -> Rewards:
     """Arriving at one state is worth 1, or -1, for every state that can be arrived at."""
     goals = Rewards.goals(mdp)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta as beta_distribution
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.preferences.mdp import TabularMDP
 
@@ -30,6 +31,7 @@ SMOOTHING = 0.5
 """Jeffreys' prior count of an action, for the point estimate of a counted policy."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Expert:
     """What one known planner's behaviour says: g(s, a) in [low, high]. See the module.
@@ -51,6 +53,7 @@ class Expert:
     covariance: Floats | None = None
 
     @classmethod
+    @checked
     def soft(cls, mdp: TabularMDP, policy: ArrayLike, beta: float = 1.0) -> Expert:
         """From the exact policy pi[s, a] of a soft-optimal (MCE) agent, as `soft_optimal(beta)`.
 
@@ -62,6 +65,7 @@ class Expert:
         return cls(mdp=mdp, kind="soft", centre=g, low=g, high=g)
 
     @classmethod
+    @checked
     def boltzmann(cls, mdp: TabularMDP, policy: ArrayLike, beta: float = 1.0) -> Expert:
         """From the exact policy of an agent with pi ~ exp(beta Q*), as `boltzmann(beta)`.
 
@@ -73,6 +77,7 @@ class Expert:
         return cls(mdp=mdp, kind="boltzmann", centre=g, low=g, high=g)
 
     @classmethod
+    @checked
     def optimal(cls, mdp: TabularMDP, policy: ArrayLike) -> Expert:
         """From what an optimal agent does: every action with probability above 0 is best."""
         return cls._best(mdp, _policy(mdp, policy) > 0)
@@ -83,6 +88,7 @@ class Expert:
         return cls(mdp=mdp, kind="optimal", centre=centre, low=low, high=np.zeros_like(low))
 
     @classmethod
+    @checked
     def from_counts(
         cls,
         mdp: TabularMDP,

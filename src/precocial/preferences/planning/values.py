@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.preferences.mdp import TabularMDP
 
@@ -59,6 +60,7 @@ WORTH_COMPILING = 1e8
 takes to load (ours, measured)."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Backup:
     """How a planner values the future; the default is the optimal planner's way."""
@@ -123,6 +125,7 @@ class Values:
     sweeps: NDArray[np.int64]
 
 
+@checked
 def solve(
     mdp: TabularMDP, rewards: ArrayLike, backup: Backup | None = None, *,
     tolerance: float = TOLERANCE, engine: Engine = "auto", device: str = "cpu",
