@@ -9,12 +9,22 @@ counts as settled by behaviour.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import FitError
 from precocial.preferences.auditing.likely import LIKELY, RARE, anchor_state
-from precocial.preferences.auditing.record import Ambiguous, Interval, StateValue
+from precocial.preferences.auditing.record import (
+    Ambiguous,
+    FreeDirections,
+    Interval,
+    Over,
+    Settled,
+    StateValue,
+)
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.identify.ambiguity import ambiguity
 from precocial.preferences.identify.experts import Expert
@@ -80,31 +90,38 @@ def what_is_ambiguous(
     """
     counts, anchor = demos.counts(mdp), anchor_state(mdp, demos)
     states = _states(mdp, moves, anchor)
-    place, turned, expert = _known_planner(mdp, posterior, counts)
     listed = [_listed(values[state]) for state in states]
-    found = {
-        "planner": None, "probability": 0.0, "both_signs": False, "status": "no exact tool",
-        "why": "no planner that is likely here has a linear form", "bound": _bound(posterior),
-        "confidence": CONFIDENCE, "directions": None, "directions_unseen": 0,
-        "directions_all": int((~mdp.terminal).sum()) * mdp.n_actions, "weight_directions": None,
-        "features": len(posterior.rewards.features),
-    }  # fmt: skip
-    exact: list[list[Interval]] = []
-    if expert is not None:
-        mass, both = _sign(posterior, place)
-        found |= {"planner": posterior.planners[place].name, "probability": mass}
-        found |= {"both_signs": both} | _null_spaces(posterior, expert)
-        exact, found["status"], found["why"] = _intervals(
-            posterior, expert, states, into[states] - into[anchor], turned=turned, both=both
-        )
+    known, bound = _known_planner(mdp, posterior, counts), _bound(posterior)
+    if known is None:
+        return Ambiguous(
+            status="no exact tool", why="no planner that is likely here has a linear form",
+            planner="", probability=0.0, both_signs=False, bound=bound, confidence=CONFIDENCE,
+            free=None, rows=listed, settled=_settled(listed, len(states)),
+        )  # fmt: skip
+    exact, status, why = _intervals(posterior, known, states, into[states] - into[anchor], bound)
     rows = [row for at, one in enumerate(listed) for row in (*(e[at] for e in exact), one)]
-    return Ambiguous(**found, **_settled(rows, len(states)), rows=rows)
+    return Ambiguous(
+        status=status, why=why, planner=posterior.planners[known.place].name,
+        probability=known.probability, both_signs=known.both_signs, bound=bound,
+        confidence=CONFIDENCE, free=_null_spaces(posterior, known.expert), rows=rows,
+        settled=_settled(rows, len(states)),
+    )  # fmt: skip
 
 
-def _known_planner(
-    mdp: TabularMDP, posterior: Posterior, counts: Floats
-) -> tuple[int, bool, Expert | None]:
-    """The likeliest planner with a linear form, whether it is negated, and what it says."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Known:
+    """A planner taken as known: its number, the sign with which it heeds the reward, its
+    probability (with its negation where that is likely), and what it says."""
+
+    place: int
+    turned: bool
+    probability: float
+    both_signs: bool
+    expert: Expert
+
+
+def _known_planner(mdp: TabularMDP, posterior: Posterior, counts: Floats) -> _Known | None:
+    """The likeliest planner with a linear form."""
     mass = posterior.planner_probability
     for place in np.argsort(-mass, kind="stable"):
         if mass[place] < LIKELY * mass.max():
@@ -114,8 +131,10 @@ def _known_planner(
             core, turned = core.planner, not turned
         expert = expert_of(core, mdp, counts)
         if expert is not None:
-            return int(place), turned, expert
-    return 0, False, None
+            probability, both = _sign(posterior, int(place))
+            return _Known(place=int(place), turned=turned, probability=probability,
+                          both_signs=both, expert=expert)  # fmt: skip
+    return None
 
 
 def _sign(posterior: Posterior, place: int) -> tuple[float, bool]:
@@ -139,18 +158,15 @@ def _bound(posterior: Posterior) -> float:
     return float(np.ceil(most / unit - 1e-9) * unit)
 
 
-def _null_spaces(posterior: Posterior, expert: Expert) -> dict[str, int | None]:
-    mdp = expert.mdp
+def _null_spaces(posterior: Posterior, expert: Expert) -> FreeDirections | None:
+    mdp, features = expert.mdp, posterior.rewards.features
     if mdp.n_states * mdp.n_actions > LARGEST_NULL_SPACE:
-        return {}
-    live = ~mdp.terminal
-    seen = ambiguity([expert])
-    weighted = ambiguity([expert], features=posterior.rewards.features)
-    return {
-        "directions": seen.dimension,
-        "directions_unseen": int((~np.isfinite(expert.centre))[live].sum()),
-        "weight_directions": weighted.dimension,
-    }
+        return None
+    unseen = ~np.isfinite(expert.centre)[~mdp.terminal]
+    return FreeDirections(
+        rewards=ambiguity([expert]).dimension, unseen=int(unseen.sum()), numbers=unseen.size,
+        weightings=ambiguity([expert], features=features).dimension, features=len(features),
+    )  # fmt: skip
 
 
 def _states(mdp: TabularMDP, moves: Floats, anchor: int) -> list[int]:
@@ -164,18 +180,17 @@ def _states(mdp: TabularMDP, moves: Floats, anchor: int) -> list[int]:
 
 
 def _intervals(
-    posterior: Posterior, expert: Expert, states: list[int], asked: Floats, *, turned: bool,
-    both: bool,
-) -> tuple[list[list[Interval]], str, str]:  # fmt: skip
+    posterior: Posterior, known: _Known, states: list[int], asked: Floats, bound: float
+) -> tuple[list[list[Interval]], Literal["exact", "refuted", "too large"], str]:
     """Of every reward, and of every weighting of the features; one list each."""
-    mdp = posterior.mdp
+    mdp, found = posterior.mdp, list[list[Interval]]()
     if mdp.n_states * mdp.n_actions > LARGEST_PROGRAMME:
-        return [], "too large", f"more than {LARGEST_PROGRAMME} pairs of state and action"
-    bound, found = _bound(posterior), []
-    for over, features in (
+        return found, "too large", f"more than {LARGEST_PROGRAMME} pairs of state and action"
+    sets: tuple[tuple[Over, Floats | None], ...] = (
         ("every reward", None), ("every weighting", posterior.rewards.features),
-    ):  # fmt: skip
-        allowed = CompatibleRewards(experts=(expert,), bound=bound, features=features)
+    )  # fmt: skip
+    for over, features in sets:
+        allowed = CompatibleRewards(experts=(known.expert,), bound=bound, features=features)
         try:
             ends = allowed.intervals(asked) if len(states) else np.empty((0, 2))
         except FitError:
@@ -183,18 +198,22 @@ def _intervals(
             return found, "refuted", (
                 f"{which} makes this planner do what was seen, at {100 * CONFIDENCE:g} % confidence"
             )  # fmt: skip
-        if turned:
-            ends = -ends[:, ::-1]
-        if both:
-            ends = np.stack([np.minimum(ends[:, 0], -ends[:, 1]),
-                             np.maximum(ends[:, 1], -ends[:, 0])], axis=1)  # fmt: skip
-        near = ZERO * bound
+        ends = _signed(ends, known)
         found.append([
             Interval(state=mdp.state_name(state), over=over, low=float(low), high=float(high),
-                     settles=bool(low > near or high < -near))
+                     settles=bool(low > ZERO * bound or high < -ZERO * bound))
             for state, (low, high) in zip(states, ends, strict=True)
         ])  # fmt: skip
     return found, "exact", ""
+
+
+def _signed(ends: Floats, known: _Known) -> Floats:
+    """Intervals (M, 2) of R from those of the reward that the core planner heeds."""
+    other = -ends[:, ::-1]
+    if known.both_signs:
+        low, high = np.minimum(ends, other)[:, 0], np.maximum(ends, other)[:, 1]
+        return np.stack([low, high], axis=1)
+    return other if known.turned else ends
 
 
 def _listed(value: StateValue) -> Interval:
@@ -204,14 +223,13 @@ def _listed(value: StateValue) -> Interval:
     )  # fmt: skip
 
 
-def _settled(rows: list[Interval], states: int) -> dict[str, int]:
+def _settled(rows: list[Interval], states: int) -> Settled:
     """By what each state's order with the anchor is settled: the strongest that does."""
-    done: dict[str, set[str]] = {
-        over: {row.state for row in rows if row.over == over and row.settles}
+    behaviour, features, by_list = (
+        {row.state for row in rows if row.over == over and row.settles}
         for over in ("every reward", "every weighting", "the list")
-    }
-    behaviour, features = done["every reward"], done["every weighting"]
-    return {
-        "by_behaviour": len(behaviour), "by_features": len(features - behaviour),
-        "by_list": len(done["the list"] - features - behaviour), "states": states,
-    }  # fmt: skip
+    )
+    return Settled(
+        behaviour=len(behaviour), features=len(features - behaviour),
+        by_list=len(by_list - features - behaviour), states=states,
+    )  # fmt: skip

@@ -146,9 +146,7 @@ def audit(
         policy=deployed_actions(mdp, policy, pairs),
         regret=regret(mdp, policy, pairs),
         split=regret_split(posterior),
-        decides=what_would_decide(
-            mdp, demos, posterior, pairs, consider, {**COSTS, **costs}, seed
-        ),
+        decides=what_would_decide(mdp, demos, posterior, pairs, consider, {**COSTS, **costs}, seed),
         undecidable=undecidable(mdp, posterior),
         notes=_notes(mdp, demos, posterior),
         seed=seed,

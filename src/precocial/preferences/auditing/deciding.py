@@ -120,24 +120,22 @@ def _second_worlds(
     costs: Mapping[str, float], seed: int,
 ) -> list[Deciding]:  # fmt: skip
     """The same person elsewhere: an episode in each world, and one action with another discount."""
-    rows = []
-    for at, world in enumerate(
-        second_worlds(mdp, posterior, pairs, SECOND_DISCOUNT * mdp.discount)
-    ):
-        if at == 0:  # the world with another discount, where one action may do
-            rows.append(
-                _seen_action(
-                    world.mdp, f"one action of the same person {world.what}, in", world.policies,
-                    pairs, costs["second discount"],
-                )  # fmt: skip
-            )
-        told = second_episode(world, pairs, steps, seed)
+    rows: list[Deciding] = []
+    for world in second_worlds(mdp, posterior, pairs, SECOND_DISCOUNT * mdp.discount):
+        if not rows:  # the first has another discount alone, where one action may do
+            what = f"one action of the same person {world.what}, in"
+            cost = costs["second discount"]
+            rows.append(_seen_action(world.mdp, what, world.policies, pairs, cost))
+        told, what = second_episode(world, pairs, steps, seed), f"by the same person {world.what}"
         rows.append(
             Deciding(
-                what=f"{_one(steps)} by the same person {world.what}", bits=told.bits,
-                standard_error=told.standard_error, cost=costs["second world"],
-                kind="second world", directions_left=directions_left(mdp, world.mdp),
-            )  # fmt: skip
+                what=f"{_one(steps)} {what}",
+                bits=told.bits,
+                standard_error=told.standard_error,
+                cost=costs["second world"],
+                kind="second world",
+                directions_left=directions_left(mdp, world.mdp),
+            )
         )
     return rows
 

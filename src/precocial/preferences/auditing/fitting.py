@@ -82,9 +82,11 @@ def _most_off(mdp: TabularMDP, seen: NDArray[np.int64], n: Floats, pi: Floats) -
         s, a = np.unravel_index(place, n.shape)
         rows.append(
             Misfit(
-                state=mdp.state_name(int(seen[s])), action=mdp.action_name(int(a)),
-                visits=int(visits[s, 0]), seen=float(n[s, a] / visits[s, 0]),
+                state=mdp.state_name(int(seen[s])),
+                action=mdp.action_name(int(a)),
+                visits=int(visits[s, 0]),
+                seen=float(n[s, a] / visits[s, 0]),
                 foretold=float(pi[s, a]),
-            )  # fmt: skip
+            )
         )
     return rows

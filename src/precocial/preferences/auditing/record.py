@@ -74,6 +74,10 @@ class StateValue:
     less_than_first: float
 
 
+Over = Literal["every reward", "every weighting", "the list"]
+"""Over which rewards an interval reaches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Interval:
     """How far a state's reward may lie from the anchor's, over one set of rewards.
@@ -87,10 +91,40 @@ class Interval:
     """
 
     state: str
-    over: Literal["every reward", "every weighting", "the list"]
+    over: Over
     low: float
     high: float
     settles: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeDirections:
+    """How many dimensions of the reward what was seen leaves free, the planner taken as known.
+
+    Attributes:
+        rewards: of the `numbers` R(s, a) where one can act.
+        unseen: of them, actions that were never seen.
+        numbers: how many R(s, a) there are.
+        weightings: of the `features`.
+        features: how many there are.
+    """
+
+    rewards: int
+    unseen: int
+    numbers: int
+    weightings: int
+    features: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """By what it is settled whether a state's reward is above the anchor's, of so many `states`:
+    by every reward in the box, by every weighting of the features besides, or by the list alone."""
+
+    behaviour: int
+    features: int
+    by_list: int
+    states: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,43 +132,29 @@ class Ambiguous:
     """What behaviour leaves open about the reward, the planner taken as known.
 
     Attributes:
-        planner: which; None if no exact tool knows any likely planner.
+        status: "exact"; "refuted" where no reward in the box makes this planner do what was seen;
+            "no exact tool" where none knows any likely planner; "too large".
+        why: the reason, where it is not "exact".
+        planner: which is taken as known; "" if none.
         probability: of that planner, and its negation where both signs are likely.
         both_signs: whether the negation was let in: intervals then hold those of both.
-        status: "exact"; "refuted" where no reward in the box makes this planner do what was seen;
-            "no exact tool"; "too large".
-        why: the reason, where it is not "exact".
         bound: of the box, |R(s, a)| at most.
         confidence: that the exact sets hold the reward, whatever the counts' luck.
-        directions: of R(s, a) that what was seen leaves free; None where it was not computed.
-        directions_unseen: of them, actions that were never seen.
-        directions_all: numbers R(s, a) where one can act.
-        weight_directions: free directions among weightings of the features.
-        features: how many there are.
+        free: null spaces; None where they were not computed.
         rows: the intervals.
-        by_behaviour: states whose order with the anchor every reward in the box shares.
-        by_features: further ones that every weighting of the features shares.
-        by_list: further ones that only the list settles.
-        states: of so many.
+        settled: what they say together.
     """
 
-    planner: str | None
-    probability: float
-    both_signs: bool
     status: Literal["exact", "refuted", "no exact tool", "too large"]
     why: str
+    planner: str
+    probability: float
+    both_signs: bool
     bound: float
     confidence: float
-    directions: int | None
-    directions_unseen: int
-    directions_all: int
-    weight_directions: int | None
-    features: int
+    free: FreeDirections | None
     rows: list[Interval]
-    by_behaviour: int
-    by_features: int
-    by_list: int
-    states: int
+    settled: Settled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -136,7 +136,6 @@ class Expert:
             low=low / beta, high=high / beta, covariance=spread / beta**2,
         )  # fmt: skip
 
-
     @classmethod
     def slipping(
         cls, mdp: TabularMDP, counts: ArrayLike, epsilon: float, *, confidence: float = 0.95
