@@ -76,7 +76,7 @@ def misfit(record: AuditRecord) -> str:
 
 def _times(fit: Fit) -> str:
     times = round(fit.p_value * (fit.replicates + 1)) - 1
-    return f"{times} times in {fit.replicates}"
+    return f"in {times} of {fit.replicates} replicates"
 
 
 def sign_is_open(record: AuditRecord) -> bool:
@@ -90,9 +90,8 @@ def _figures(record: AuditRecord) -> tuple[tuple[str, str, str], ...]:
     return (
         ("seen", f"{seen.steps:,} steps", f"{seen.episodes} episodes, {seen.visited} of "
          f"{seen.states} states"),
-        ("pairs weighed", f"{record.planners * record.rewards:,}",
+        ("not decided", f"{record.entropy_bits:.2f} bits", f"of {record.prior_bits:.2f}: "
          f"{record.planners} planners, {record.rewards} rewards"),
-        ("not decided", f"{record.entropy_bits:.2f} bits", f"of {record.prior_bits:.2f}"),
         ("fit of the best pair", f"p = {quantity(record.fit.p_value)}",
          "explains" if record.fit.explains else f"does not explain: below {record.fit.threshold}"),
         ("regret if deployed", f"{100 * regret.expected:.0f} %",
@@ -157,15 +156,15 @@ def _fit(record: AuditRecord) -> tuple[Part, Part]:
     """Whether the best pair explains, and where it is most off."""
     fit = record.fit
     how = (
-        f"{fit.replicates} replicates: the pair itself acts as often in each state as was seen "
-        "there, and the likely pairs are fitted anew"
+        "In a replicate the pair itself acts as often in each state as was seen there, and the "
+        "likely pairs are fitted anew."
     )
     text = (
         f"The pair that fits best, {fit.reward} with the planner {fit.planner}, could have done "
-        f"this: it would look at least so far off {_times(fit)} ({how})."
+        f"this: it would look at least so far off {_times(fit)}. {how}"
         if fit.explains
-        else f"{misfit(record)} ({how[0].upper()}{how[1:]}.) What follows is about the least bad "
-        "of the pairs that were listed; list other planners or rewards before you rely on it."
+        else f"{misfit(record)} {how} What follows is about the least bad of the pairs that were "
+        "listed; list other planners or rewards before you rely on it."
     )
     rows = [
         {"state": r.state, "times seen": r.visits, "action": r.action, "share seen": r.seen,
@@ -254,12 +253,14 @@ def _free(record: AuditRecord) -> tuple[str, ...]:
 
 def _settles(record: AuditRecord) -> str:
     done = record.ambiguous.settled
-    count = done.behaviour + done.features + done.by_list
+    what = f"Whether a state is worth more than {record.anchor} is settled for"
+    of = f"{done.states} states here (those likeliest to be arrived at, and the best paid)"
+    if not done.behaviour + done.features + done.by_list:
+        return f"{what} none of the {of}."
     return (
-        f"Whether a state is worth more than {record.anchor} is settled for {count} of the "
-        f"{done.states} states likeliest to be arrived at: {done.behaviour} by behaviour, whatever "
-        f"the reward; {done.features} if the reward is a weighting of the listed features; "
-        f"{done.by_list} only because of what is on the list, which is no word of behaviour's."
+        f"{what} these of the {of}: {done.behaviour} by behaviour, whatever the reward; "
+        f"{done.features} more if the reward is a weighting of the listed features; {done.by_list} "
+        "more only because of what is on the list, which is no word of behaviour's."
     )
 
 

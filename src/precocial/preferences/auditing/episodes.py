@@ -39,6 +39,8 @@ HALF = 0.5
 """Share of the actions that fail in the second world with more slip (ours)."""
 DENSE = 2_000_000
 """Numbers P(s'|s, a) beyond which no world with other successors is made (ours)."""
+TIED = 1e-9
+"""Successors whose probabilities are nearer than this are alike."""
 NULL_SPACE = 800
 """States x actions beyond which no null space is computed (ours: the SVD takes a second there)."""
 
@@ -125,12 +127,9 @@ def second_worlds(
     """The same person with another discount, without slip, and with more of it. What is paid on
     arriving is paid on arriving there too; what is paid for acting, for acting."""
     found = [(f"with discount {discount:.3g}", mdp.with_discount(discount))]
-    likeliest = mdp.probability.max(axis=2, keepdims=True)
-    if (likeliest[~mdp.terminal] < 1 - 1e-9).any():
-        first = mdp.probability.argmax(axis=2)[..., None] == np.arange(mdp.probability.shape[2])
-        found.append(
-            ("where the likeliest state always follows", mdp.with_transitions(1.0 * first))
-        )
+    surer = _without_slip(mdp)
+    if surer is not None:
+        found.append(("where the likeliest state, if one is, always follows", surer))
     if mdp.n_states * mdp.successors[..., 0].size <= DENSE and mdp.n_actions > 1:
         P = (1 - HALF) * mdp.dense + HALF * mdp.dense.mean(axis=1, keepdims=True)
         fails = TabularMDP.from_arrays(
@@ -140,6 +139,19 @@ def second_worlds(
         found.append((f"where {100 * HALF:g} % of actions fail and any other happens", fails))
     for what, other in found:
         yield SecondWorld(what=what, mdp=other, policies=policies_in(other, posterior, pairs))
+
+
+def _without_slip(mdp: TabularMDP) -> TabularMDP | None:
+    """What is likeliest made certain, where one successor is; None if that is seldom, or so."""
+    P = mdp.probability
+    top = P.max(axis=2, keepdims=True)
+    first = (P - top) >= -TIED
+    alone = (first.sum(axis=2) == 1)[~mdp.terminal]
+    moves = (top[..., 0] < 1 - TIED)[~mdp.terminal]
+    if not (alone & moves).any() or alone.mean() < 0.5:
+        return None
+    certain = (first.sum(axis=2, keepdims=True) == 1) & first
+    return mdp.with_transitions(np.where(certain.any(axis=2, keepdims=True), 1.0 * certain, P))
 
 
 def policies_in(mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs) -> Floats:
