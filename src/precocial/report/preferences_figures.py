@@ -105,7 +105,7 @@ def deciding(figure: Figure, rows: Sequence[Deciding]) -> None:
     at = np.arange(len(rows))
     colours = [art.VERMILION if row.kind == "assumption" else art.BLUE for row in rows]
     axes.barh(at, [row.bits for row in rows], color=colours, height=0.6)
-    axes.set_yticks(at, [_wrapped(row.what) for row in rows])
+    axes.set_yticks(at, [_wrapped(f"{row.what} (cost {row.cost:g})") for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("bits about the pair (blue: expected from one datum; red: by assuming)")
     axes.set_ylabel("what is added")

@@ -142,13 +142,15 @@ def families(record: AuditRecord) -> Section:
         lambda figure: pictures.families(figure, shown), what,
         width=8.2, height=1.2 + 0.28 * len(shown),
     )  # fmt: skip
+    told, off = _fit(record)
     return Section(key="families", title="Which planner, with which reward", parts=(
         Text(text="Each planner is shown with the reward that suits it best. A planner and its "
              "negation, -(…), tie when their rewards are opposite: no behaviour parts them."),
+        told,
         Picture(svg=drawn, caption=what, table=table),
         Table.of([{"planner": p.planner, "reward": p.reward, "probability": p.probability}
                   for p in record.pairs], title="The likeliest pairs"),
-        *_fit(record),
+        off,
     ))  # fmt: skip
 
 
@@ -244,10 +246,11 @@ def _free(record: AuditRecord) -> tuple[str, ...]:
     if free is None:
         return ()
     return (
-        f"Of the {free.numbers} numbers R(s, a) what was seen leaves {free.rewards} directions "
-        f"free: {free.unseen} for actions that were never seen, the others change nothing that "
-        f"this planner does where it was seen. Of the {free.features} weights of the listed "
-        f"features it leaves {free.weightings} free.",
+        f"Were it known exactly what is done where it was seen, {free.rewards} directions of the "
+        f"{free.numbers} numbers R(s, a) would still be free: {free.unseen} for actions of which "
+        "no more than a bound is known, the others because they change nothing that this planner "
+        f"does. Of the rewards that the {free.features} listed features make, {free.weightings} "
+        "directions would be.",
     )
 
 
@@ -322,9 +325,8 @@ def _second(record: AuditRecord) -> tuple[Part, ...]:
     live = record.world.states - len(record.world.terminal)
     return (
         Text(text=f"In this world alone a noisily rational person leaves {live} directions of the "
-             "reward open for ever. Endless demonstrations, there too, of the same person "
-             f"{best.what.partition('same person ')[2]} would leave {best.directions_left} (a "
-             "constant counts as one)."),
+             f"reward open for ever. Endless data of this kind too, {best.what}, would leave "
+             f"{best.directions_left} (a constant counts as one)."),
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def _second_worlds(
                 standard_error=told.standard_error,
                 cost=costs["second world"],
                 kind="second world",
-                directions_left=directions_left(mdp, world.mdp),
+                directions_left=directions_left(mdp, world),
             )
         )
     return rows

@@ -55,12 +55,20 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SecondWorld:
-    """Another world for the same person, in words, and the rewards and policies of the pairs
-    there."""
+    """Another world for the same person.
+
+    Attributes:
+        what: it is, in words.
+        mdp: the world.
+        policies: pi[n, s, a] of the pairs there.
+        same_reward: whether R(s, a) is what it is here: not where it is paid on arriving and other
+            states follow.
+    """
 
     what: str
     mdp: TabularMDP
     policies: Floats
+    same_reward: bool
 
 
 def usual_length(demos: Demonstrations) -> int:
@@ -138,7 +146,10 @@ def second_worlds(
         )  # fmt: skip
         found.append((f"where {100 * HALF:g} % of actions fail and any other happens", fails))
     for what, other in found:
-        yield SecondWorld(what=what, mdp=other, policies=policies_in(other, posterior, pairs))
+        yield SecondWorld(
+            what=what, mdp=other, policies=policies_in(other, posterior, pairs),
+            same_reward=posterior.rewards.arrival is None or other is found[0][1],
+        )  # fmt: skip
 
 
 def _without_slip(mdp: TabularMDP) -> TabularMDP | None:
@@ -171,13 +182,13 @@ def second_episode(world: SecondWorld, pairs: LikelyPairs, steps: int, seed: int
     return _told(world.mdp, world.policies, pairs.weight, world.mdp.start, steps, seed, world.what)
 
 
-def directions_left(mdp: TabularMDP, other: TabularMDP) -> int | None:
-    """Directions of R(s, a) that endless behaviour in both worlds would leave to a noisily rational
-    person; None where the worlds are too large to ask."""
-    if mdp.n_states * mdp.n_actions > NULL_SPACE:
+def directions_left(mdp: TabularMDP, world: SecondWorld) -> int | None:
+    """Directions of R(s, a) that endless behaviour of a noisily rational person, here and there,
+    would leave open; None where R(s, a) is not the same, or the worlds are too large to ask."""
+    if not world.same_reward or mdp.n_states * mdp.n_actions > NULL_SPACE:
         return None
-    pi = mdp.uniform_policy()
-    return ambiguity([Expert.soft(mdp, pi), Expert.soft(other, pi)]).dimension
+    pi = mdp.uniform_policy()  # the null space is the same for every policy
+    return ambiguity([Expert.soft(mdp, pi), Expert.soft(world.mdp, pi)]).dimension
 
 
 def _told(
