@@ -10,7 +10,7 @@ from scipy import stats
 
 from precocial.preferences import TabularMDP, boltzmann, goals_and_dangers, infer, simulate
 from precocial.preferences.auditing.fitting import goodness_of_fit
-from precocial.preferences.auditing.likely import likely_pairs
+from precocial.preferences.auditing.likely import LikelyPairs, likely_pairs
 from precocial.preferences.auditing.record import Fit
 from tests.preferences.small_worlds import random_world
 
@@ -79,3 +79,20 @@ def test_what_the_pair_itself_does_is_explained() -> None:
 def test_the_same_seed_gives_the_same_figure() -> None:
     policy = boltzmann(4.0).policies(world(), goals_and_dangers(world()).block(2, 3))[0]
     assert fit_of(policy, seed=3) == fit_of(policy, seed=3)
+
+
+def test_the_best_of_the_likely_pairs_is_the_one_that_is_judged() -> None:
+    habit = np.full((5, 3), 0.1)
+    habit[:, 0] = 0.8
+    both = np.stack([np.full((5, 3), 1 / 3), habit])
+    posterior = infer(world(), None, LIST, goals_and_dangers(world()))
+    pairs = LikelyPairs(
+        kept=1.0, weight=np.array([0.6, 0.4]), planner=np.array([0, 1]), reward=np.array([2, 3]),
+        rewards=np.zeros((2, 5, 3)), policies=both,
+    )  # fmt: skip
+    counts = 100 * habit
+    counts[4] = 0
+    found = goodness_of_fit(world(), counts, posterior, pairs, seed=0)
+    assert (found.planner, found.reward) == ("boltzmann 4", posterior.rewards.name(3))
+    assert found.p_value == 1  # nothing fits better than what was seen, share by share
+    assert found.rows[0].seen == pytest.approx(found.rows[0].foretold)
