@@ -92,3 +92,10 @@ def test_a_world_that_is_taken_as_exact_or_was_given_says_so() -> None:
     assert (given.source, given.rows) == ("given", [])
     with pytest.raises(ConfigError, match="worlds must be at least 0"):
         audit(truth(), demos(), planners=PLANNERS, worlds=-1)
+
+
+def test_fewer_worlds_are_drawn_where_they_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert audit(counted(20.0), demos(), planners=PLANNERS).record.resampled.worlds == 8
+    monkeypatch.setattr("precocial.preferences.auditing.resampled.LARGEST", 4500)
+    # 75 numbers P(s'|s, a) and 20 pairs of planner and reward
+    assert audit(counted(20.0), demos(), planners=PLANNERS).record.resampled.worlds == 3

@@ -43,7 +43,7 @@ from precocial.preferences.auditing.record import (
     Pair,
     World,
 )
-from precocial.preferences.auditing.resampled import WORLDS, given_world, resampled
+from precocial.preferences.auditing.resampled import given_world, resampled
 from precocial.preferences.data.counted import CountedWorld
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -86,7 +86,7 @@ def audit(
     bits: Floats | None = None,
     holdout: float = 0.25,
     costs: Mapping[str, float] = COSTS,
-    worlds: int = WORLDS,
+    worlds: int | None = None,
     seed: int = 0,
 ) -> Audit:
     """Audit demonstrations in a world.
@@ -101,8 +101,8 @@ def audit(
         bits: (P, R) description lengths, shown beside each family.
         holdout: share of the episodes kept for the held-out likelihood.
         costs: of one more datum by kind, see `COSTS`.
-        worlds: how often a counted world is drawn again; 0 takes it as exact, and the audit says
-            so.
+        worlds: how often a counted world is drawn again; default 8, fewer where worlds are large;
+            0 takes it as exact, and the audit says so.
 
     Raises:
         DataError: demonstrations that cannot have happened.
@@ -111,7 +111,7 @@ def audit(
     unknown = set(costs) - set(COSTS)
     if unknown:
         raise ConfigError(f"audit: costs are known of {list(COSTS)}; got {sorted(unknown)}")
-    if worlds < 0:
+    if worlds is not None and worlds < 0:
         raise ConfigError(f"audit: worlds must be at least 0 (0: taken as exact); got {worlds}")
     mdp = world.mdp if isinstance(world, CountedWorld) else world
     demos.check(mdp)

@@ -7,8 +7,8 @@ min D over the likely pairs. In each replicate the best pair's own policy acts a
 each state as was seen there, and the likely pairs are fitted anew, as they were to the data:
 without that the best of many would always look too good.
 
-Visits n(s) are held fixed, as in chi-square tests of Markov chains (asymptotically right, as
-formalised in Billingsley 1961): the test is of planner and reward, not of the world's transitions.
+Visits n(s) are held fixed, as in chi-square tests of Markov chains (asymptotically right, our
+reading of Billingsley 1961): the test is of planner and reward, not of the world's transitions.
 The log likelihood by itself could not be tested: under a uniform policy it is the same whatever is
 done.
 """

@@ -20,8 +20,12 @@ from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.posterior import Assumption, Posterior, infer
 
 Floats = NDArray[np.float64]
-WORLDS = 8
-"""Drawn by default (ours: the least and most of eight hold the next one seven times in nine)."""
+WORLDS, FEWEST = 8, 2
+"""Drawn by default (ours: the least and most of eight hold the next one seven times in nine), and
+where worlds are large."""
+LARGEST = 400_000_000
+"""Pairs x states x actions x states planned for in all drawn worlds by default, beyond `FEWEST`
+(ours: half a minute)."""
 TIED = 1e-6
 """Pairs within this share of the likeliest tie with it."""
 
@@ -33,13 +37,17 @@ def given_world() -> Resampled:
 
 def resampled(
     counted: CountedWorld, posterior: Posterior, policy: Floats, assume: Sequence[Assumption], *,
-    worlds: int = WORLDS, seed: int = 0,
+    worlds: int | None = None, seed: int = 0,
 ) -> Resampled:  # fmt: skip
-    """The main answers of `posterior`, of the mean world, in `worlds` drawn ones.
+    """The main answers of `posterior`, of the mean world, in drawn ones.
 
     Args:
         policy: (S, A) what would be deployed.
+        worlds: how many; None for `WORLDS`, fewer if they are large; 0 for none.
     """
+    if worlds is None:
+        work = counted.counts.size * posterior.log_prior.size
+        worlds = max(FEWEST, min(WORLDS, LARGEST // work))
     unvisited = min(max(1 - counted.coverage, 0.0), 1.0)
     if worlds == 0:
         return Resampled(source="counted, taken as exact", worlds=0, unvisited=unvisited,
