@@ -18,6 +18,7 @@ _ROOMS = (
     "lm",
     "transfer",
     "preferences",
+    "genome",
     "report",
     "testing",
 )

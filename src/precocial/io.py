@@ -72,7 +72,9 @@ def _open_bytes(path: PathLike, limit: int) -> bytes:
         if size > limit:
             raise DataError(f"has {size} bytes; at most {limit} are read", path=path)
         with file.open("rb") as stream:
-            data = stream.read(limit + 1)
+            data = stream.read(size + 1)  # a buffer as large as `limit` would be made at once
+            if len(data) > size:
+                data += stream.read(limit + 1 - len(data))
         if len(data) > limit:  # it grew, or its size is not told beforehand (/proc)
             raise DataError(f"has more than {limit} bytes", path=path)
         return data

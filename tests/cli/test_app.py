@@ -140,6 +140,7 @@ def test_help_of_a_command_names_its_flags(capsys: Capture) -> None:
     assert said.err == ""
     for word in ("usage: precocial weigh", "CURVE", "--at", "data sizes", "--json", "--seed"):
         assert word in said.out
+    assert 'null: none or not known, "inf": infinite' in " ".join(said.out.replace("│", "").split())
 
 
 def test_version(capsys: Capture) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,10 +35,29 @@ def test_a_result_becomes_one_json_document(capsys: Capture) -> None:
         {
             "status": "measured",
             "inner": {"measured": [1.0]},
-            "array": [1.5, None],
+            "array": [1.5, "inf"],
             "path": "a",
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (float("inf"), '"inf"'),
+        (-np.float64("inf"), '"-inf"'),
+        (np.array([[np.inf, np.nan], [1.0, -np.inf]]), '[["inf",null],[1.0,"-inf"]]'),
+        ({"low": None, "high": np.float32("inf")}, '{"high":"inf","low":null}'),
+        (float("nan"), "null"),
+        (None, "null"),
+        (True, "true"),
+        (np.int64(3), "3"),
+    ],
+)
+def test_nothing_and_infinity_are_two_things(value: Any, says: str, capsys: Capture) -> None:
+    show(value, list, Common(json=True))
+    document = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert json.dumps(document, sort_keys=True, separators=(",", ":")) == says
 
 
 def test_a_class_is_not_taken_for_its_instance() -> None:

@@ -90,13 +90,41 @@ def test_plan_by_budget_and_by_target(runs: str, capsys: Capture) -> None:
     document = said(capsys, "plan", runs, *FIT, *HAVE, "--budget", "100")
     assert set(document) == {
         "statement", "recommended", "loss", "target_loss", "in_data", "regret", "options", "flags",
+        "left_out",
     }  # fmt: skip
     assert {row["option"] for row in document["options"]} == {"data", "parameters"}
+    assert [row["option"] for row in document["left_out"]] == ["pretraining"]
     aim = str(document["target_loss"])
     again = said(capsys, "plan", runs, *FIT, *HAVE, "--target-loss", aim)
     assert again["options"][0]["option"] == document["options"][0]["option"]
     assert main(["transfer", "plan", runs, *FIT, *HAVE, "--budget", "100", "--quiet"]) == 0
-    assert "more fine-tuning data would do the same" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "more fine-tuning data would do the same" in out
+    reason = document["left_out"][0]["reason"]
+    assert f"not weighed: pretraining, because {reason}" in " ".join(out.split())
+
+
+def test_an_infinite_price_is_not_a_missing_one(runs: str, capsys: Capture) -> None:
+    aim = said(capsys, "forecast", runs, *FIT, "--parameters", "3e8", "--fine-tune-data", "1e14")
+    loss = str(0.999 * aim["rows"][0]["loss"])  # less than a model of 1e8 has with any data
+    document = said(capsys, "plan", runs, *FIT, *HAVE, "--target-loss", loss)
+    money = {row["option"]: row["money"] for row in document["options"]}
+    assert money["data"] == document["in_data"] == "inf"
+    assert float(money["parameters"]) < float(money["data"])
+
+
+def test_an_open_interval_of_effective_data_is_not_a_missing_one(
+    runs: str, capsys: Capture
+) -> None:
+    table = drawn(0.003)
+    few = table.where(~table.is_scratch | (table.D_F < 1e9))  # too short for the best runs
+    few.write("short.csv")
+    cells = said(capsys, "fit", "short.csv", *FIT)["cells"]
+    above = [row for row in cells if row["status"] == "above_range"]
+    assert above
+    assert {row["D_E_high"] for row in above} == {"inf"}
+    without = said(capsys, "fit", "short.csv", "--law", "kaplan", "--draws", "0")["cells"]
+    assert all(row["D_E_high"] is None for row in without)
 
 
 def test_backtest_names_the_chosen_law(runs: str, capsys: Capture) -> None:

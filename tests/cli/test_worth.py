@@ -49,7 +49,7 @@ def test_json_is_one_document_and_nothing_else(
     assert Path("here/a.svg").exists()
     assert not Path("worth.svg").exists()
     assert [row["status"] for row in document["rows"]] == ["measured"] * 2 + ["above_range"]
-    assert document["rows"][2]["high"] is None
+    assert document["rows"][2]["high"] == "inf"
     assert document["rows"][2]["open_above"] is True
     assert main(arguments) == 0
     assert capsys.readouterr().out == said.out

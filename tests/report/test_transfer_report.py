@@ -34,6 +34,7 @@ from precocial.transfer import (
     Noise,
     RunTable,
     TransferFit,
+    fit_transfer,
     simulate,
 )
 
@@ -278,6 +279,22 @@ def test_prices_come_from_the_sweep_and_are_checked() -> None:
     ):
         findings = Findings(name="t", table=table, sweep={"prices": prices}, draws=40)
         assert said in _plan(findings), prices
+
+
+def test_the_page_says_which_purchase_is_not_weighed() -> None:
+    table = runs()
+    three = np.where(table.is_scratch, 0, 1e7 * 2.0 ** (np.arange(len(table)) % 3))
+    for before, said in ((table.D_pre, True), (three, False)):
+        own = replace(table, D_pre=before)
+        findings = Findings(name="t", table=own, sweep={}, draws=40)
+        findings.__dict__["fits"] = {"joint": fit_transfer(own, law="kaplan", draws=40)}
+        told = "Not weighed: pretraining, because the runs have 1 amount" in _plan(findings)
+        assert told == said
+
+
+def test_a_plan_without_a_standing_is_a_section_too() -> None:
+    section = closing_sections.plan_section("buy data", [{"option": "data", "money_low": 1.0}])
+    assert [part.kind for part in section.parts] == ["text", "table"]
 
 
 def _plan(findings: Findings) -> str:

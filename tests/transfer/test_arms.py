@@ -136,6 +136,39 @@ def test_an_option_out_of_reach_costs_no_number_even_where_a_price_is_zero() -> 
     assert found.options[0].best_in == 1
 
 
+@pytest.mark.parametrize(
+    ("amounts", "why"),
+    [((1e9,), "have 1 amount"), ((1e8, 1e10), "have 2 amount"), ((1e8, 1e9, 1e10), None)],
+)
+def test_a_plan_says_that_it_leaves_out_pretraining(
+    amounts: tuple[float, ...], why: str | None
+) -> None:
+    fit = fit_transfer(pretrained_on(*amounts), law="kaplan", draws=20)
+    have = Have(parameters=1e7, fine_tune_data=1e6, pretrain_data=1e9)
+    found = plan(fit, have=have, prices=Prices(data=1e-3, flop=1e-18), budget=100.0)
+    names = {option.name for option in found.options}
+    left_out = dict(found.left_out)
+    assert names | set(left_out) == {"data", "parameters", "pretraining"}
+    assert not names & set(left_out)
+    if why is None:
+        assert left_out == {}
+    else:
+        assert why in left_out["pretraining"]
+        assert "needs 3" in left_out["pretraining"]
+
+
+def test_a_plan_says_that_it_leaves_out_the_size() -> None:
+    table = drawn(0.003)
+    fit = fit_transfer(table.where(table.N.max() == table.N), law="power", draws=20)
+    have = Have(parameters=1e9, fine_tune_data=1e6, pretrain_data=1e9)
+    found = plan(fit, have=have, prices=Prices(data=1e-3, flop=0.0), budget=100.0)
+    assert [option.name for option in found.options] == ["data"]
+    left_out = dict(found.left_out)
+    assert set(left_out) == {"parameters", "pretraining"}
+    assert "have 1 size" in left_out["parameters"]
+    assert "have 0 amount" in left_out["pretraining"]
+
+
 def test_absurd_amounts_and_prices_are_refused() -> None:
     with pytest.raises(ConfigError, match="parameters"):
         Have(parameters=1e300, fine_tune_data=1e6, pretrain_data=1e9)

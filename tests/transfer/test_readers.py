@@ -149,6 +149,31 @@ def test_mlflow(tmp_path: Path) -> None:
     assert again.rows() == table.rows()
 
 
+@pytest.mark.parametrize("empty", ["", "NaN"])
+def test_runs_without_a_loss_are_left_out_and_counted(empty: str, tmp_path: Path) -> None:
+    path = put(tmp_path, "export.csv", WANDB.replace('"2.5"', f'"{empty}"'))
+    with pytest.warns(UserWarning, match="left out") as told:
+        table = read_runs(path, **MAP)
+    assert table.run_id.tolist() == ["x1"]
+    assert [str(warning.message) for warning in told] == [
+        f"{path}: left out 1 of 3 runs, which are not finished",
+        f"{path}: left out 1 of 3 runs, which have no loss in column 'eval/loss'",
+    ]
+    path = put(tmp_path, "runs.csv", MLFLOW.replace("FINISHED,./4,3.0", f"FINISHED,./4,{empty}"))
+    with pytest.warns(UserWarning, match="left out") as told:
+        assert read_runs(path).run_id.tolist() == ["r1"]
+    assert str(told[1].message).endswith("1 of 4 runs, which have no loss in column "
+                                         "'metrics.eval_loss'")  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*left out")
+def test_errors_still_name_the_line_after_runs_without_a_loss(tmp_path: Path) -> None:
+    damaged = WANDB.replace('"3.5"', '""').replace('"9000"', '"oops"')
+    path = put(tmp_path, "export.csv", damaged)
+    with pytest.raises(DataError, match=r"line 4.*must be a number; got 'oops'"):
+        read_runs(path, **MAP)
+
+
 def test_the_csv_of_mlflows_page(tmp_path: Path) -> None:
     table = read_runs(put(tmp_path, "runs.csv", PAGE))
     assert table.rows() == [{"run_id": "r1", "arm": "scratch", "N": 1e6, "D_F": 1e3, "loss": 3.5}]
@@ -175,11 +200,13 @@ def test_errors_name_the_files_line_and_column(tmp_path: Path) -> None:
         (WANDB, MAP | {"arm": "sctach"}, "must be 'scratch' or 'pretrained'"),
         (WANDB.replace("eval/loss", "test/loss"), MAP, "no column 'eval/loss' or"),
         (WANDB.replace("finished", "running"), MAP, "none of them finished"),
-        (MLFLOW.replace("FINISHED,./1,3.5", "FINISHED,./1,"), {}, "line 2.*missing"),
+        (WANDB.replace('"3.5"', '""').replace('"2.5"', '"NaN"'), MAP,
+         "'eval/loss': holds 2 finished runs, none of them with a loss"),
+        (MLFLOW.replace("FINISHED,./1,3.5,1000", "FINISHED,./1,3.5,"), {}, "line 2.*missing"),
         (WANDB[:-10], MAP, "CSV|cells"),
         ("a,b\n1,2\n", {}, "neither a run table nor"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.filterwarnings("ignore:.*left out")
 def test_bad_exports(content: str, names: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=says):

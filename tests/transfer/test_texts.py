@@ -89,6 +89,25 @@ def test_a_large_source_file_around_held_out_text_is_dropped(tmp_path, folders, 
     assert made.source_bytes == first.source_bytes
 
 
+def test_a_training_file_of_the_target_around_held_out_text_is_dropped(tmp_path, folders):
+    source, target = folders
+    own = write_texts(tmp_path / "own", letters="ijklmnop", files=2, size=8000, seed=9)
+    around = [(own / f"file{number}.txt").read_text() for number in (0, 1)]
+    small = [file.read_text() for file in sorted(target.iterdir())]
+    (target / "large.txt").write_text("".join(small).join(around))
+    made = prepare(TINY, source=source, target=target, root=tmp_path)
+    assert "large" not in {*made.info["tune_units"], *made.info["test_units"]}
+    assert made.info["target"]["left_out"] == []
+    assert made.info["target"]["overlapping_dropped"] == ["large.txt"]
+    texts, _ = read_texts(tmp_path, made.name)
+    held_out = texts["target-test"].tobytes().decode().split("\n")
+    line = next(line for line in held_out if len(line) > 50)
+    assert line not in texts["target-0"].tobytes().decode()
+    with pytest.raises(DataError, match=r"held-out target: 1 \(large\.txt\)$"):
+        prepare(replace(TINY, scratch=(Rung(data_bytes=20_000, steps=1),)), source=source,
+                target=target, root=tmp_path)  # fmt: skip
+
+
 def test_the_same_texts_have_the_same_name(tmp_path, folders):
     source, target = folders
     names = [

@@ -277,12 +277,12 @@ def test_an_open_end_is_open_and_counted() -> None:
     assert row.low < row.worth  # type: ignore[operator]
 
 
-def test_json_has_null_for_open_ends_and_says_which() -> None:
+def test_records_say_which_end_is_open() -> None:
     base, treated = World().draw(0)
     low, high = flat(1e4, float(base.loss.max()) * 2), flat(1e4, float(base.loss.min()) / 2)
     under, over = worth(base, low).records()[0], worth(base, high).records()[0]
     assert (under["open_below"], under["open_above"], under["low"]) == (True, False, -1e4)
-    assert (over["open_below"], over["open_above"], over["high"]) == (False, True, None)
+    assert (over["open_below"], over["open_above"], over["high"]) == (False, True, np.inf)
     records = worth(base, treated).records()
     assert io.loads(io.dumps(records)) == records
 

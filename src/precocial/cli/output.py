@@ -6,11 +6,13 @@ Results go to stdout, once. Progress and notes go to stderr, so that stdout can 
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -27,7 +29,7 @@ class Common:
     """Flags that every command takes."""
 
     json: bool = False
-    """print the result as one JSON document, and nothing else, on stdout"""
+    """print one JSON document, alone on stdout; null: none or not known, "inf": infinite"""
     quiet: bool = False
     """show no progress and no notes"""
     seed: int = 0
@@ -40,9 +42,9 @@ COMMON = Common()
 def show(document: Any, view: Callable[[], Iterable[RenderableType]], common: Common) -> None:
     """Print the result of a command, once, on stdout.
 
-    `document` is what `--json` prints: dataclasses, enums, NumPy values and paths are allowed; NaN
-    and infinities become null. `view` returns what a person sees, top to bottom: tables
-    (see `table`), or lines of text. It is not called with `--json`.
+    `document` is what `--json` prints: dataclasses, enums, NumPy values and paths are allowed; see
+    `as_document` for numbers that are not finite. `view` returns what a person sees, top to bottom:
+    tables (see `table`), or lines of text. It is not called with `--json`.
     """
     if common.json:
         sys.stdout.write(io.dumps(as_document(document), indent=2) + "\n")
@@ -107,7 +109,11 @@ def printable(text: str) -> str:
 
 
 def as_document(value: Any) -> Any:
-    """Dataclasses become objects and enums their values; the rest is left to `io.dumps`."""
+    """Dataclasses become objects and enums their values; the rest is left to `io.dumps`.
+
+    JSON has no word for infinity, and null is taken: it says that there is no number, or that it is
+    not known (None and NaN). So an infinite one is the text "inf" or "-inf", which `float` reads.
+    """
     if isinstance(value, Enum):
         return value.value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -117,4 +123,8 @@ def as_document(value: Any) -> Any:
         return {str(as_document(key)): as_document(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [as_document(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return as_document(value.tolist())
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
     return value

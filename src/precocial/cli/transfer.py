@@ -159,12 +159,14 @@ def plan(
     show(
         {"statement": chosen.statement, "recommended": chosen.recommended, "loss": chosen.loss,
          "target_loss": chosen.target_loss, "in_data": chosen.in_data, "regret": chosen.regret,
-         "options": chosen.rows(), "flags": _flags(chosen.flags)},
+         "options": chosen.rows(), "flags": _flags(chosen.flags),
+         "left_out": [{"option": name, "reason": why} for name, why in chosen.left_out]},
         lambda: [
             table(columns, _cells(chosen.rows(), columns),
                   title=f"From a loss of {chosen.loss:.4g} to {chosen.target_loss:.4g}"),
             chosen.statement,
             f"in data: {chosen.in_data:.4g} more fine-tuning data would do the same",
+            *(f"not weighed: {name}, because {why}" for name, why in chosen.left_out),
             *_doubts(chosen.flags),
         ],
         common,

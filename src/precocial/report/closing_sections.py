@@ -56,16 +56,25 @@ def plan(findings: Findings) -> Section:
         f"{1 - TARGET:.0%} lower, at {'the sweep’s' if given else 'example'} prices: "
         f"{quantity(prices['data'])} for a unit of data, {quantity(prices['flop'])} a FLOP."
     )
-    return plan_section(found.statement, found.rows(), stand=stand)
+    return plan_section(found.statement, found.rows(), stand=stand, left_out=found.left_out)
 
 
-def plan_section(statement: str, rows: Sequence[Row], *, stand: str = "") -> Section:
-    """A plan's statement and options as a section; `stand` says from where and at what prices."""
+def plan_section(
+    statement: str,
+    rows: Sequence[Row],
+    *,
+    stand: str = "",
+    left_out: Sequence[tuple[str, str]] = (),
+) -> Section:
+    """A plan's statement and options as a section.
+
+    `stand` says from where and at what prices, `left_out` which options are not weighed and why.
+    """
     parts: list[Part] = [Text(text=statement[:1].upper() + statement[1:] + ".", tone="lead")]
     if stand:
         parts.append(Text(text=stand))
-        named = [{_HEADS.get(key, key): value for key, value in row.items()} for row in rows]
-    parts.append(Table.of(named))
+    parts.append(Table.of([{_HEADS.get(k, k): value for k, value in row.items()} for row in rows]))
+    parts += [Text(text=f"Not weighed: {name}, because {why}.") for name, why in left_out]
     return Section(key="plan", title="What to buy next", parts=tuple(parts))
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, FitError
 from precocial.transfer.fit import TransferFit
-from precocial.transfer.flags import Flag, check_extrapolation
+from precocial.transfer.flags import Flag, check_extrapolation, levels
+from precocial.transfer.methods import MIN_PRETRAINING
 from precocial.transfer.models import log_effective
 
 Floats = NDArray[np.float64]
@@ -107,6 +108,7 @@ class Plan:
         recommended: the cheapest option's name, or None where the plan abstains.
         target_loss: what is to be reached; `loss` is the expected loss now.
         in_data: new fine-tuning data that would do the same.
+        left_out: options that the fit cannot price, each with the reason.
         regret: what the cheapest option may cost too much, as a share, at `level`.
     """
 
@@ -119,6 +121,7 @@ class Plan:
     regret: float
     level: float
     flags: tuple[Flag, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """Plain rows for a table or a file."""
@@ -148,7 +151,8 @@ def plan(
         budget: the money there is: the target is then the lowest loss that it buys.
 
     The plan abstains when, at the fit's level, the cheapest option may cost over 5 % more than
-    another.
+    another. An option is weighed only if the fit has its exponent: "parameters" needs runs of two
+    sizes, "pretraining" of three amounts of pre-training data; `left_out` names those that are not.
 
     Raises:
         ConfigError: both or neither of target_loss and budget, a target that is no better than
@@ -194,6 +198,20 @@ class _Market:
     def names(self) -> tuple[str, ...]:
         known = self.fit.terms.names
         return ("data", *["parameters"] * ("beta" in known), *["pretraining"] * ("gamma" in known))
+
+    @property
+    def left_out(self) -> tuple[tuple[str, str], ...]:
+        """What `names` lacks, and why: an option without an exponent has no price."""
+        sizes, pretraining = (
+            len(levels(column[column > 0])) for column in (self.fit.used.N, self.fit.used.D_pre)
+        )
+        reasons = {
+            "parameters": f"the runs have {sizes} size(s) N, and an exponent of the size needs 2. "
+            "Add runs of another size",
+            "pretraining": f"the runs have {pretraining} amount(s) of pre-training data D_pre, and "
+            f"an exponent of it needs {MIN_PRETRAINING}. Add runs pre-trained on other amounts",
+        }
+        return tuple((name, why) for name, why in reasons.items() if name not in self.names)
 
     def money(self, name: str, s: Floats) -> Floats:
         """(P,) of factors (P,); infinite for an infinite one, even where a price is 0."""
@@ -284,7 +302,7 @@ def _decide(
         recommended=names[0] if sure else None,
         statement=_statement(options, target_loss, regret, sure), options=options, loss=now,
         target_loss=target_loss, in_data=market.have.fine_tune_data * (point["data"] - 1),
-        regret=regret, level=level, flags=_doubts(market, point),
+        regret=regret, level=level, flags=_doubts(market, point), left_out=market.left_out,
     )  # fmt: skip
 
 

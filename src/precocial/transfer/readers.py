@@ -70,7 +70,8 @@ def read_runs(path: io.PathLike, *, format: Format = "auto", **names: Any) -> Ru
             (`arm="scratch"`, `N=1e6`). For a trainer state values only; `arm` and `D_F` must be
             given. None for a run table.
 
-    Runs that are not finished are left out with a warning that counts them.
+    Of W&B and MLflow, runs that are not finished and runs without a loss (an empty cell, or NaN)
+    are left out, each kind with a warning that counts it.
 
     Raises:
         DataError: the file is malformed, or lacks what a run table needs; says file, line, column.
@@ -142,14 +143,7 @@ def _from_export(
     if not rows:
         raise DataError("holds no runs", path=path)
     columns, values = _mapping(path, export, list(rows[0]), names)
-    state = next((name for name in export.state if name in rows[0]), None)
-    kept = [
-        (line, row)
-        for line, row in enumerate(rows, 2)
-        if state is None or row[state].strip().lower() == export.finished
-    ]
-    if not kept:
-        raise DataError(f"holds {len(rows)} runs, none of them finished", path=path, column=state)
+    kept = _kept(path, export, rows, columns)
     try:
         table = RunTable.from_rows(
             ({name: _cell(row[column]) for name, column in columns.items()} | values
@@ -158,13 +152,37 @@ def _from_export(
         )  # fmt: skip
     except DataError as error:
         raise _in_the_files_words(error, columns) from error
-    left_out = len(rows) - len(kept)
-    if left_out:
-        warnings.warn(
-            f"{path}: left out {left_out} of {len(rows)} runs, which are not finished",
-            stacklevel=3,
-        )
     return table
+
+
+def _kept(
+    path: io.PathLike, export: _Export, rows: Sequence[io.Row], columns: Mapping[str, str]
+) -> list[tuple[int, io.Row]]:
+    """The finished runs that have a loss, with their lines; a warning counts the others."""
+    state = next((name for name in export.state if name in rows[0]), None)
+    finished = [
+        (line, row)
+        for line, row in enumerate(rows, 2)
+        if state is None or row[state].strip().lower() == export.finished
+    ]
+    if not finished:
+        raise DataError(f"holds {len(rows)} runs, none of them finished", path=path, column=state)
+    loss = columns.get("loss")
+    kept = [(line, row) for line, row in finished if loss is None or _cell(row[loss]) is not None]
+    if not kept:
+        raise DataError(
+            f"holds {len(finished)} finished runs, none of them with a loss; say which column "
+            'holds it (loss="...")',
+            path=path, column=loss,
+        )  # fmt: skip
+    left_out = (
+        (len(rows) - len(finished), "which are not finished"),
+        (len(finished) - len(kept), f"which have no loss in column {loss!r}"),
+    )
+    for count, reason in left_out:
+        if count:
+            warnings.warn(f"{path}: left out {count} of {len(rows)} runs, {reason}", stacklevel=4)
+    return kept
 
 
 def _mapping(

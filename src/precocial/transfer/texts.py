@@ -62,8 +62,9 @@ class Texts:
 def prepare(config: SweepConfig, *, source: Sources, target: Sources, root: io.PathLike) -> Texts:
     """Read, clean and split both corpora and write them under `root`.
 
-    The target is split by unit; source documents that share text with its held-out units are
-    dropped, whether or not that text is in the part of the units that is tested on. The target's
+    The target is split by unit; documents of the source, and of the target's own training text,
+    that share text with its held-out units are dropped, whichever of the two holds the other, and
+    whether or not that text is in the part of the units that is tested on. The target's
     training text is written once for each run seed, its pages in another order each time, so that a
     seed draws its text too; within a seed smaller D are parts of larger ones.
 
@@ -76,7 +77,10 @@ def prepare(config: SweepConfig, *, source: Sources, target: Sources, root: io.P
     held_out = [document for document in target_corpus.documents if document.unit not in trained]
     kept, overlapping = _apart(source_corpus.documents, held_out)
     source_corpus = replace(source_corpus, documents=tuple(kept))
-    texts = _source_texts(config, source_corpus, overlapping) | _target_texts(config, parts)
+    kept, within = _apart(parts.train.documents, held_out)
+    parts = replace(parts, train=replace(parts.train, documents=tuple(kept)))
+    texts = _source_texts(config, source_corpus, overlapping)
+    texts |= _target_texts(config, parts, within)
     tokenizer = _tokenizer(config, texts)
     return Texts(
         name=write_texts(root, texts, tokenizer),
@@ -85,7 +89,7 @@ def prepare(config: SweepConfig, *, source: Sources, target: Sources, root: io.P
         source_bytes=len(texts[SOURCE]),
         info={
             "source": _described(source_corpus) | {"overlapping_dropped": overlapping},
-            "target": _described(target_corpus),
+            "target": _described(target_corpus) | {"overlapping_dropped": within},
             "bytes": {name: len(text) for name, text in sorted(texts.items())},
             "tune_units": list(parts.tune.units),
             "test_units": list(parts.test.units),
@@ -125,7 +129,7 @@ def _split(config: SweepConfig, target: Corpus) -> Split:
 def _apart(
     source: Sequence[Document], held_out: Sequence[Document]
 ) -> tuple[list[Document], list[str]]:
-    """The source documents without text of `held_out`, and the names of the others.
+    """The documents to train on without text of `held_out`, and the names of the others.
 
     `held_out` are whole documents, not what is cut from them to be tested on: a copy of a long file
     is hardly contained in 8 kB of it. A document goes when half of its shingles stand in
@@ -169,15 +173,11 @@ def _source_texts(
     text = text_bytes(joined(shuffled_pages(corpus, seed=config.seed)))
     wanted = _least_source(config)
     if len(text) < wanted:
-        dropped = (
-            f"; left out because they share text with the held-out target: {_few(overlapping)}"
-            if overlapping
-            else ""
-        )
         raise DataError(
             f"the source {corpus.name!r} has {len(text)} bytes; the recipe {config.recipe!r} needs "
             f"{wanted}. Name more text with --source"
-            f"{_or_smoke(len(text) >= _least_source(smoke()))}{dropped}{_duplicates(corpus)}"
+            f"{_or_smoke(len(text) >= _least_source(smoke()))}{_overlap(overlapping)}"
+            f"{_duplicates(corpus)}"
         )
     rest = text[config.tune_bytes :]
     return {
@@ -186,13 +186,13 @@ def _source_texts(
     }
 
 
-def _target_texts(config: SweepConfig, parts: Split) -> dict[str, Bytes]:
+def _target_texts(config: SweepConfig, parts: Split, within: Sequence[str]) -> dict[str, Bytes]:
     if parts.train.bytes < config.target_bytes:
         raise DataError(
             f"the target {parts.train.name!r} has {parts.train.bytes} bytes to train on after "
             f"{config.tune_bytes + config.test_bytes} are held out; the recipe {config.recipe!r} "
             f"needs {config.target_bytes}. Name more text with --target"
-            f"{_or_smoke(parts.train.bytes >= smoke().target_bytes)}"
+            f"{_or_smoke(parts.train.bytes >= smoke().target_bytes)}{_overlap(within)}"
         )
     texts = {
         TARGET_TUNE: text_bytes(joined(parts.tune.documents))[: config.tune_bytes],
@@ -216,6 +216,11 @@ def _or_smoke(enough: bool) -> str:
 def _duplicates(corpus: Corpus) -> str:
     names = [name for name, why in corpus.left_out if why == "near-duplicate"]
     return f"; left out as near-duplicates of other files: {_few(names)}" if names else ""
+
+
+def _overlap(names: Sequence[str]) -> str:
+    said = "; left out because they share text with the held-out target: "
+    return f"{said}{_few(names)}" if names else ""
 
 
 def _few(names: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ class WorthRow:
         worth: D with loss_base(d + D) = loss_treated(d); None unless `status` is measured.
         low: lower end of the interval of D; None without an interval. It is never under -d,
             because d + D is data; it is -d where draws fell short of the base curve's first level.
-        high: upper end; inf (null in JSON) where draws ran past the base curve's last level.
+        high: upper end; inf where draws ran past the base curve's last level.
         lower_bound: D is at least this, by the measured curve alone (above_range).
         upper_bound: D is at most this, by the measured curve alone (below_range).
         extrapolated: D by the fitted law outside the measured range; a guess, not a measurement.
@@ -95,14 +95,14 @@ class Worth:
     notes: tuple[str, ...]
 
     def records(self) -> list[io.Row]:
-        """The rows as plain dicts, for JSON and CSV; an open end is null and `open_above` true."""
+        """The rows as plain dicts, for tables and files; of an open end `open_above` is true."""
         return [
             {
                 "data": row.data,
                 "loss": row.loss,
                 "worth": row.worth,
                 "low": row.low,
-                "high": row.high if row.high is None or math.isfinite(row.high) else None,
+                "high": row.high,
                 "open_below": row.low is not None and row.low <= -row.data,
                 "open_above": row.high is not None and math.isinf(row.high),
                 "lower_bound": row.lower_bound,

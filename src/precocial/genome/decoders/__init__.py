@@ -1,0 +1,1 @@
+"""From labels to weights: the rules by which a genome is read."""

@@ -1,0 +1,446 @@
+"""A genome: the few parameters from which all weights of a model are generated."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from precocial import io
+from precocial.errors import ConfigError, one_of
+from precocial.genome.addresses import LabelStyle, labels_for
+from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.rules import RULES, SHARES_ALWAYS, count, newborn_size, vector_rule
+from precocial.genome.file import genome_bytes, most_bytes, read_genome
+from precocial.genome.implicit import Implicit
+from precocial.genome.labels import Labels, Tagged
+from precocial.genome.phenotype import Part, batch_norms, parts_of
+from precocial.genome.presets import PRESETS
+
+Biases = Literal["generate", "store"]
+NormStatistics = Literal["recalibrate", "store"]
+Share = Literal["layer", "global"]
+TensorLabels = tuple[Labels, Labels | None]
+"""Labels of the rows (outputs) and of the columns (inputs; None for a vector) of a tensor."""
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One tensor of the model and where its values come from."""
+
+    name: str
+    shape: tuple[int, ...]
+    decoder: Decoder
+
+
+class Genome(nn.Module):
+    """The parameters of the decoders, one for each tensor of a model.
+
+    `express()` yields the weights with a gradient to the genome, so any loss of the model trains
+    the genome: `torch.func.functional_call(model, genome.express(), x)`. A population is a `vmap`
+    over stacked parameters: `functional_call(genome, parameters, ())` is `express` at others.
+
+    Source: Shuvaev, Lachi, Koulakov and Zador 2024 (the genomic bottleneck). Made with
+    `Genome.for_model` or `Genome.load`.
+    """
+
+    def __init__(
+        self, genes: Iterable[Gene], statistics: Mapping[str, Tensor] | None = None
+    ) -> None:
+        super().__init__()
+        genes = list(genes)
+        self.most_bytes: int | None = None
+        """`save` refuses a larger file"""
+        self.shapes = {gene.name: gene.shape for gene in genes}
+        self.decoders = nn.ModuleDict({_key(gene.name): gene.decoder for gene in genes})
+        self.statistics = nn.ParameterDict(
+            {
+                _key(name): nn.Parameter(value.detach().clone().float(), requires_grad=False)
+                for name, value in (statistics or {}).items()
+            }
+        )
+
+    @classmethod
+    def for_model(
+        cls,
+        model: nn.Module,
+        *,
+        preset: str | None = None,
+        parameters: int | None = None,
+        bytes: int | None = None,
+        ratio: float | None = None,
+        decoder: str = "two_tower",
+        labels: LabelStyle | Mapping[str, TensorLabels] = "smooth",
+        biases: Biases = "generate",
+        norm_statistics: NormStatistics = "recalibrate",
+        share: Share = "layer",
+        input_shape: tuple[int, ...] | None = None,
+        bits: int = 8,
+        seed: int = 0,
+    ) -> Genome:
+        """A newborn genome for `model`, of the largest size that the budget allows.
+
+        Args:
+            model: the phenotype; it is not changed, and its weights are not looked at, apart from
+                normalisation's scale and shift and what is stored because no rule is smaller.
+            preset: the paper's genome by name ("GN5", "GN20", "GN30" for a perceptron; "GN10",
+                "GN30", "GN50" for a convolutional network).
+            parameters: most parameters of the genome.
+            bytes: most bytes of its file at `bits` bits a parameter, header and all. It certainly
+                fits: entropy coding, which depends on the values, is not counted on.
+            ratio: least compression, parameters of the model by parameters of the genome.
+            decoder: the rule that generates the weights, one of RULES.
+            labels: a style for all tensors, or labels of single tensors by name, (rows, columns).
+            biases: "generate" bias vectors by a small network, or "store" them. Both are counted.
+            norm_statistics: "recalibrate" the running statistics of BatchNorm at birth, or "store"
+                them in the genome, counted.
+            share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
+                which sees the tensor's number among the labels.
+            input_shape: how the inputs of a first linear layer lie on a grid.
+            bits: of a parameter in the file, for `bytes`.
+            seed: of the genome's initial values.
+
+        Raises:
+            ConfigError: a model that cannot be generated; a budget that no genome of this kind
+                fits; more than one of preset, parameters, bytes and ratio, or none.
+        """
+        one_of("biases", biases, get_args(Biases))
+        one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
+        one_of("share", share, get_args(Share))
+        parts = parts_of(model, input_shape)
+        given = {"preset": preset, "parameters": parameters, "bytes": bytes, "ratio": ratio}
+        named = [name for name, value in given.items() if value is not None]
+        if len(named) != 1:
+            raise ConfigError(
+                f"Genome.for_model: give exactly one of {', '.join(given)}; got "
+                f"{', '.join(named) or 'none'}"
+            )
+        statistics = _statistics(model) if norm_statistics == "store" else {}
+        values = dict(model.named_parameters())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            if preset is not None:
+                one_of("preset", preset, tuple(PRESETS))
+                genes = [Gene(p.name, p.shape, d) for p, d in PRESETS[preset](parts)]
+                return cls(_filled(genes, values), statistics)
+            one_of("decoder", decoder, tuple(RULES))
+
+            named_labels = _all_labels(parts, labels, share)
+            tied = share == "global" or decoder in SHARES_ALWAYS
+
+            def grown(size: int) -> list[Gene]:
+                torch.manual_seed(seed)
+                genes = []
+                for part in parts:
+                    own = named_labels.get(part.name)
+                    made = _decoder(part, decoder, own, biases, size, tied=tied)
+                    genes.append(Gene(part.name, part.shape, made))
+                if tied:
+                    _tie(genes, parts)
+                return genes
+
+            if bytes is not None:
+                size = _largest_in_bytes(grown, parts, statistics, bytes, bits)
+            else:
+                total = sum(part.size for part in parts)
+                budget = parameters if parameters is not None else int(total / _above_zero(ratio))
+                stored = sum(value.numel() for value in statistics.values())
+                _refuse_below(_total(grown(1)) + stored, budget, "parameters")
+                size = _largest(lambda s: _total(grown(s)) + stored, budget)
+            genome = cls(_filled(_sized(grown(size), parts), values), statistics)
+        genome.most_bytes = bytes
+        return genome
+
+    @classmethod
+    def load(cls, path: io.PathLike) -> Genome:
+        """The genome in a file that `save` wrote.
+
+        Raises:
+            DataError: not a genome file, of another version, cut short, altered or too large.
+        """
+        shapes, decoders, statistics = read_genome(path)
+        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+
+    def save(self, path: io.PathLike, *, bits: int = 8) -> int:
+        """Write the genome as one `.genome` file; returns its bytes, which reports print.
+
+        What is loaded has the values of `fake_quantise(parameters, bits)`: train on those at few
+        bits.
+
+        Args:
+            path: of the file; written whole or not at all.
+            bits: of a parameter: 2 to 16, or 32 for single precision as it is.
+
+        Raises:
+            ConfigError: other bits; parameters that are not finite; a file larger than the `bytes`
+                that the genome was made for.
+            DataError: a path that cannot be written.
+        """
+        data = genome_bytes(*self._content(), bits)
+        if self.most_bytes is not None and len(data) > self.most_bytes:
+            raise ConfigError(
+                f"at {bits} bits this genome has {len(data)} bytes; it was made for at most "
+                f"{self.most_bytes}: save it with fewer bits, or make one with "
+                f"Genome.for_model(bytes={self.most_bytes}, bits={bits})"
+            )
+        io.write_bytes(path, data)
+        return len(data)
+
+    def byte_count(self, bits: int = 8) -> int:
+        """Bytes that `save` would write."""
+        return len(genome_bytes(*self._content(), bits))
+
+    def _content(self) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
+        decoders = {name: self.decoder_of(name) for name in self.shapes}
+        statistics = {_name(key): value for key, value in self.statistics.items()}
+        return self.shapes, decoders, statistics
+
+    def express(self) -> dict[str, Tensor]:
+        """The weights by the model's names, in the model's shapes, with gradient to the genome."""
+        return {name: self.weight_of(name) for name in self.shapes}
+
+    def weight_of(self, name: str) -> Tensor:
+        """The generated tensor `name`, in the model's shape."""
+        return self.decoder_of(name).weight().reshape(self.shapes[name])
+
+    def forward(self) -> dict[str, Tensor]:
+        """`express`: so `torch.func.functional_call(genome, parameters, ())` expresses others."""
+        return self.express()
+
+    def decoder_of(self, name: str) -> Decoder:
+        """The decoder of the tensor `name`."""
+        decoder = self.decoders[_key(name)]
+        assert isinstance(decoder, Decoder)
+        return decoder
+
+    def birth(self, model: nn.Module, *, recalibrate: Iterable[Tensor] | None = None) -> nn.Module:
+        """A copy of `model` with the generated weights: able, or not, before any training.
+
+        Args:
+            model: of the architecture that the genome was made for; not changed.
+            recalibrate: batches of inputs from which BatchNorm takes its running statistics anew.
+                Without them they are what the genome stores, or else 0 and 1.
+
+        Raises:
+            ConfigError: a model with other tensors.
+        """
+        self._check(model)
+        born = copy.deepcopy(model)
+        with torch.no_grad():
+            weights = self.express()
+            for name, parameter in born.named_parameters():
+                parameter.copy_(weights[name])
+            for _, norm in batch_norms(born):
+                norm.reset_running_stats()
+            buffers = dict(born.named_buffers())
+            for key, value in self.statistics.items():
+                buffers[_name(key)].copy_(value)
+        if recalibrate is not None:
+            _recalibrate(born, recalibrate)
+        return born
+
+    def implicit(self, model: nn.Module) -> Implicit:
+        """`model` with this genome in it: linear layers use `Decoder.product`, others `express`.
+
+        Its forward pass equals `functional_call(model, genome.express(), x)` up to rounding, and
+        never builds the weights of a linear layer whose rule can do without.
+        """
+        self._check(model)
+        return Implicit(self, model)
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers in the genome: parameters of decoders, each once, and stored statistics."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def phenotype_count(self) -> int:
+        """Numbers that are generated: the parameters of the model, tied ones once."""
+        return sum(torch.Size(shape).numel() for shape in self.shapes.values())
+
+    @property
+    def ratio(self) -> float:
+        """Compression: parameters of the model by parameters of the genome."""
+        return self.phenotype_count / self.parameter_count
+
+    def _check(self, model: nn.Module) -> None:
+        found = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+        if found != self.shapes:
+            differ = sorted(set(found.items()) ^ set(self.shapes.items()))[0]
+            raise ConfigError(
+                f"this genome is for another model: they differ in {differ[0]!r} {differ[1]}; give "
+                "the architecture that it was made for"
+            )
+
+
+def _key(name: str) -> str:
+    """A name without dots that is not a method of ModuleDict, as "values" and "keys" are."""
+    return name.replace(".", "/") if "." in name else f"/{name}"
+
+
+def _name(key: str) -> str:
+    return key.lstrip("/").replace("/", ".")
+
+
+def _above_zero(ratio: float | None) -> float:
+    if ratio is None or not 0 < ratio < float("inf"):
+        raise ConfigError(f"ratio must be a number above 0; got {ratio!r}")
+    return ratio
+
+
+def _statistics(model: nn.Module) -> dict[str, Tensor]:
+    return {
+        f"{name}.{leaf}".lstrip("."): getattr(norm, leaf)
+        for name, norm in batch_norms(model)
+        for leaf in ("running_mean", "running_var")
+    }
+
+
+def _all_labels(
+    parts: list[Part], labels: LabelStyle | Mapping[str, TensorLabels], share: Share
+) -> dict[str, tuple[Labels, Labels]]:
+    """Labels of every tensor; with one rule for all weights, of one width and with its number."""
+    every = {part.name: _labels(part, labels) for part in parts if not part.kept}
+    if share == "layer":
+        return every
+    weights = [part.name for part in parts if part.columns and not part.kept]
+    widths = [max(every[name][side].width for name in weights) for side in (0, 1)]
+    for number, name in enumerate(weights):
+        rows, columns = every[name]
+        every[name] = (
+            Tagged(rows, widths[0], number, len(weights)),
+            Tagged(columns, widths[1], number, len(weights)),
+        )
+    return every
+
+
+def _tie(genes: list[Gene], parts: list[Part]) -> None:
+    """One set of parameters for all weights."""
+    weights = [gene.decoder for gene, part in zip(genes, parts, strict=True) if part.columns]
+    for decoder in weights[1:]:
+        decoder.share(weights[0])
+
+
+def _labels(part: Part, labels: LabelStyle | Mapping[str, TensorLabels]) -> tuple[Labels, Labels]:
+    named = None if isinstance(labels, str) else labels.get(part.name)
+    style: LabelStyle = labels if isinstance(labels, str) else "smooth"
+    rows, columns = (None, None) if named is None else named
+    rows = labels_for(part.rows, style) if rows is None else rows
+    columns = labels_for(part.columns, style) if columns is None and part.columns else columns
+    if rows.count != part.out or (columns is not None and columns.count != part.into):
+        raise ConfigError(
+            f"labels of {part.name}: {part.out} rows, {part.into} columns; got labels of "
+            f"{rows.count} and {columns.count if columns is not None else 1}"
+        )
+    return rows, columns if columns is not None else rows
+
+
+def _decoder(
+    part: Part,
+    kind: str,
+    labels: tuple[Labels, Labels] | None,
+    biases: Biases,
+    size: int,
+    *,
+    tied: bool,
+) -> Decoder:
+    if part.kept or (not part.columns and biases == "store"):
+        return Stored(part.size, 1)
+    assert labels is not None
+    rows, columns = labels
+    if not part.columns:
+        return vector_rule(part, rows)
+    made = RULES[kind](part, rows, columns, size)
+    return made if tied or count(made) < part.size else Stored(part.out, part.into)
+
+
+def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
+    """What is stored starts at the model's own values."""
+    for gene in genes:
+        if isinstance(gene.decoder, Stored):
+            start = values[gene.name].detach()
+            with torch.no_grad():
+                gene.decoder.values.copy_(start.reshape(gene.decoder.values.shape))
+    return genes
+
+
+def _sized(genes: list[Gene], parts: list[Part]) -> list[Gene]:
+    """Weights at birth have the standard deviation 1/sqrt(fan_in); the factor is a power of 2."""
+    for gene, part in zip(genes, parts, strict=True):
+        if part.columns and not isinstance(gene.decoder, Stored):
+            with torch.no_grad():
+                spread = float(gene.decoder.weight().std(correction=0))
+            if spread > 0:
+                gene.decoder.scale *= 2.0 ** round(math.log2(newborn_size(part) / spread))
+    return genes
+
+
+def _total(genes: list[Gene]) -> int:
+    """Numbers in the genes, shared ones once."""
+    return sum(p.numel() for p in nn.ModuleList([gene.decoder for gene in genes]).parameters())
+
+
+def _largest(cost: Callable[[int], int], budget: int) -> int:
+    """The largest size of at least 1 whose cost is within budget; 1 if none is."""
+    low, high = 1, 2
+    while cost(high) <= budget and cost(high) > cost(low):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if cost(middle) <= budget else (low, middle)
+    return low
+
+
+def _refuse_below(least: int, budget: int, unit: str) -> None:
+    if least > budget:
+        raise ConfigError(
+            f"no genome of this kind is that small: it needs at least {least} {unit}, the "
+            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
+        )
+
+
+def _largest_in_bytes(
+    grown: Callable[[int], list[Gene]],
+    parts: list[Part],
+    statistics: Mapping[str, Tensor],
+    budget: int,
+    bits: int,
+) -> int:
+    """The largest size whose file cannot exceed `budget` bytes at `bits` bits."""
+
+    def cost(size: int, sized: bool = False) -> int:
+        genes = _sized(grown(size), parts) if sized else grown(size)
+        shapes = {gene.name: gene.shape for gene in genes}
+        return most_bytes(shapes, {gene.name: gene.decoder for gene in genes}, statistics, bits)
+
+    # The factor of newborn weights stands in the header. To know it takes all weights, so it is
+    # looked at last; a larger size that fits only by its factor's digits is tried too.
+    _refuse_below(cost(1, sized=True), budget, f"bytes at {bits} bits")
+    size = _largest(cost, budget)
+    while cost(size + 1) > cost(size) and cost(size + 1, sized=True) <= budget:
+        size += 1
+    while size > 1 and cost(size, sized=True) > budget:
+        size -= 1
+    return size
+
+
+def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Running statistics of BatchNorm as plain averages over `batches`."""
+    norms = [norm for _, norm in batch_norms(model)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    was = model.training
+    model.train()
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+    model.train(was)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum

@@ -1,0 +1,1 @@
+"""How a genome becomes able: four outer loops behind `evolve`."""
