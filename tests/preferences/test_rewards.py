@@ -66,3 +66,23 @@ def test_lists_are_joined_and_turned() -> None:
 def test_broken_lists_are_refused(make: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         make()
+
+
+def test_what_is_paid_on_arriving_is_paid_so_in_another_world() -> None:
+    other = random_world(3, ends=1)
+    goals = Rewards.goals(WORLD, states=[1, 5]) | Rewards.goals(WORLD, states=[3])
+    there = (-goals).in_world(other)
+    np.testing.assert_allclose(there.block(), -Rewards.goals(other, states=[1, 5, 3]).block())
+    assert there.names == (-goals).names
+    tables = Rewards.tables(rewards(WORLD, 2))
+    assert tables.in_world(other) is tables
+    mixed = goals | tables
+    assert mixed.arrival is None
+    np.testing.assert_array_equal(mixed.in_world(other).block(), mixed.block())
+    with pytest.raises(ConfigError, match="the world has"):
+        goals.in_world(random_world(states=3))
+    with pytest.raises(ConfigError, match="arrival must be"):
+        Rewards(
+            features=goals.features, weights=goals.weights, feature_names=goals.feature_names,
+            arrival=np.eye(2),
+        )  # fmt: skip

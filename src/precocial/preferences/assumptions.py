@@ -136,7 +136,8 @@ def falls_and_rises(
     place = (np.arange(probes), state, action)
     raised = R.copy()
     raised[place] += np.where(large, 4.0 * longest, rng.random(probes))
-    change = planner.policies(mdp, raised)[place] - planner.policies(mdp, R)[place]
+    both = planner.policies(mdp, np.concatenate([raised, R]))
+    change = both[:probes][place] - both[probes:][place]
     return int((change < -MOVED).sum()), int((change > MOVED).sum())
 
 

@@ -30,12 +30,15 @@ class Rewards:
         weights: (H, F).
         feature_names: F names.
         names: H names; () makes them from the weights.
+        arrival: (F, S) what a feature pays on arriving, of which `features` are the expectation;
+            None for features of the state and the action alone. See `in_world`.
     """
 
     features: Floats
     weights: Floats
     feature_names: tuple[str, ...]
     names: tuple[str, ...] = ()
+    arrival: Floats | None = None
 
     def __post_init__(self) -> None:
         F = len(self.features)
@@ -52,6 +55,11 @@ class Rewards:
             )
         if len(self.feature_names) != F or len(self.names) not in (0, len(self.weights)):
             raise ConfigError("Rewards: one name a feature, and one name a reward or none")
+        if self.arrival is not None and self.arrival.shape != self.features.shape[:2]:
+            raise ConfigError(
+                f"Rewards: arrival must be (F, S), {self.features.shape[:2]}; got "
+                f"{self.arrival.shape}"
+            )
 
     @classmethod
     @checked
@@ -82,7 +90,7 @@ class Rewards:
         paid = np.where(mdp.terminal[:, None, None], 0.0, mdp.dense[:, :, chosen])
         return cls(
             features=np.moveaxis(paid, 2, 0).copy(), weights=np.eye(len(chosen)),
-            feature_names=names, names=names,
+            feature_names=names, names=names, arrival=np.eye(mdp.n_states)[chosen],
         )  # fmt: skip
 
     @classmethod
@@ -132,14 +140,34 @@ class Rewards:
             weights=weights,
             feature_names=self.feature_names + other.feature_names,
             names=tuple(one.name(h) for one in (self, other) for h in range(len(one))),
+            arrival=None
+            if self.arrival is None or other.arrival is None
+            else np.concatenate([self.arrival, other.arrival]),
         )
 
     def __neg__(self) -> Rewards:
         """Every reward's opposite."""
         return Rewards(
             features=self.features, weights=-self.weights, feature_names=self.feature_names,
-            names=tuple(f"-({name})" for name in self.names),
+            names=tuple(f"-({name})" for name in self.names), arrival=self.arrival,
         )  # fmt: skip
+
+    def in_world(self, mdp: TabularMDP) -> Rewards:
+        """The same rewards where other states follow: what is paid on arriving is averaged over
+        the successors there, what is paid for acting stays.
+
+        Raises:
+            ConfigError: a world with other states or actions.
+        """
+        wanted = (mdp.n_states, mdp.n_actions)
+        if self.features.shape[1:] != wanted:
+            raise ConfigError(
+                f"in_world: rewards over {self.features.shape[1:]} states and actions; the world "
+                f"has {wanted}"
+            )
+        if self.arrival is None:
+            return self
+        return replace(self, features=mdp.on_arrival(self.arrival))
 
     def name(self, reward: int) -> str:
         """The name of one reward, or its weights that are not 0."""

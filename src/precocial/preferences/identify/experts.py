@@ -7,6 +7,7 @@ With v the expert's own values of states (0 in terminal ones),
     soft-optimal   g = log(A pi(a|s)) / beta              v the soft value (house convention: mean)
     Boltzmann      g = log(pi(a|s) / max_b pi) / beta     v = V*, because pi ~ exp(beta Q*)
     optimal        g = 0 for what is done, g <= 0 else    v = V*
+    epsilon-greedy the same, "done" being oftener than a slip, epsilon / A, explains
 
 so g is known exactly or within [low, high], and R and v are unknown. Shape letters: S states,
 A actions.
@@ -140,6 +141,28 @@ class Expert:
             mdp=mdp, kind=kind, centre=np.where(seen, np.log(pi) - offset, np.nan) / beta,
             low=low / beta, high=high / beta, covariance=spread / beta**2,
         )  # fmt: skip
+
+    @classmethod
+    def slipping(
+        cls, mdp: TabularMDP, counts: ArrayLike, epsilon: float, *, confidence: float = 0.95
+    ) -> Expert:
+        """From the counts n[s, a] of an optimal agent that takes any action with probability
+        epsilon, as `epsilon_greedy`: an action whose probability is above epsilon / A is best.
+
+        Actions count as done where the Clopper-Pearson bound of `from_counts` is above that, so
+        that all of them are best with at least the confidence given.
+
+        Raises:
+            ConfigError: epsilon or confidence outside [0, 1) or (0, 1). DataError: as
+                `from_counts`.
+        """
+        if not (0 <= epsilon < 1 and 0 < confidence < 1):
+            raise ConfigError(
+                f"slipping: epsilon must lie in [0, 1) and confidence in (0, 1); got {epsilon!r} "
+                f"and {confidence!r}"
+            )
+        low, _ = _clopper_pearson(_counts(mdp, counts), 1 - confidence)
+        return cls._best(mdp, np.exp(low) > epsilon / mdp.n_actions)
 
 
 def _policy(mdp: TabularMDP, policy: ArrayLike) -> Floats:
