@@ -35,6 +35,14 @@ def test_a_grid_is_every_combination() -> None:
     np.testing.assert_allclose(own.block()[1], 2 * phi[0] + 5 * phi[1])
 
 
+def test_every_reward_beside_its_opposite() -> None:
+    phi = rewards(WORLD, 2)
+    both = Rewards.grid(phi, [[1.0], [0.0, 2.0]], names=("a", "b")).with_opposites()
+    assert both.names == ("1 a", "1 a, 2 b", "-(1 a)", "-(1 a, 2 b)")
+    np.testing.assert_allclose(both.block()[1], phi[0] + 2 * phi[1])
+    np.testing.assert_array_equal(both.block()[2:], -both.block()[:2])
+
+
 def test_lists_are_joined_and_turned() -> None:
     first, second = Rewards.tables(rewards(WORLD, 2)), Rewards.goals(WORLD, states=[3])
     joined = first | second

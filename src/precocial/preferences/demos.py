@@ -80,38 +80,47 @@ class Demonstrations:
         """The numbers of the episodes, in order."""
         return self.episode[np.r_[True, self.episode[1:] != self.episode[:-1]]]
 
-    def check(self, mdp: TabularMDP) -> Demonstrations:
+    def check(
+        self, mdp: TabularMDP, *, path: object = None, lines: Ints | None = None
+    ) -> Demonstrations:
         """These demonstrations, if they can have happened in `mdp`.
+
+        Args:
+            path: where they were read, for errors.
+            lines: (n,) the line of each row there; without them the row is told, from 0.
 
         Raises:
             DataError: a state or action that the world lacks, an action in a terminal state, or a
-                step that the world says cannot happen; with the row (counted from 0).
+                step that the world says cannot happen.
         """
+
+        def wrong(row: int, message: str) -> DataError:
+            if lines is None:
+                return DataError(f"row {row}: {message}", path=path)
+            return DataError(message, path=path, line=int(lines[row]))
+
         bounds = (("state", self.state, mdp.n_states, 0), ("action", self.action, mdp.n_actions, 0),
                   ("next state", self.arrived, mdp.n_states, -1))  # fmt: skip
         for name, column, count, least in bounds:
             bad = np.flatnonzero((column < least) | (column >= count))
             if len(bad):
-                raise DataError(
-                    f"row {bad[0]}: {name} {column[bad[0]]} is not in this world, which has "
-                    f"{count} (0 to {count - 1})"
-                )
+                raise wrong(int(bad[0]), f"{name} {column[bad[0]]} is not in this world, which has "
+                            f"{count} (0 to {count - 1})")  # fmt: skip
         bad = np.flatnonzero(mdp.terminal[self.state])
         if len(bad):
-            raise DataError(
-                f"row {bad[0]}: state {self.state[bad[0]]} is terminal; nothing can be done there"
-            )
+            raise wrong(int(bad[0]), f"state {self.state[bad[0]]} is terminal; nothing can be done "
+                        "there")  # fmt: skip
         known = np.flatnonzero(self.arrived >= 0)
         after = mdp.successors[self.state[known], self.action[known]]
         weight = mdp.probability[self.state[known], self.action[known]]
         possible = ((after == self.arrived[known][:, None]) & (weight > 0)).any(axis=1)
         if not possible.all():
             row = int(known[~possible][0])
-            raise DataError(
-                f"row {row}: action {self.action[row]} in state {self.state[row]} cannot lead to "
-                f"state {self.arrived[row]} in this world ({int((~possible).sum())} such rows). "
-                "Is the numbering of states or actions the same, and the slip of the world right?"
-            )
+            raise wrong(
+                row, f"action {self.action[row]} in state {self.state[row]} cannot lead to state "
+                f"{self.arrived[row]} in this world ({int((~possible).sum())} such rows). Is the "
+                "numbering of states or actions the same, and the slip of the world right?",
+            )  # fmt: skip
         return self
 
     def counts(self, mdp: TabularMDP) -> Floats:

@@ -5,7 +5,7 @@ log P(p, R | demos) = sum_{s,a} n(s, a) log pi_{p,R}(a|s) + log prior(p, R) + lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -156,6 +156,7 @@ def infer(
     prior: Prior | ArrayLike | None = None,
     assume: Sequence[Assumption] = (),
     feedback: Sequence[Choice] = (),
+    on_done: Callable[[int, int], None] | None = None,
 ) -> Posterior:
     """Weigh every pair (p, R) by what was seen.
 
@@ -164,6 +165,7 @@ def infer(
         prior: (P, R) weights not below 0, or a `Prior`; default: every pair alike.
         assume: normative assumptions, each a factor of its own.
         feedback: choices from sets, whose features are those of `rewards`.
+        on_done: called with how many of how many parts of the work are done.
 
     Raises:
         DataError: demonstrations that cannot have happened in this world.
@@ -185,12 +187,15 @@ def infer(
     if feedback:
         log_data += log_likelihood(feedback, rewards.weights)
     if counts is not None or assume:
-        for row, low, block in _blocks(mdp, chosen, rewards):
+        parts = len(chosen) * -(-len(rewards) // BLOCK)
+        for done, (row, low, block) in enumerate(_blocks(mdp, chosen, rewards), 1):
             place = (row, slice(low, low + len(block.rewards)))
             if counts is not None:
                 log_data[place] += demonstrations_log_likelihood(block.policies, counts)
             for assumption in assume:
                 factors[assumption.name][place] = assumption.log_factor(block)
+            if on_done is not None:
+                on_done(done, parts)
     return Posterior(
         mdp=mdp, demos=demos, planners=chosen, rewards=rewards,
         log_prior=_log_prior(prior, mdp, chosen, rewards), log_data=log_data, factors=factors,
@@ -207,7 +212,7 @@ def factor_of(posterior: Posterior, assumption: Assumption) -> Floats:
 
 def entropy_bits(probability: Floats) -> float:
     """-sum p log2 p."""
-    return float(-xlogy(probability, probability).sum() / np.log(2))
+    return max(0.0, float(-xlogy(probability, probability).sum() / np.log(2)))
 
 
 def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:

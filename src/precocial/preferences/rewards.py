@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,6 +141,14 @@ class Rewards:
         row = self.weights[reward]
         told = [f"{value:g} {self.feature_names[f]}" for f, value in enumerate(row) if value]
         return ", ".join(told) or "nothing"
+
+    def with_opposites(self) -> Rewards:
+        """Every reward, and every opposite: the sign stays as open as behaviour leaves it."""
+        told = tuple(self.name(h) for h in range(len(self)))
+        return replace(
+            self, weights=np.concatenate([self.weights, -self.weights]),
+            names=(*told, *(f"-({name})" for name in told)),
+        )  # fmt: skip
 
     def block(self, low: int = 0, high: int | None = None) -> Floats:
         """R[h, s, a] of rewards low to high, (h, S, A)."""

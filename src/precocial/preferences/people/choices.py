@@ -25,6 +25,7 @@ Bools = NDArray[np.bool_]
 Columns = dict[str, Floats]
 
 MODES = ("train", "swissmetro", "car")
+KINDS = ("delay", "risk", "travel")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +33,7 @@ class ChoiceData:
     """n choices of N subjects.
 
     Attributes:
-        kind: "delay", "risk" or "travel".
+        kind: of `KINDS`.
         source: what the data are called.
         subjects: N names.
         subject: (n,) index into subjects.
@@ -259,7 +260,6 @@ def _travel(text: _Text, source: str) -> ChoiceData:
 
     Holders of a season ticket (GA) pay nothing by train and Swissmetro.
     """
-    names, subject = _subjects(text.words("ID"))
     free = text.numbers("GA", _zero_or_one, "0 or 1") == 1
     choice = text.numbers("CHOICE", lambda v: np.isin(v, (0, 1, 2, 3)), "0, 1, 2 or 3")
     columns: Columns = {}
@@ -281,11 +281,12 @@ def _travel(text: _Text, source: str) -> ChoiceData:
             f"{MODES[chosen[absurd[0]]]} was chosen and is not available",
             path=text.path, line=int(absurd[0]) + 2, column="CHOICE",
         )  # fmt: skip
-    data = ChoiceData(
-        kind="travel", source=source, subjects=names, subject=subject, columns=columns,
-        chosen=chosen,
+    words = text.words("ID")
+    names, subject = _subjects([words[row] for row in np.flatnonzero(kept)])
+    return ChoiceData(
+        kind="travel", source=source, subjects=names, subject=subject, chosen=chosen[kept],
+        columns={name: column[kept] for name, column in columns.items()},
     )  # fmt: skip
-    return data.where(kept)
 
 
 _PARSERS: Mapping[str, Callable[[_Text, str], ChoiceData]] = {
