@@ -36,7 +36,7 @@ from precocial.genome import entropy
 from precocial.genome.decoders.decoder import Decoder
 from precocial.genome.decoders.rules import decoder_from
 from precocial.genome.limits import MAX_TABLE, check_labels, check_numbers
-from precocial.genome.quantise import ALL_BITS, Quantised, check_finite, quantise
+from precocial.genome.quantise import ALL_BITS, Quantised, check_finite, quantise_all
 
 VERSION = 1
 MAX_PARAMETERS = 1 << 24
@@ -262,7 +262,7 @@ def _numbers(parameters: list[Tensor], statistics: list[Tensor], bits: int) -> b
         for value in parameters:
             check_finite(value)
         return bytes([_PACKED]) + b"".join(_single(value).tobytes() for value in every)
-    quantised = [quantise(parameter, bits) for parameter in parameters]
+    quantised = quantise_all(parameters, bits)
     steps = bytes(tensor.step for tensor in quantised)
     halves = b"".join(_half(value) for value in statistics)
     codes = np.concatenate([np.zeros(0, np.int32), *(t.codes.reshape(-1) for t in quantised)])

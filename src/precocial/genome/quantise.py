@@ -62,17 +62,25 @@ def quantise(values: Tensor, bits: int) -> Quantised:
     Raises:
         ConfigError: bits other than 2 to 16; NaN, infinite or very large values.
     """
+    return quantise_all([values], bits)[0]
+
+
+def quantise_all(tensors: list[Tensor], bits: int) -> list[Quantised]:
+    """`quantise` of each tensor, by the same computation as `fake_quantise`."""
     one_of("bits", bits, ALL_BITS[:-1])
-    single = values.detach().to("cpu", torch.float32)
-    check_finite(single)
-    if single.numel() and float(single.abs().max()) > LARGEST * (1 - 2.0 ** (1 - bits)):
-        raise ConfigError(
-            f"a parameter of size {float(single.abs().max()):.3g} is above {LARGEST:g}, the most "
-            f"at {bits} bits: take bits=32, or scale the model's inputs and targets"
-        )
-    byte = _bytes([single], bits)[0]
-    codes = _codes(single, _step(byte, bits), bits)
-    return Quantised(codes=codes.to(torch.int32).numpy(), step=int(byte), bits=bits)
+    singles = [values.detach().to("cpu", torch.float32) for values in tensors]
+    for single in singles:
+        check_finite(single)
+        if single.numel() and float(single.abs().max()) > LARGEST * (1 - 2.0 ** (1 - bits)):
+            raise ConfigError(
+                f"a parameter of size {float(single.abs().max()):.3g} is above {LARGEST:g}, the "
+                f"most at {bits} bits: take bits=32, or scale the model's inputs and targets"
+            )
+    kept = []
+    for single, byte in zip(singles, _bytes(singles, bits), strict=True):
+        codes = _codes(single, _step(byte, bits), bits).to(torch.int32)
+        kept.append(Quantised(codes=codes.numpy(), step=int(byte), bits=bits))
+    return kept
 
 
 def check_finite(values: Tensor) -> None:
@@ -128,9 +136,10 @@ def _bytes(singles: list[Tensor], bits: int) -> Tensor:
     reach = 1 - 2.0 ** (1 - bits)  # the largest code by 2^(bits-1)
     whole = (largest / reach).view(torch.int32)
     reaching = ((whole + (1 << _SHIFT) - 1) >> _SHIFT) - _LEAST
-    tried = (reaching + torch.tensor(_TRIED, dtype=torch.int32)[:, None]).clamp(0, 255)
+    places = torch.tensor(_TRIED, dtype=torch.int32, device=largest.device)[:, None]
+    tried = (reaching + places).clamp(0, 255)
     flat = torch.cat([single.reshape(-1) for single in singles])
-    owner = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    owner = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(flat.device)
     steps = _step(tried, bits)[:, owner]
     squares = (_codes(flat, steps, bits) * steps - flat).square()
     errors = torch.stack(
