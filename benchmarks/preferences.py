@@ -22,8 +22,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +32,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.public_tables import ROOT
-from benchmarks.transfer import row
+from benchmarks.lib.measure import ROOT, best_times, environment, row, show
 from precocial.preferences import Backup, TabularMDP, solve
 from precocial.preferences.planning.blocks import Block, aligned
 from precocial.preferences.planning.kernels import LANES, compiled, fill, load, store
@@ -43,7 +40,6 @@ from precocial.runs import stream
 
 Floats = NDArray[np.float64]
 PEERS = ("quantecon==0.11.4", "pymdptoolbox==4.0b3")
-ENVIRONMENT = ROOT / ".venv-bench-mdp"
 SIDE, DISCOUNT, ERROR = 16, 0.95, 1e-6
 SLIP = (0.7, 0.1, 0.1, 0.1)
 PEER_REWARDS = 8
@@ -72,17 +68,6 @@ def grid() -> TabularMDP:
     return TabularMDP.from_arrays(P, discount=DISCOUNT)
 
 
-def best(work: Callable[[], Any], goes: int = GOES) -> tuple[float, float]:
-    """The least wall and the least processor time of several goes, each on its own."""
-    walls, cpus = [], []
-    for _ in range(goes):
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return min(walls), min(cpus)
-
-
 def exact_values(mdp: TabularMDP, R: Floats) -> Floats:
     """V[h, s] by policy iteration with linear solves, to rounding."""
     eye = np.eye(mdp.n_actions)
@@ -100,16 +85,6 @@ def exact_values(mdp: TabularMDP, R: Floats) -> Floats:
 # ---------------------------------------------------------------- peers
 
 
-def environment() -> Path:
-    """The Python of the peers' own environment, made if missing."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    quiet = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    subprocess.run([str(python), *quiet, *PEERS], check=True)
-    return python
-
-
 def peer_times(mdp: TabularMDP, R: Floats, exact: Floats) -> list[dict[str, Any]]:
     """What `peers/solve_mdp.py` says of each method."""
     with tempfile.TemporaryDirectory() as folder:
@@ -120,7 +95,8 @@ def peer_times(mdp: TabularMDP, R: Floats, exact: Floats) -> list[dict[str, Any]
         Path(folder, "goal.json").write_text(json.dumps(goal))
         script = str(ROOT / "benchmarks" / "peers" / "solve_mdp.py")
         said = subprocess.run(
-            [str(environment()), script, folder], check=True, text=True, stdout=subprocess.PIPE,
+            [str(environment("mdp", *PEERS)), script, folder],
+            check=True, text=True, stdout=subprocess.PIPE,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )  # fmt: skip
     return [json.loads(line) for line in said.stdout.splitlines() if line.startswith("{")]
@@ -167,7 +143,7 @@ def l2_bandwidth() -> float:
         numbers = aligned(size // 4, np.float32)
         times = 2**29 // size
         read(numbers, 1, total)
-        _, cpu = best(lambda: read(numbers, times, total))  # noqa: B023
+        cpu, _ = best_times(lambda: read(numbers, times, total), GOES)  # noqa: B023
         fastest = max(fastest, times * size / cpu)
     return fastest
 
@@ -184,7 +160,7 @@ def backups(mdp: TabularMDP, how: Backup, R: Floats) -> float:
             raise SystemExit(f"{made} sweeps were made, not {sweeps}")
 
     work()
-    return sweeps * block.R.size / best(work)[1]
+    return sweeps * block.R.size / best_times(work, GOES)[0]
 
 
 def against_bound(mdp: TabularMDP, R: Floats) -> list[dict[str, Any]]:
@@ -213,7 +189,8 @@ def rows(hypotheses: int, peer: bool) -> list[dict[str, Any]]:
     found = [row("load of the machine (1 minute)", os.getloadavg()[0], None, "", "")]
     for kind, how in (("max", Backup()), ("soft", Backup(kind="soft", beta=BETA))):
         values = solve(mdp, R, how, tolerance=ERROR, engine="numba")
-        wall, cpu = best(lambda: solve(mdp, R, how, tolerance=ERROR, engine="numba"))  # noqa: B023
+        goes = lambda: solve(mdp, R, how, tolerance=ERROR, engine="numba")  # noqa: B023, E731
+        cpu, wall = best_times(goes, GOES)
         each = (wall / hypotheses, cpu / hypotheses)
         bound = float(values.residual.max()) / (1 - DISCOUNT)
         found.append(row(f"largest certified error, {kind}", bound, ERROR, "asked for", ""))
@@ -240,11 +217,4 @@ if __name__ == "__main__":
     parser.add_argument("--no-peer", action="store_true", help="leave the packages out")
     asked = parser.parse_args()
     measured = rows(asked.hypotheses, not asked.no_peer)
-    if asked.json:
-        print(json.dumps(measured))
-    else:
-        for one in measured:
-            peer_said = "none" if one["peer"] is None else f"{one['peer']:.4g} {one['unit']}"
-            ratio = "" if one["ratio"] is None else f"ratio {one['ratio']:.4g}"
-            print(f"{one['name']:48} {one['ours']:.4g} {one['unit']:4} "
-                  f"{one['peer_name']}: {peer_said}   {ratio}")  # fmt: skip
+    show(measured, as_json=asked.json)

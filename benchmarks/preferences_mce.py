@@ -20,8 +20,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,29 +29,16 @@ from numpy.typing import NDArray
 # run as a file, Python looks beside the file and not at the root
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.public_tables import ROOT
+from benchmarks.lib.measure import ROOT, TORCH, best_times, environment, row, show
 from precocial.preferences import TabularMDP
 from precocial.preferences.identify.maxent import mce_gradient
 from precocial.runs import stream
 
 Floats = NDArray[np.float64]
 PEER = "imitation==1.0.1"
-TORCH = "torch==2.13.0"
-ENVIRONMENT = ROOT / ".venv-bench-imitation"
 SIDE, SLIP, DISCOUNT, HORIZON = 16, 0.2, 0.95, 64
 AGREE = 1e-8
 """Visits of the two must agree to this."""
-
-
-def row(
-    name: str, ours: float, peer: float | None, peer_name: str, unit: str, better: str = "less"
-) -> dict[str, Any]:
-    """One line of the benchmark; ratio is peer / ours: how many times less ours is."""
-    ratio = None if peer is None or not ours else peer / ours
-    return {
-        "name": name, "ours": ours, "peer": peer, "peer_name": peer_name, "ratio": ratio,
-        "unit": unit, "better": better,
-    }  # fmt: skip
 
 
 def slippery_grid() -> TabularMDP:
@@ -68,31 +53,6 @@ def slippery_grid() -> TabularMDP:
                 inside = 0 <= r < SIDE and 0 <= c < SIDE
                 P[s, a, r * SIDE + c if inside else s] += share
     return TabularMDP.from_arrays(P, discount=DISCOUNT)
-
-
-def best_times(work: Callable[[], Any], times: int) -> tuple[float, float]:
-    """The least cpu time and the least wall time of several goes."""
-    cpu, wall = [], []
-    for _ in range(times):
-        begun, began = time.process_time(), time.perf_counter()
-        work()
-        cpu.append(time.process_time() - begun)
-        wall.append(time.perf_counter() - began)
-    return min(cpu), min(wall)
-
-
-def environment() -> Path | str:
-    """The Python of the peer's own environment, made if missing; or what pip said on failing."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q"]
-    for package in (TORCH, PEER):
-        done = subprocess.run([*pip, package], check=False, capture_output=True, text=True)
-        if done.returncode:
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-            return f"pip install {package} failed: {said[-1] if said else done.stderr[-200:]}"
-    return python
 
 
 def ask_peer(python: Path, mdp: TabularMDP, rewards: Floats, repeats: int) -> dict[str, Any]:
@@ -131,10 +91,11 @@ def rows(batch: int, repeats: int, with_peer: bool) -> list[dict[str, Any]]:
     peer: dict[str, Any] = {"cpu": None, "wall": None}
     name = f"{PEER}, left out"
     if with_peer:
-        python = environment()
-        if isinstance(python, str):
-            print(python, file=sys.stderr)
-            name = python
+        try:
+            python = environment("imitation", TORCH, PEER)
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            name = str(error)
         else:
             name = PEER
             peer = ask_peer(python, mdp, states[:4], repeats)
@@ -164,11 +125,4 @@ if __name__ == "__main__":
     parser.add_argument("--repeats", type=int, default=30)
     asked = parser.parse_args()
     measured = rows(asked.batch, asked.repeats, not asked.no_peer)
-    if asked.json:
-        print(json.dumps(measured))
-    else:
-        for one in measured:
-            peer_said = "none" if one["peer"] is None else f"{one['peer']:.4g} {one['unit']}"
-            ratio = "" if one["ratio"] is None else f"ratio {one['ratio']:.4g}"
-            print(f"{one['name']:44} {one['ours']:.4g} {one['unit']}   {one['peer_name']}: "
-                  f"{peer_said}   {ratio}")  # fmt: skip
+    show(measured, as_json=asked.json)

@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,14 @@ from scipy.optimize import minimize
 # run as a file, Python looks beside the file and not at the root
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.public_tables import ROOT, chinchilla, data_folder
+from benchmarks.lib.measure import ROOT, best_times, environment, row, show
+from benchmarks.public_tables import chinchilla, data_folder
 from precocial import io
 from precocial.runs import stream
 from precocial.transfer import RunTable, ScratchFit, fit_scratch
 
 Floats = NDArray[np.float64]
 PEER = "chinchilla==0.2.0"
-ENVIRONMENT = ROOT / ".venv-bench-chinchilla"
 CAP_S = 240
 SLACK = 1e-3
 """The peer has reached our optimum when its objective is within this share of ours."""
@@ -49,37 +48,6 @@ GRID = {
 STARTS = 24
 
 
-def row(
-    name: str, ours: float, peer: float | None, peer_name: str, unit: str, better: str = "less"
-) -> dict[str, Any]:
-    """One line of the benchmark; ratio is peer / ours for times (how many times less ours is)."""
-    ratio = None if peer is None else peer / ours if unit == "s" else ours / peer
-    return {
-        "name": name, "ours": ours, "peer": peer, "peer_name": peer_name, "ratio": ratio,
-        "unit": unit, "better": better,
-    }  # fmt: skip
-
-
-def best_time(work: Callable[[], Any], times: int = 5) -> float:
-    """The least wall time of several goes."""
-    took = []
-    for _ in range(times):
-        begin = time.perf_counter()
-        work()
-        took.append(time.perf_counter() - begin)
-    return min(took)
-
-
-def environment() -> Path:
-    """The Python of the peer's own environment, made if missing."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-    quiet = ["-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", PEER]
-    subprocess.run([str(python), *quiet], check=True)
-    return python
-
-
 def peer_tries(table: RunTable, goal: float) -> list[dict[str, Any]]:
     """What `peers/fit_chinchilla.py` says, as far as it came within CAP_S."""
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +60,7 @@ def peer_tries(table: RunTable, goal: float) -> list[dict[str, Any]]:
         )
         script = str(ROOT / "benchmarks" / "peers" / "fit_chinchilla.py")
         work = subprocess.Popen(
-            [str(environment()), script, folder, repr(goal)],
+            [str(environment("chinchilla", PEER)), script, folder, repr(goal)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             start_new_session=True, env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
@@ -107,7 +75,7 @@ def peer_tries(table: RunTable, goal: float) -> list[dict[str, Any]]:
 def against_package(fit: ScratchFit) -> list[dict[str, Any]]:
     """Objective and time to it, the peer as documented and at its luckiest."""
     table = fit.table
-    seconds = best_time(lambda: chinchilla_fit(table))
+    _, seconds = best_times(lambda: chinchilla_fit(table))
     tries = peer_tries(table, fit.objective * (1 + SLACK))
     found = []
     for one in tries:
@@ -221,11 +189,4 @@ if __name__ == "__main__":
         print("[]" if asked.json else "skipped: no chinchilla.csv; see --data and $PRECOCIAL_DATA")
         sys.exit(0)
     measured = rows(where, asked.bootstraps, not asked.no_peer)
-    if asked.json:
-        print(json.dumps(measured))
-    else:
-        for one in measured:
-            peer_said = "none" if one["peer"] is None else f"{one['peer']:.7g}"
-            ratio = "" if one["ratio"] is None else f"ratio {one['ratio']:.4g}"
-            print(f"{one['name']:50} {one['ours']:.7g} {one['unit']}   {one['peer_name']}: "
-                  f"{peer_said} {one['unit']}   {ratio}")  # fmt: skip
+    show(measured, as_json=asked.json)

@@ -112,7 +112,7 @@ def test_one_rule_for_all_layers(kind: str) -> None:
     assert not torch.allclose(last.weight().flatten()[: len(flat)], flat)
 
 
-@pytest.mark.parametrize("kind", ["low_rank", "gem", "sgem", "cell_types"])
+@pytest.mark.parametrize("kind", ["low_rank", "gem", "sgem", "cell_types", "chunked"])
 def test_rules_that_keep_values_cannot_be_shared(kind: str) -> None:
     with pytest.raises(ConfigError, match="share='layer'"):
         Genome.for_model(small(), decoder=kind, parameters=300, share="global")

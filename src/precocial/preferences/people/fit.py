@@ -6,25 +6,29 @@ exactly, on a grid of every combination of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit
+from scipy.special import log_expit
 
-from precocial.errors import ConfigError, FitError, one_of
+from precocial.choice.arguments import checked
+from precocial.errors import ConfigError, one_of
+from precocial.preferences.people.cautions import cautions
 from precocial.preferences.people.choices import ChoiceData
+from precocial.preferences.people.comparison import Comparison, compare
+from precocial.preferences.people.held_out import Forecast, baselines, deal_choices, fold_count
 from precocial.preferences.people.models import MODELS, Axis, ChoiceModel
 from precocial.preferences.people.posterior import ChoicePosterior, Figure, Undecided
+from precocial.preferences.people.profile import profile_interval, trade_offs
 from precocial.preferences.people.travel import fit_travel
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-_Parts = Sequence[tuple[Floats, Floats]]
+Ints = NDArray[np.int64]
 _FLOOR = 1e-300
-"""The least probability of a held-out choice: that of a grid cell may round to 0."""
 _BOOTSTRAP = 2000
 _ROUNDS = 60
 """Of expectation maximisation (ours)."""
@@ -36,6 +40,7 @@ _SCALE = 3.0
 """By which utilities are stretched to show that their scale is not decided; any number will do."""
 
 
+@checked
 def fit_choices(
     data: ChoiceData,
     model: str | None = None,
@@ -51,12 +56,14 @@ def fit_choices(
 
     Args:
         data: from `read_choices`.
-        model: delay: "hyperbolic" (default), "exponential", "quasi_hyperbolic". Risk: "prospect"
-            (default), "loss_neutral" (lambda = 1), "linear" (rho = 1). Travel: "logit".
-        held_out: the share of each person's trials that the held-out figures are of; the
-            parameters are then fitted to all trials. For travel: of the people.
+        model: delay: "hyperbolic", "exponential", "quasi_hyperbolic". Risk: "prospect",
+            "loss_neutral" (lambda = 1), "linear" (rho = 1). Travel: "logit". None: the parameters
+            are of the first, and the comparison is of all.
+        held_out: the share of each person's trials that is held out at a time, for travel of the
+            people: every trial is foretold from fits without it. The parameters are then fitted
+            to all trials.
         level: of the intervals.
-        seed: of the split and of the group's bootstrap.
+        seed: of the folds and of the group's bootstrap.
 
     Raises:
         ConfigError: another model, or a share or level outside (0, 1).
@@ -72,7 +79,8 @@ def fit_choices(
     known = MODELS[data.kind]
     name = next(iter(known)) if model is None else model
     one_of(f"fit_choices: model of {data.kind}", name, known)
-    return _fit(data, known[name], held_out, level, seed)
+    rivals = [known[other] for other in known if other != name] if model is None else []
+    return _fit(data, [known[name], *rivals], held_out, level, seed)
 
 
 # ---------------------------------------------------------------- on a grid
@@ -83,46 +91,28 @@ class _Problems:
     """The Q different problems, and who chose what how often."""
 
     columns: dict[str, Floats]
+    place: Ints
+    """(n,) which problem each choice was."""
     taken: Floats
     """(Q, N) times that option 1 was taken."""
     left: Floats
     """(Q, N) times that option 0 was."""
 
 
-def _problems(data: ChoiceData, test: Bools) -> tuple[_Problems, _Problems]:
-    """Of the trials to fit to, and of the held-out ones."""
+def _problems(data: ChoiceData) -> _Problems:
     table = np.stack(list(data.columns.values()), axis=1)
     different, place = np.unique(table, axis=0, return_inverse=True)
     place = place.reshape(-1)  # NumPy 2.0 alone gives a column
-    columns = dict(zip(data.columns, different.T, strict=True))
     shape = (len(different), len(data.subjects))
-
-    def count(kept: Bools) -> Floats:
-        found = np.zeros(shape)
-        np.add.at(found, (place[kept], data.subject[kept]), 1.0)
-        return found
-
-    one = data.chosen == 1
-    fit, held = (
-        _Problems(columns=columns, taken=count(part & one), left=count(part & ~one))
-        for part in (~test, test)
-    )
-    return fit, held
+    taken, left = (_count(shape, place, data.subject, data.chosen == c) for c in (1, 0))
+    columns = dict(zip(data.columns, different.T, strict=True))
+    return _Problems(columns=columns, place=place, taken=taken, left=left)
 
 
-def _split(data: ChoiceData, share: float, seed: int) -> Bools:
-    """(n,) true for about `share` of each subject's trials, at least one and not all."""
-    rng = stream(seed, "preferences", "choices", "split")
-    test = np.zeros(len(data), dtype=bool)
-    for n, subject in enumerate(data.subjects):
-        own = np.flatnonzero(data.subject == n)
-        if len(own) < 2:
-            raise FitError(
-                f"subject {subject} has {len(own)} choices; two are needed, one of them to hold out"
-            )
-        count = min(max(1, round(share * len(own))), len(own) - 1)
-        test[rng.choice(own, size=count, replace=False)] = True
-    return test
+def _count(shape: tuple[int, int], place: Ints, subject: Ints, kept: Bools) -> Floats:
+    found = np.zeros(shape)
+    np.add.at(found, (place[kept], subject[kept]), 1.0)
+    return found
 
 
 def _mesh(axes: tuple[Axis, ...]) -> list[Floats]:
@@ -131,88 +121,133 @@ def _mesh(axes: tuple[Axis, ...]) -> list[Floats]:
     return [grid.reshape(-1, 1) for grid in grids]
 
 
-def _log_likelihood(model: ChoiceModel, columns: dict[str, Floats], parts: _Parts) -> Floats:
-    """(T, U, M) in nats, of each temperature and cell, for each of M columns of counts.
+def _log_likelihoods(
+    model: ChoiceModel, columns: dict[str, Floats], taken: Floats, left: Floats
+) -> Iterator[tuple[Floats, Floats]]:
+    """Of each temperature in turn: log P(option 1) (U, Q), and the log likelihood (U, M) of each
+    of M columns of counts (Q, M), in nats.
 
     log(1 - p) = log p - x with p = expit(x): one transcendental a problem and cell serves both.
     """
-    taken, left = (np.concatenate(counts, axis=1) for counts in zip(*parts, strict=True))
     advantage = model.advantage(columns, *_mesh(model.axes))
-    lost = advantage @ left
-    return np.stack(
-        [
-            log_expit(beta * advantage) @ (taken + left) - beta * lost
-            for beta in model.temperature.values
-        ]
-    )
+    lost, both = advantage @ left, taken + left
+    for beta in model.temperature.values:
+        log_p = log_expit(beta * advantage)
+        yield log_p, log_p @ both - beta * lost
 
 
-def _posterior(model: ChoiceModel, *parts: _Problems) -> Floats:
-    """(T, U, M) probability of each cell for the subjects of each part in turn; sums to 1 over T
-    and U."""
-    counts = [(part.taken, part.left) for part in parts]
-    log_p = _log_likelihood(model, parts[0].columns, counts)
-    log_p -= log_p.max(axis=(0, 1))
-    np.exp(log_p, out=log_p)
-    log_p /= log_p.sum(axis=(0, 1))
-    return log_p
+def _log_likelihood(model: ChoiceModel, problems: _Problems) -> Floats:
+    """(T, U, N) of all choices, of each temperature, cell and person."""
+    each = _log_likelihoods(model, problems.columns, problems.taken, problems.left)
+    return np.stack([table for _, table in each])
 
 
-def _predicted(model: ChoiceModel, posterior: Floats, columns: dict[str, Floats]) -> Floats:
-    """(Q, N) posterior probability that option 1 is taken."""
-    advantage = model.advantage(columns, *_mesh(model.axes))
-    found = np.zeros((advantage.shape[1], posterior.shape[2]))
-    for weights, beta in zip(posterior, model.temperature.values, strict=True):
-        found += expit(beta * advantage).T @ weights
-    return found
+def _posterior(log_likelihood: Floats) -> Floats:
+    """(T, U, N) probability of each cell, from log likelihoods; sums to 1 over T and U."""
+    p = np.exp(log_likelihood - log_likelihood.max(axis=(0, 1)))
+    return np.asarray(p / p.sum(axis=(0, 1)))
 
 
-def _held_out(
-    model: ChoiceModel, posterior: Floats, fit: _Problems, held: _Problems
-) -> tuple[float, float]:
-    """Mean log probability of held-out choices: by the model's posterior from the others, and by
-    each person's frequency."""
-    p = _predicted(model, posterior, fit.columns)
-    taken, left = fit.taken.sum(axis=0), fit.left.sum(axis=0)
-    often = np.broadcast_to((taken + 0.5) / (taken + left + 1), p.shape)
-    total = held.taken.sum() + held.left.sum()
+def _predicted(
+    model: ChoiceModel, columns: dict[str, Floats], taken: Floats, left: Floats
+) -> Floats:
+    """(Q, M) posterior probability that option 1 is taken, given each of M columns of counts.
 
-    def score(probability: Floats) -> float:
-        one = held.taken * np.log(np.maximum(probability, _FLOOR))
-        other = held.left * np.log(np.maximum(1 - probability, _FLOOR))
-        return float((one + other).sum() / total)
+    sum_cells P(1 | cell) L(cell) / sum_cells L(cell), in one pass: what is summed is kept relative
+    to the largest likelihood so far.
+    """
+    top = np.full(taken.shape[1], -np.inf)
+    mass, found = np.zeros(taken.shape[1]), np.zeros(taken.shape)
+    for log_p, table in _log_likelihoods(model, columns, taken, left):
+        higher = np.maximum(top, table.max(axis=0))
+        weights = np.exp(table - higher)
+        fall = np.exp(top - higher)
+        mass = fall * mass + weights.sum(axis=0)
+        found *= fall
+        found += np.exp(log_p).T @ weights
+        top = higher
+    return found / mass
 
-    return score(p), score(often)
+
+def _foretold(model: ChoiceModel, problems: _Problems, data: ChoiceData, folds: Ints) -> Forecast:
+    """Each choice from the posterior of the other folds; the mean over deals (DEALS, n)."""
+    shape, count = problems.taken.shape, int(folds.max()) + 1
+
+    def others(option: int, whole: Floats) -> Floats:
+        """(Q, DEALS * count * N) how often the option was taken in all folds but one."""
+        kept = data.chosen == option
+        return np.concatenate([
+            whole - _count(shape, problems.place, data.subject, kept & (fold == f))
+            for fold in folds for f in range(count)
+        ], axis=1)  # fmt: skip
+
+    p = _predicted(model, problems.columns, others(1, problems.taken), others(0, problems.left))
+    of = p.reshape(shape[0], len(folds), count, shape[1])
+    each = [of[problems.place, deal, fold, data.subject] for deal, fold in enumerate(folds)]
+    return Forecast.average([
+        Forecast.of(model.name, np.stack([1 - one, one], axis=1), data.chosen) for one in each
+    ])  # fmt: skip
 
 
 def _fit(
-    data: ChoiceData, model: ChoiceModel, held_out: float, level: float, seed: int
+    data: ChoiceData,
+    models: Sequence[ChoiceModel],
+    held_out: float,
+    level: float,
+    seed: int,
 ) -> ChoicePosterior:
-    test = _split(data, held_out, seed)
-    fit, held = _problems(data, test)
-    whole = _Problems(columns=fit.columns, taken=fit.taken + held.taken, left=fit.left + held.left)
-    both = _posterior(model, fit, whole)
-    from_fit, posterior = np.split(both, 2, axis=2)
-    free = [(i, axis) for i, axis in enumerate(model.axes) if len(axis.values) > 1]
-    shape = tuple(len(axis.values) for axis in model.axes)
-    cells = posterior.sum(axis=0).reshape(*shape, -1)
-    marginals = [
-        (axis, cells.sum(axis=tuple(j for j in range(len(shape)) if j != i))) for i, axis in free
-    ]
-    marginals.append((model.temperature, posterior.sum(axis=1)))
+    """The first model's posterior, and held-out figures of all."""
+    count = fold_count(held_out)
+    folds = deal_choices(data, count, seed)
+    problems = _problems(data)
+    forecasts = [_foretold(model, problems, data, folds) for model in models]
+    comparison = compare(
+        [*forecasts, *baselines(data, folds)], data.subject, data.subjects, folds=count, level=level
+    )
+    whole = _log_likelihood(models[0], problems)
+    return _told(data, models[0], problems, whole, comparison, seed)
+
+
+def _told(
+    data: ChoiceData,
+    model: ChoiceModel,
+    problems: _Problems,
+    log_likelihood: Floats,
+    comparison: Comparison,
+    seed: int,
+) -> ChoicePosterior:
+    """Everybody's parameters from the log likelihood (T, U, N) of all choices."""
+    level = comparison.level
+    axes = [*model.axes, model.temperature]
+    shape = tuple(len(axis.values) for axis in axes)
+    posterior = _posterior(log_likelihood)
+
+    def on_axes(table: Floats) -> Floats:
+        return np.moveaxis(table, 0, 1).reshape(*shape, -1)
+
+    def others(i: int) -> tuple[int, ...]:
+        return tuple(j for j in range(len(shape)) if j != i)
+
+    free = [i for i, axis in enumerate(axes) if len(axis.values) > 1]
+    cells, heights = on_axes(posterior), on_axes(log_likelihood)
+    marginals = [(axes[i], cells.sum(axis=others(i))) for i in free]
     median, low, high = (
         np.stack([axis.quantile(weights, share) for axis, weights in marginals], axis=1)
         for share in (0.5, (1 - level) / 2, (1 + level) / 2)
     )
-    by_model, by_frequency = _held_out(model, from_fit, fit, held)
+    profiles = [profile_interval(axes[i], heights.max(axis=others(i)), level) for i in free]
+    fixed = tuple(i for i in range(len(axes)) if i not in free)
     return ChoicePosterior(
-        source=data.source, model=model.name, subjects=data.subjects,
+        kind=data.kind, source=data.source, model=model.name, subjects=data.subjects,
         parameters=tuple(axis.name for axis, _ in marginals),
         units=tuple(axis.unit for axis, _ in marginals), median=median, low=low, high=high,
+        profile_low=np.stack([ends[0] for ends in profiles], axis=1),
+        profile_high=np.stack([ends[1] for ends in profiles], axis=1),
         at_edge=np.stack([weights[0] + weights[-1] for _, weights in marginals], axis=1),
-        level=level, group=_group(marginals, (median, low, high), level, seed), n_choices=len(data),
-        n_held_out=int(test.sum()), held_out_nats=by_model, frequency_nats=by_frequency,
-        chance_nats=-float(np.log(2)), undecided=_undecided(model, whole, posterior),
+        level=level, group=_group(marginals, (median, low, high), level, seed),
+        n_choices=len(data), comparison=comparison,
+        trade_offs=trade_offs([axes[i] for i in free], cells.sum(axis=fixed)),
+        undecided=_undecided(model, problems, posterior), cautions=cautions(data),
     )  # fmt: skip
 
 
@@ -292,12 +327,13 @@ def _undecided(model: ChoiceModel, data: _Problems, posterior: Floats) -> tuple[
     temperature, cell = np.unravel_index(best, posterior.shape[:2])
     beta = model.temperature.values[temperature][:, None]
     cells = [values[cell] for values in _mesh(model.axes)]
-    seen = (data.taken + data.left).T > 0
+    taken, left = data.taken.T, data.left.T
+    seen = taken + left > 0
     advantage = model.advantage(data.columns, *cells)
 
     def likelihood(advantage: Floats, beta: Floats) -> Floats:
         x = beta * advantage
-        return np.asarray((log_expit(x) * data.taken.T + log_expit(-x) * data.left.T).sum(axis=1))
+        return np.asarray((log_expit(x) * taken + log_expit(-x) * left).sum(axis=1))
 
     def undecided(
         name: str, statement: str, other: Floats, other_beta: Floats, utility: Floats
@@ -320,8 +356,9 @@ def _undecided(model: ChoiceModel, data: _Problems, posterior: Floats) -> tuple[
         ),
         undecided(
             "scale",
-            "how much is at stake for the person: only the product of the scale of utility and "
-            "the inverse temperature shows",
+            "how much is at stake for the person, or how steadily they choose: the scale of "
+            f"utility and the inverse temperature {model.temperature.name} are one number, their "
+            "product",
             stretched, beta / _SCALE, stretched,
         ),
     )  # fmt: skip

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.preferences.people.comparison import Comparison
+from precocial.preferences.people.held_out import CHANCE, RATE
+
 Floats = NDArray[np.float64]
 
 
@@ -51,11 +54,22 @@ class Undecided:
     advice_differs: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class TradeOff:
+    """Two parameters that the choices move together: their posterior correlation, each on its
+    axis's scale, in the median person."""
+
+    first: str
+    second: str
+    correlation: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ChoicePosterior:
     """Parameters of N people from their choices.
 
     Attributes:
+        kind: "delay", "risk" or "travel".
         source: what the data are called.
         model: name of the model.
         parameters: P names.
@@ -64,18 +78,22 @@ class ChoicePosterior:
         median: (N, P).
         low: (N, P) lower ends of intervals of `level`.
         high: (N, P) upper ends.
+        profile_low: (N, P) lower ends of intervals of the likelihood alone; NaN where it is flat
+            to the end of the grid, so that the choices do not bound the parameter there. Of
+            travel: `low`.
+        profile_high: (N, P) upper ends likewise.
         at_edge: (N, P) posterior mass on the first and last value of a parameter's grid; a large
             one says that the data do not bound it.
         level: of the intervals.
         group: figures of all.
         n_choices: how many choices there are.
-        n_held_out: how many of them the held-out figures are of.
-        held_out_nats: mean log probability of a held-out choice, from a fit to the others.
-        frequency_nats: the same for somebody who only knows how often each option was taken.
-        chance_nats: the same for every available option alike.
+        comparison: what this model, its rivals and baselines foretell of held-out choices.
+        trade_offs: pairs of parameters.
         undecided: what these choices cannot decide, whatever the number of trials.
+        cautions: what the choices offered cannot show, in words.
     """
 
+    kind: str
     source: str
     model: str
     parameters: tuple[str, ...]
@@ -84,24 +102,46 @@ class ChoicePosterior:
     median: Floats
     low: Floats
     high: Floats
+    profile_low: Floats
+    profile_high: Floats
     at_edge: Floats
     level: float
     group: tuple[Figure, ...]
     n_choices: int
-    n_held_out: int
-    held_out_nats: float
-    frequency_nats: float
-    chance_nats: float
+    comparison: Comparison
+    trade_offs: tuple[TradeOff, ...]
     undecided: tuple[Undecided, ...]
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def held_out_nats(self) -> float:
+        """Mean log probability of a held-out choice by this model, fitted to the others."""
+        return self._nats(self.model)
+
+    @property
+    def frequency_nats(self) -> float:
+        """The same for somebody who only knows how often each option was taken."""
+        return self._nats(RATE)
+
+    @property
+    def chance_nats(self) -> float:
+        """The same for every available option alike."""
+        return self._nats(CHANCE)
+
+    def _nats(self, name: str) -> float:
+        nats = self.comparison.score(name).nats
+        return float("nan") if nats is None else nats
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a subject and parameter: source, model, subject, parameter, median, low, high,
-        unit, at_edge."""
+        profile_low, profile_high (None: not bounded), unit, at_edge."""
         return [
             {
                 "source": self.source, "model": self.model, "subject": subject,
                 "parameter": parameter, "median": float(self.median[n, p]),
                 "low": float(self.low[n, p]), "high": float(self.high[n, p]),
+                "profile_low": _end(self.profile_low[n, p]),
+                "profile_high": _end(self.profile_high[n, p]),
                 "unit": self.units[p], "at_edge": float(self.at_edge[n, p]),
             }
             for n, subject in enumerate(self.subjects)
@@ -123,3 +163,7 @@ class ChoicePosterior:
             {"name": name, "value": value, "low": None, "high": None, "unit": "nats per choice"}
             for name, value in held_out
         ]
+
+
+def _end(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

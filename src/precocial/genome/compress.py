@@ -1,0 +1,245 @@
+"""Compression as a run: genomes of several sizes, their rivals, and how the newborn learns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from precocial.errors import ConfigError, PrecocialError, one_of
+from precocial.genome.baselines import RATES, fit, pooled, pruned, tiny_dense
+from precocial.genome.decoders.rules import RULES
+from precocial.genome.examples import Task, accuracy
+from precocial.genome.experiment import perceptron_for, seed_after_seed
+from precocial.genome.genome import Genome
+from precocial.genome.lifetime import learn, randomised, shuffled
+from precocial.genome.loops.configs import Innate
+from precocial.genome.loops.evolve import evolve
+from precocial.genome.loops.worlds import newborn
+from precocial.genome.quantise import fake_quantise
+from precocial.genome.sources import load_model, load_task, model_digest
+from precocial.io import Row
+from precocial.runs import Run
+
+RIVALS = ("pooled linear", "tiny dense", "pruned", "low_rank", "subspace", "chunked")
+"""The last three are genomes of another rule, trained as the genome is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressConfig:
+    """A model, a task, and the sizes that its genome is to have."""
+
+    data: str = "digits"
+    """what `load_task` reads"""
+    model: str = ""
+    """FILE.py:function; none: a ReLU perceptron with `hidden` units"""
+    hidden: tuple[int, ...] = (200,)
+    budgets: tuple[int, ...] = (500, 1000, 2000)
+    """bytes of a `.genome` file, at most"""
+    bits: int = 6
+    """of a parameter in the file, and in training"""
+    decoder: str = "two_tower"
+    """one of RULES"""
+    loop: Innate = field(default_factory=lambda: Innate(steps=1500, ema=0.99))
+    rivals: tuple[str, ...] = RIVALS
+    life_steps: int = 200
+    """of Adam after birth, for the learning curves of the largest genome"""
+    life_rate: float = 1e-3
+    dense_steps: int = 1500
+    """of Adam, for the dense rivals and for the whole model"""
+    seeds: int = 3
+    model_sha256: str = ""
+    """of the model's file; `with_digest` fills it in"""
+
+    def __post_init__(self) -> None:
+        one_of("CompressConfig: decoder", self.decoder, tuple(RULES))
+        for rival in self.rivals:
+            one_of("CompressConfig: rivals", rival, RIVALS)
+        if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
+            raise ConfigError("CompressConfig: seeds, steps, budgets and hidden are at least 1")
+        if self.life_steps < 0:
+            raise ConfigError(f"CompressConfig: life_steps is at least 0; got {self.life_steps}")
+
+
+def laptop() -> CompressConfig:
+    """Digits, a perceptron of 200 hidden units, three sizes, 3 seeds: minutes."""
+    return CompressConfig()
+
+
+def smoke() -> CompressConfig:
+    """One size, two seeds, few steps: seconds. Shows that it runs, no more."""
+    return CompressConfig(
+        hidden=(30,),
+        budgets=(900,),
+        loop=Innate(steps=60, batch=100, evaluate_every=30),
+        rivals=("pooled linear", "pruned"),
+        life_steps=10,
+        dense_steps=60,
+        seeds=2,
+    )
+
+
+def with_digest(config: CompressConfig) -> CompressConfig:
+    """The config with the digest of the model's file, so that another model is another run."""
+    return replace(config, model_sha256=model_digest(config.model)) if config.model else config
+
+
+def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
+    """Rows of one seed after the other; the test examples are used for the figures only.
+
+    "point": method, budget, bytes, parameters, valid, test (accuracy at birth, or of the trained
+    rival), note; "whole": the model trained as it is; "life": arm, step and test accuracy of the
+    largest genome's newborn, of its shuffled copy, and of a random network. The genomes are kept in
+    the run's folder as seedN-BYTES.genome.
+    """
+    task = load_task(config.data)
+    yield from seed_after_seed(config.seeds, run, lambda seed: _rows_of(config, task, run, seed))
+
+
+def compress(
+    model: nn.Module,
+    task: Task,
+    *,
+    bytes: int | None = None,
+    bits: int = 6,
+    loop: Innate | None = None,
+    seed: int = 0,
+    **choices: Any,
+) -> Genome:
+    """The genome of `model` that works best at birth on `task`, with values as saved at `bits`.
+
+    `compress(model, task, bytes=2000).save("x.genome", bits=6)` is the whole of it.
+
+    Args:
+        model: the phenotype; not changed.
+        task: whose validation examples choose the generation.
+        bytes: of the file at most; or give parameters, ratio or preset in `choices`.
+        bits: of a parameter.
+        loop: of training; default `Innate()`.
+        seed: of initial values and the order of examples.
+        choices: other arguments of `Genome.for_model`.
+
+    Raises:
+        ConfigError: as `Genome.for_model` and `evolve` do.
+    """
+    genome = Genome.for_model(model, bytes=bytes, bits=bits, seed=seed, **choices)
+    trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
+    for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
+        pass
+    values: dict[str, torch.Tensor] = dict(genome.named_parameters())
+    if bits < 32:
+        with torch.no_grad():
+            for name, value in fake_quantise(values, bits).items():
+                values[name].copy_(value)
+    return genome
+
+
+def _model_of(config: CompressConfig, task: Task, seed: int) -> nn.Module:
+    if not config.model:
+        return perceptron_for(task, config.hidden, seed)
+    return randomised(load_model(config.model), seed)
+
+
+def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterator[Row]:
+    model = _model_of(config, task, seed)
+    whole = max(
+        (_trained(model, task, config, rate, seed) for rate in RATES),
+        key=lambda found: accuracy(found, task.valid),
+    )
+    size = sum(parameter.numel() for parameter in model.parameters())
+    figures = {"valid": accuracy(whole, task.valid), "test": accuracy(whole, task.test)}
+    yield {"kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size, **figures}
+    born: nn.Module | None = None
+    for budget in sorted(config.budgets):
+        made = _genome_point(config, model, task, budget, config.decoder, seed)
+        if isinstance(made, str):
+            yield _empty("genome", budget, seed, made)
+            continue
+        genome, row = made
+        genome.save(run.path / f"seed{seed}-{budget}.genome", bits=config.bits)
+        born = newborn(genome, model, task)
+        yield {**row, "method": "genome"}
+        mixed = shuffled(born, seed)
+        yield {**row, "method": "shuffled", **_accuracies(mixed, task)}
+        for rival in config.rivals:
+            yield _rival_row(rival, config, model, whole, task, budget, seed)
+    if born is not None and config.life_steps:
+        yield from _lives(config, born, task, seed)
+
+
+def _trained(
+    model: nn.Module, task: Task, config: CompressConfig, rate: float, seed: int
+) -> nn.Module:
+    made = randomised(model, seed)
+    fit(made, task, steps=config.dense_steps, rate=rate, seed=seed)
+    return made
+
+
+def _accuracies(model: nn.Module, task: Task) -> Row:
+    return {"valid": accuracy(model, task.valid), "test": accuracy(model, task.test)}
+
+
+def _empty(method: str, budget: int, seed: int, note: str) -> Row:
+    return {"kind": "point", "method": method, "seed": seed, "budget": budget, "bytes": None,
+            "parameters": None, "valid": None, "test": None, "note": note}  # fmt: skip
+
+
+def _genome_point(
+    config: CompressConfig, model: nn.Module, task: Task, budget: int, decoder: str, seed: int
+) -> tuple[Genome, Row] | str:
+    """A trained genome of one rule and its row; or why there is none."""
+    try:
+        genome = compress(model, task, bytes=budget, bits=config.bits, loop=config.loop,
+                          seed=seed, decoder=decoder)  # fmt: skip
+    except ConfigError as error:
+        return str(error)
+    return genome, {
+        "kind": "point", "method": decoder, "seed": seed, "budget": budget,
+        "bytes": genome.byte_count(config.bits), "parameters": genome.parameter_count,
+        **_accuracies(newborn(genome, model, task), task), "note": "",
+    }  # fmt: skip
+
+
+def _rival_row(
+    rival: str, config: CompressConfig, model: nn.Module, whole: nn.Module, task: Task,
+    budget: int, seed: int,
+) -> Row:  # fmt: skip
+    if rival in RULES:
+        made = _genome_point(config, model, task, budget, rival, seed)
+        return _empty(rival, budget, seed, made) if isinstance(made, str) else made[1]
+    steps, bits = config.dense_steps, config.bits
+    room = math.floor(8 * (budget - _FRAME_BYTES) / bits)
+    makers: dict[str, Callable[[], Any]] = {
+        "pooled linear": lambda: pooled(task, room, steps=steps, bits=bits, seed=seed),
+        "tiny dense": lambda: tiny_dense(task, room, steps=steps, bits=bits, seed=seed),
+        "pruned": lambda: pruned(whole, task, budget, steps=steps // 4, bits=bits, seed=seed),
+    }
+    try:
+        found = makers[rival]()
+    except PrecocialError as error:
+        return _empty(rival, budget, seed, str(error))
+    return {
+        "kind": "point", "method": rival, "seed": seed, "budget": budget, "bytes": found.bytes,
+        "parameters": found.parameters, **_accuracies(found.model, task), "note": found.note,
+    }  # fmt: skip
+
+
+_FRAME_BYTES = 200
+"""Of a file that stores a small dense model, before its numbers. A rival may end a little below its
+budget for it, never above: its own file is what is counted."""
+
+
+def _lives(config: CompressConfig, born: nn.Module, task: Task, seed: int) -> Iterator[Row]:
+    arms = {
+        "genome": born,
+        "shuffled": shuffled(born, seed),
+        "random": randomised(born, seed),
+    }
+    steps, rate = config.life_steps, config.life_rate
+    for arm, start in arms.items():
+        for row in learn(start, task, steps=steps, rate=rate, seed=seed, on="test"):
+            yield {"kind": "life", "arm": arm, "seed": seed, **row}

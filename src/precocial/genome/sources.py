@@ -1,0 +1,102 @@
+"""A user's model and data, named by text: on a command line, in a config."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from precocial import io
+from precocial.errors import ConfigError, DataError
+from precocial.genome.data import cifar_folder, idx_task, standardised, task_from_arrays
+from precocial.genome.examples import Task
+from precocial.genome.experiment import DATA, named_task
+
+
+def load_model(name: str) -> nn.Module:
+    """The module that "FILE.py:function" returns. The file is run.
+
+    Raises:
+        ConfigError: not of that form; no such function; it fails, or returns no module.
+    """
+    path, _, function = name.rpartition(":")
+    if not path.endswith(".py") or not function.isidentifier():
+        raise ConfigError(f"a model is FILE.py:function, a function that returns it; got {name!r}")
+    io.read_text(path)  # missing, a folder, not text: said plainly
+    label = "precocial_model_" + hashlib.sha256(str(Path(path).resolve()).encode()).hexdigest()[:12]
+    spec = importlib.util.spec_from_file_location(label, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[label] = module
+    try:
+        spec.loader.exec_module(module)
+        made = getattr(module, function)()
+    except Exception as error:
+        raise ConfigError(f"{name} fails: {type(error).__name__}: {error}") from error
+    if not isinstance(made, nn.Module):
+        raise ConfigError(f"{name} must return a torch.nn.Module; got {type(made).__name__}")
+    return made
+
+
+def model_digest(name: str) -> str:
+    """The SHA-256 of the file that defines a model: another text, another run."""
+    return hashlib.sha256(io.read_text(name.rpartition(":")[0]).encode()).hexdigest()
+
+
+def load_task(name: str, *, seed: int = 0) -> Task:
+    """A task by name or path.
+
+    A name of DATA; a folder of idx files or of CIFAR's binary batches; a .safetensors file with
+    arrays "inputs" [n, ...] and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
+    column "target" of classes, all other columns numbers.
+
+    Raises:
+        ConfigError: neither.
+        DataError: a file that is malformed.
+    """
+    if name in DATA:
+        return named_task(name)
+    path = Path(name)
+    if path.is_dir():
+        if (path / "test_batch.bin").exists():
+            return cifar_folder(path, seed=seed)
+        return idx_task(path, seed=seed)
+    if not path.exists():
+        raise ConfigError(
+            f"data is one of {', '.join(DATA)}, a folder of idx or CIFAR files, a .safetensors "
+            f"file or a table; got {name!r}, which is none of them and no path"
+        )
+    if path.suffix == ".safetensors":
+        arrays, _ = io.read_arrays(path)
+        missing = {"inputs", "targets"} - set(arrays)
+        if missing:
+            raise DataError(
+                f"must hold arrays 'inputs' and 'targets'; it has {', '.join(arrays) or 'none'}",
+                path=path,
+            )
+        return task_from_arrays(arrays["inputs"], arrays["targets"], name=path.stem, seed=seed)
+    return _task_from_table(path, seed)
+
+
+def _task_from_table(path: Path, seed: int) -> Task:
+    rows = io.read_table(path)
+    if not rows or "target" not in rows[0] or len(rows[0]) < 2:
+        raise DataError("must have a column 'target' and at least one other, and rows", path=path)
+    names = [name for name in rows[0] if name != "target"]
+    inputs = np.empty((len(rows), len(names)))
+    targets = np.empty(len(rows))
+    for line, row in enumerate(rows):
+        for place, name in enumerate([*names, "target"]):
+            value = io.parse_number(row[name], path=path, line=line + 2, column=name)
+            if place < len(names):
+                inputs[line, place] = value
+            else:
+                targets[line] = value
+    if not np.isfinite(targets).all() or (targets % 1).any():
+        raise DataError("classes must be whole numbers", path=path, column="target")
+    return standardised(task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed))
