@@ -49,6 +49,10 @@ class Progress:
         self, record: RunRecord, done: int, total: int, seconds_left: float | None
     ) -> None:
         """Show that `done` of `total` runs are complete."""
+        self.tell(done, total, seconds_left)
+
+    def tell(self, done: int, total: int, seconds_left: float | None = None) -> None:
+        """Show that `done` of `total` steps of any kind are behind."""
         left = "" if seconds_left is None else f"{duration(seconds_left)} left"
         self._bar.update(self._task, completed=done, total=total, left=left)
         if self._bar.disable and not self.quiet:
