@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from precocial import io
 from precocial.errors import ConfigError, DataError
 from precocial.genome.data import cifar_folder, idx_task, standardised, task_from_arrays
 from precocial.genome.examples import Task
 from precocial.genome.experiment import DATA, named_task
+from precocial.genome.phenotype import parts_of
+
+_MOST_BYTES = 1 << 30
 
 
 def load_model(name: str) -> nn.Module:
-    """The module that "FILE.py:function" returns. The file is run.
+    """The module that "FILE.py:function" returns. The file is run; what it prints goes to stderr.
 
     Raises:
         ConfigError: not of that form; no such function; it fails, or returns no module.
@@ -34,18 +39,76 @@ def load_model(name: str) -> nn.Module:
     module = importlib.util.module_from_spec(spec)
     sys.modules[label] = module
     try:
-        spec.loader.exec_module(module)
-        made = getattr(module, function)()
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+            if not callable(found := getattr(module, function, None)):
+                raise ConfigError(f"{path} has no function {function!r}")
+            made = found()
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's file raises
         raise ConfigError(f"{name} fails: {type(error).__name__}: {error}") from error
     if not isinstance(made, nn.Module):
         raise ConfigError(f"{name} must return a torch.nn.Module; got {type(made).__name__}")
     return made
 
 
+def check_fits(model: nn.Module, task: Task) -> None:
+    """Refuse a model that no genome is for, or that does not score the classes of the task.
+
+    Raises:
+        ConfigError: as `parts_of`; a model that fails on two of the training inputs, or whose
+            answer is not a finite score [n, classes or more].
+    """
+    parts_of(model)
+    inputs = task.train.inputs[:2]
+    shape = [len(inputs), *inputs.shape[1:]]
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), contextlib.redirect_stdout(sys.stderr):
+            scores = model(inputs)
+    except Exception as error:  # whatever a user's model raises
+        raise ConfigError(
+            f"the model fails on {task.name}, whose inputs are {shape} (n first): "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    finally:
+        model.train(training)
+    if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
+        got = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        raise ConfigError(
+            f"the model must answer inputs {shape} with scores [{len(inputs)}, classes]; got {got}"
+        )
+    if scores.shape[1] < task.classes:
+        raise ConfigError(
+            f"{task.name} has classes 0 to {task.classes - 1}, the model scores only "
+            f"{scores.shape[1]}: give its last layer {task.classes} outputs"
+        )
+    if not bool(torch.isfinite(scores).all()):
+        raise ConfigError(f"the model's scores of {task.name} are NaN or infinite: mend it first")
+
+
 def model_digest(name: str) -> str:
     """The SHA-256 of the file that defines a model: another text, another run."""
     return hashlib.sha256(io.read_text(name.rpartition(":")[0]).encode()).hexdigest()
+
+
+def data_digest(name: str) -> str:
+    """The SHA-256 of a file of data, or of those of a folder: other data, another run.
+
+    Data that `load_task` knows by name have none.
+    """
+    if name in DATA:
+        return ""
+    place = Path(name)
+    paths = (
+        sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
+    )
+    digest = hashlib.sha256()
+    for path in sorted(path for path in inside if path.is_file()):
+        digest.update(hashlib.sha256(io.read_bytes(path, limit=_MOST_BYTES)).digest())
+    return digest.hexdigest()
 
 
 def load_task(name: str, *, seed: int = 0) -> Task:
