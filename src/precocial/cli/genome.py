@@ -67,7 +67,7 @@ def compress(
     if model is not None and hidden is not None:
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     base = getattr(room, recipe)()
-    given = {
+    given: dict[str, Any] = {
         "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "rivals": rivals,
         "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
     }  # fmt: skip
@@ -276,8 +276,9 @@ def transfer(
     from precocial.genome import negatives as room
 
     base = room.smoke() if recipe == "smoke" else room.laptop_layers()
-    given = {"data": data, "hidden": hidden, "parameters": parameters, "steps": steps,
-             "seeds": seeds}  # fmt: skip
+    given: dict[str, Any] = {
+        "data": data, "hidden": hidden, "parameters": parameters, "steps": steps, "seeds": seeds,
+    }  # fmt: skip
     config = replace(
         base, seed=common.seed, **{name: v for name, v in given.items() if v is not None}
     )

@@ -85,8 +85,10 @@ def bear(
     genome.birth(made)  # another model is told before its scores are
     check_fits(made, task)
     born = newborn(genome, made, task)
-    figures = {"valid": accuracy(born, task.valid), "test": accuracy(born, task.test)}
-    return Born(arrays=_arrays(born), notes=notes, **figures, **counts)
+    return Born(
+        arrays=_arrays(born), notes=notes, valid=accuracy(born, task.valid),
+        test=accuracy(born, task.test), **counts,
+    )  # fmt: skip
 
 
 def _model_for(

@@ -102,9 +102,7 @@ def data_digest(name: str) -> str:
     if name in DATA:
         return ""
     place = Path(name)
-    paths = (
-        sorted(path for path in place.iterdir() if path.is_file()) if place.is_dir() else [place]
-    )
+    inside = place.iterdir() if place.is_dir() else [place]
     digest = hashlib.sha256()
     for path in sorted(path for path in inside if path.is_file()):
         digest.update(hashlib.sha256(io.read_bytes(path, limit=_MOST_BYTES)).digest())

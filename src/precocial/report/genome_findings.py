@@ -223,7 +223,7 @@ def _of_seed(
 def _reached(
     examples: NDArray[np.float64], accuracy: NDArray[np.float64], level: float
 ) -> float:  # fmt: skip
-    """Examples at which a curve first has an accuracy, straight between its points; inf if never."""
+    """Examples at which a curve first has an accuracy, straight between points; inf if never."""
     above = np.flatnonzero(accuracy >= level)
     if not len(above):
         return math.inf

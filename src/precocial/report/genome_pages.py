@@ -109,11 +109,14 @@ def _layers_headline(shown: list[tuple[str, float, float, float]]) -> str:
             continue
         _, mean, low, high = by_arm[arm]
         word = "helps" if low > 0 else "hurts" if high < 0 else "does not tell"
-        said.append(f"{who} {word} ({100 * mean:+.1f} points".replace("-", "−") + ")")
+        said.append(f"{who} {word} ({_signed(mean)} points)")
     best = max(shown, key=lambda row: row[1])
-    return f"{'; '.join(said)}. Most is gained with “{best[0]}”, {100 * best[1]:+.1f} points.".replace(
-        "-", "−"
-    )  # fmt: skip
+    said.append(f"most is gained with “{best[0]}” ({_signed(best[1])} points)")
+    return "; ".join(said) + "."
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−")
 
 
 # ---------------------------------------------------------------- one genome
@@ -231,6 +234,8 @@ def _signs(rows: list[io.Row], predictions: Any) -> tuple[tuple[Part, ...], str]
          "change": one.change.mean, "low": one.change.low, "high": one.change.high}
         for one in found
     ])  # fmt: skip
-    text = Text(text="Changes from the low to the high level, mean over the other axes, paired over "
-                "seeds; a sign holds if its 95 % interval lies on that side of 0.")  # fmt: skip
-    return (text, table), headline
+    text = (
+        "Changes from the low to the high level, mean over the other axes, paired over seeds; a "
+        "sign holds if its 95 % interval lies on that side of 0."
+    )
+    return (Text(text=text), table), headline

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -308,8 +307,9 @@ def doubts(found: GenomeFindings) -> Section:
         items.append(("Few seeds", f"Intervals from {wanted} seeds are wide and lean on "
                       "normality."))  # fmt: skip
     if found.whole.mean < 0.5:
-        items.append(("The whole is weak", f"Even trained, the whole is right on only "
-                      f"{percent(found.whole.mean)}: more dense_steps, or another model."))  # fmt: skip
+        items.append(("The whole is weak", "Even trained, the whole is right on only "
+                      f"{percent(found.whole.mean)}: try more --dense-steps, or another "
+                      "model."))  # fmt: skip
     weak = [p for p in found.genomes() if p.test.mean < 0.5 * found.whole.mean]
     if weak:
         items.append(("A weak genome", f"At {_listed([p.budget for p in weak])} bytes the newborn "
