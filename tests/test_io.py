@@ -7,6 +7,7 @@ import json
 import math
 import os
 import stat
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,15 @@ def test_a_file_over_the_limit_is_refused_even_when_its_size_is_not_told(tmp_pat
 
 
 # ---------------------------------------------------------------- paths
+
+
+def test_a_small_file_takes_little_memory_whatever_the_limit(tmp_path: Path) -> None:
+    (tmp_path / "small").write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    assert len(io.read_bytes(tmp_path / "small", limit=2**30)) == 1000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 @pytest.mark.parametrize(

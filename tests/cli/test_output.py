@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from precocial.cli.output import Common, as_document, number, printable, show, table
+from precocial.cli.output import Common, as_document, number, printable, show, table, working
 
 Capture = pytest.CaptureFixture[str]
 
@@ -99,3 +99,12 @@ def test_a_wide_table_is_not_cut_at_80_columns_in_a_pipe(capsys: Capture) -> Non
 def test_half_a_surrogate_pair_can_be_shown(capsys: Capture) -> None:
     show({}, lambda: [printable("a\ud800")], Common())
     assert capsys.readouterr().out == "a\ufffd\n"
+
+
+def test_work_is_announced_on_stderr_unless_quiet(capsys: Capture) -> None:
+    with working("weigh\x1bing", Common()) as progress:
+        progress.count(1, 2)
+    assert capsys.readouterr() == ("", "weigh\ufffding\n")
+    with working("weighing", Common(quiet=True)) as progress:
+        progress.count(1, 2)
+    assert capsys.readouterr() == ("", "")

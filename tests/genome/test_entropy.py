@@ -27,7 +27,7 @@ def integers(draw: st.DrawFn) -> tuple[list[int], int]:
     return values * draw(st.sampled_from([1, 1, 40])), bits
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(drawn=integers())
 @example(drawn=([], 2))
 @example(drawn=([0], 2))
@@ -96,7 +96,7 @@ def test_a_code_that_is_cut_short_or_prolonged_never_passes_for_the_whole(
             assert decode(damaged, len(values), bits).tolist() != values
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.binary(max_size=60), count=st.integers(0, 2000), bits=st.integers(2, 16))
 def test_any_bytes_are_refused_or_decoded_to_values_that_fit(
     data: bytes, count: int, bits: int

@@ -24,6 +24,7 @@ from torch.func import functional_call
 from precocial.errors import ConfigError, DataError
 from precocial.genome import Gene, Genome, Gray, Hashed, Pair, Stored, TwoTower, perceptron_784
 from precocial.genome import file as format_
+from precocial.genome.decoders.rules import RULES
 from precocial.genome.quantise import fake_quantise
 
 
@@ -66,7 +67,7 @@ GENOMES = {
 }
 
 
-@pytest.mark.parametrize("bits", [2, 3, 5, 8, 12, 16, 32])
+@pytest.mark.parametrize("bits", [2, 5, 8, 16, 32])
 @pytest.mark.parametrize("name", list(GENOMES))
 def test_what_is_loaded_is_bit_equal_to_what_was_trained_on(
     tmp_path: Path, name: str, bits: int
@@ -174,6 +175,31 @@ def test_another_process_gives_the_same_logits(tmp_path: Path) -> None:
     assert done.stdout == born(inputs).detach().numpy().tobytes().hex()
 
 
+@pytest.mark.parametrize("rule", list(RULES))
+def test_every_rule_is_kept(tmp_path: Path, rule: str) -> None:
+    model = nn.Sequential(nn.Linear(36, 40), nn.ReLU(), nn.Linear(40, 30), nn.Linear(30, 3))
+    genome = trained(Genome.for_model(model, ratio=1.5, decoder=rule)).eval()
+    assert rule in {genome.decoder_of(name).kind for name in genome.shapes}
+    genome.save(tmp_path / "g.genome", bits=6)
+    loaded = Genome.load(tmp_path / "g.genome").eval()  # cell types are drawn anew in training
+    assert loaded.parameter_count == genome.parameter_count
+    weights = functional_call(genome, kept_values(genome, 6), ())
+    for name, value in loaded.express().items():
+        assert torch.equal(value, weights[name]), name
+
+
+@pytest.mark.parametrize("rule", ["pair", "two_tower"])
+def test_one_rule_for_all_layers_is_kept(tmp_path: Path, rule: str) -> None:
+    model = nn.Sequential(nn.Linear(36, 40), nn.ReLU(), nn.Linear(40, 30), nn.Linear(30, 3))
+    genome = trained(Genome.for_model(model, ratio=4, decoder=rule, share="global"))
+    genome.save(tmp_path / "g.genome", bits=6)
+    loaded = Genome.load(tmp_path / "g.genome")
+    assert loaded.parameter_count == genome.parameter_count
+    weights = functional_call(genome, kept_values(genome, 6), ())
+    for name, value in loaded.express().items():
+        assert torch.equal(value, weights[name]), name
+
+
 # ---------------------------------------------------------------- sharing
 
 
@@ -228,7 +254,7 @@ def test_every_altered_byte_is_refused(good: Path, tmp_path: Path) -> None:
     assert len(data) < 200
     bad = tmp_path / "bad.genome"
     for place in range(len(data)):
-        for change in (1, 4, 32, 128, 255):
+        for change in (1, 128):
             altered = bytearray(data)
             altered[place] ^= change
             bad.write_bytes(altered)
@@ -249,7 +275,7 @@ def test_every_cut_and_every_addition_is_refused(good: Path, tmp_path: Path) -> 
             Genome.load(bad)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_refused(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     path = tmp_path_factory.mktemp("any") / "bad.genome"
@@ -316,6 +342,7 @@ SENSELESS: dict[str, Any] = {
     "no tensors": [8, [], [STORED], [], []],
     "bits": [9.5, [["w", [2, 3], 0]], [STORED], [], []],
     "17 bits": [17, [["w", [2, 3], 0]], [STORED], [], []],
+    "an idle decoder": [8, [["w", [2, 3], 0]], [STORED, STORED], [], []],
     "no such decoder": [8, [["w", [2, 3], 1]], [STORED], [], []],
     "a negative decoder": [8, [["w", [2, 3], -1]], [STORED], [], []],
     "an unknown decoder": [8, [["w", [2, 3], 0]], [{**STORED, "kind": "oracle"}], [], []],
@@ -326,10 +353,16 @@ SENSELESS: dict[str, Any] = {
     "a statistic twice": [8, [["w", [2, 3], 0]], [STORED], [], [["m", 1], ["m", 1]]],
     "a negative statistic": [8, [["w", [2, 3], 0]], [STORED], [], [["m", -1]]],
     "shared with later ones": [8, [["w", [2, 3], 0]], [STORED], [[0, 1, 1]], []],
-    "shared beyond the end": [8, [["w", [2, 3], 0]], [STORED, STORED], [[1, 0, 9]], []],
+    "shared beyond the end": [
+        8,
+        [["w", [2, 3], 0], ["v", [2, 3], 1]],
+        [STORED, STORED],
+        [[1, 0, 9]],
+        [],
+    ],
     "shared of another shape": [
         8,
-        [["w", [2, 3], 0]],
+        [["w", [2, 3], 0], ["v", [3, 2], 1]],
         [STORED, {**STORED, "rows": 3, "columns": 2}],
         [[1, 0, 1]],
         [],
@@ -359,6 +392,11 @@ HUGE: dict[str, Any] = {
     "many axes": [8, [["w", [2], 0]], [pair(["product", *[["gray", 4, 2]] * 30])]],
     "an outer product": [8, [["w", [2], 0]], [pair(["outer", *[["one_hot", 8]] * 5])]],
     "many layers": [8, [["w", [2], 0]], [pair(["gray", 2, 1], hidden=[1] * 70_000)]],
+    "cells": [
+        8,
+        [["w", [1 << 31, 1], 0]],
+        [{"kind": "cell_types", "rows": 1 << 31, "columns": 1, "types": [1, 1]}],
+    ],
     "a statistic": [8, [["w", [2, 3], 0]], [STORED], [], [["m", 1 << 30]]],
 }
 
@@ -422,7 +460,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_no_document_lets_another_error_escape(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -178,7 +178,9 @@ def test_gradients_are_those_of_finite_differences(rule: Decoder) -> None:
 
     def of(*values: Tensor) -> tuple[Tensor, Tensor]:
         state = dict(zip(names, values, strict=True))
-        W = torch.func.functional_call(_Weight(rule), {f"rule.{k}": v for k, v in state.items()}, ())
+        W = torch.func.functional_call(
+            _Weight(rule), {f"rule.{k}": v for k, v in state.items()}, ()
+        )
         y = torch.func.functional_call(
             _Product(rule), {f"rule.{k}": v for k, v in state.items()}, (x,)
         )

@@ -94,3 +94,13 @@ def test_the_same_seed_gives_the_same_demonstrations() -> None:
     over = TabularMDP.from_arrays(np.ones((1, 1, 1)), discount=0.9, start=[1.0], terminal=[True])
     with pytest.raises(ConfigError, match="every start state is terminal"):
         simulate(over, np.ones((1, 1)), episodes=1, steps=1)
+
+
+def test_a_step_that_cannot_happen_is_told_with_its_line() -> None:
+    world = random_world()
+    demos = Demonstrations.from_arrays([0, 1, 99], [0, 0, 0])
+    with pytest.raises(DataError, match=r"^row 2: state 99 is not in this world"):
+        demos.check(world)
+    with pytest.raises(DataError, match=r"^a.csv, line 7: state 99 is not") as told:
+        demos.check(world, path="a.csv", lines=np.array([2, 5, 7]))
+    assert (told.value.path, told.value.line) == ("a.csv", 7)

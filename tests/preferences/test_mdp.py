@@ -119,3 +119,15 @@ def test_discount_1_is_allowed_where_every_path_ends() -> None:
 def test_a_horizon_below_one_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least 1; got 0"):
         random_world().with_horizon(0)
+
+
+@pytest.mark.parametrize(
+    "rows", [[[1.5, -0.5]] * 2, [[0.5, 0.4]] * 2, [[np.nan, 1.0]] * 2, [[1.0, 0.0]]]
+)
+def test_a_policy_must_be_a_distribution(rows: list[list[float]]) -> None:
+    mdp = TabularMDP.from_arrays(np.full((2, 2, 2), 0.5), discount=0.5)
+    for use in (mdp.policy_return, mdp.policy_values):
+        with pytest.raises(ConfigError, match="a policy must"):
+            use(rows, np.zeros((2, 2)))
+    with pytest.raises(ConfigError, match="a policy must"):
+        mdp.occupancy(rows)

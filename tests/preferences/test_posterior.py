@@ -93,7 +93,13 @@ def test_blocks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     many = Rewards.tables(rewards(WORLD, 37))
     whole = infer(WORLD, demos(), defaults(), many).log_data
     monkeypatch.setitem(infer.__globals__, "BLOCK", 8)
-    np.testing.assert_allclose(infer(WORLD, demos(), defaults(), many).log_data, whole, rtol=1e-6)
+    told: list[tuple[int, int]] = []
+    parts = infer(
+        WORLD, demos(), defaults(), many, on_done=lambda done, total: told.append((done, total))
+    )
+    np.testing.assert_allclose(parts.log_data, whole, rtol=1e-6)
+    total = 5 * len(defaults())
+    assert told == [(done, total) for done in range(1, total + 1)]
 
 
 @pytest.mark.parametrize(

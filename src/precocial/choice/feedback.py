@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.choice.rules import boltzmann
 from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choice:
     """One option chosen from a set.
@@ -50,6 +52,7 @@ class Choice:
             raise ConfigError("Choice: beta must be finite, count finite and not negative")
 
 
+@checked
 def log_likelihood(feedback: Sequence[Choice], rewards: ArrayLike) -> Floats:
     """(H,) log probability in nats of all the feedback under rewards (H, F)."""
     R = np.atleast_2d(np.asarray(rewards, dtype=np.float64))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked, indices_of, like
 from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -16,11 +17,13 @@ TIE = 1e-9
 double precision is far below it, and a planner solved to 1e-6 says so itself)."""
 
 
+@checked
 def greedy(scores: ArrayLike, *, tie: float = TIE) -> Floats:
     """The best option; those within `tie` of it, as a share of the range, share."""
     return nth_best(scores, 1, tie=tie)
 
 
+@checked
 def boltzmann(scores: ArrayLike, beta: float, *, base: ArrayLike | None = None) -> Floats:
     """Proportional to base * exp(beta * score); base is uniform by default. beta = 0 is the base,
     a negative beta prefers what scores low.
@@ -42,6 +45,7 @@ def boltzmann(scores: ArrayLike, beta: float, *, base: ArrayLike | None = None) 
     return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
 
 
+@checked
 def epsilon_greedy(scores: ArrayLike, epsilon: float, *, tie: float = TIE) -> Floats:
     """The best option with probability 1 - epsilon, any option with probability epsilon.
 
@@ -55,6 +59,7 @@ def epsilon_greedy(scores: ArrayLike, epsilon: float, *, tie: float = TIE) -> Fl
     return np.asarray((1 - epsilon) * greedy(S, tie=tie) + epsilon * anything)
 
 
+@checked
 def satisfice(scores: ArrayLike, aspiration: float, *, tie: float = TIE) -> Floats:
     """Any option that scores at least worst + aspiration * (best - worst), all alike.
 
@@ -69,6 +74,7 @@ def satisfice(scores: ArrayLike, aspiration: float, *, tie: float = TIE) -> Floa
     return _shared(low + aspiration * (high - low) - tie * (high - low) <= S)
 
 
+@checked
 def nth_best(scores: ArrayLike, n: int, *, tie: float = TIE) -> Floats:
     """The option that is n-th in the order of falling scores; n = 1 is greedy, n = A the worst.
 
@@ -88,6 +94,7 @@ def nth_best(scores: ArrayLike, n: int, *, tie: float = TIE) -> Floats:
     return _shared(there & (np.abs(np.where(there, S, 0.0) - held) <= tie * (high - low)))
 
 
+@checked
 def stick(scores: ArrayLike, default: ArrayLike, margin: float, *, tie: float = TIE) -> Floats:
     """The default option, unless the best beats it by more than margin * (best - worst).
 
@@ -99,9 +106,8 @@ def stick(scores: ArrayLike, default: ArrayLike, margin: float, *, tie: float = 
     """
     _share("stick: margin", margin)
     S = _scores(scores)
-    kept = np.broadcast_to(np.asarray(default, dtype=np.int64), S.shape[:-1])[..., None]
-    if kept.min() < 0 or kept.max() >= S.shape[-1]:
-        raise ConfigError(f"stick: default must lie in 0 to {S.shape[-1] - 1}; got {default!r}")
+    known = indices_of("stick: default", np.ravel(default), S.shape[-1])
+    kept = like("stick: default", known.reshape(np.shape(default)), S.shape[:-1])[..., None]
     low, high = _range(S)
     gain = high - np.take_along_axis(S, kept, axis=-1)
     stays = gain <= margin * (high - low) + tie * (high - low)
@@ -122,7 +128,7 @@ def _scores(scores: ArrayLike) -> Floats:
 
 
 def _base(base: ArrayLike, scores: Floats) -> Floats:
-    weights = np.broadcast_to(np.asarray(base, dtype=np.float64), scores.shape)
+    weights = like("boltzmann: base", np.asarray(base, dtype=np.float64), scores.shape)
     if not np.isfinite(weights).all() or weights.min() < 0:
         raise ConfigError("boltzmann: base must be finite and not negative")
     return weights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -334,24 +333,18 @@ def _run(
 ) -> Any:
     """Run an experiment with its rows told on stderr; what the user's code prints goes there too.
 
-    `counted` says which rows count as a step, `at` which step of `total` a row is.
+    `counted` says which rows count as a part, `at` which part of `total` a row is.
     """
     from precocial.runs import Progress, run
 
-    began, done, first = time.monotonic(), 0, 0
     with redirect_stdout(sys.stderr), Progress(label, quiet=common.quiet) as progress:
+        done = 0
 
         def tell(row: Any) -> None:
-            nonlocal done, first
-            if not counted(row):
-                return
-            now = done + 1 if at is None else (at(row) or done)
-            if at is not None and done == 0:
-                first = now  # a run that goes on did not spend time on what came before
-            done = now
-            spent, left = time.monotonic() - began, max(0, total - done)
-            seconds = spent * left / (done - first) if done > first else None
-            progress.tell(done, total, seconds)
+            nonlocal done
+            if counted(row):
+                done = done + 1 if at is None else at(row) or done
+                progress.count(done, total)
 
         record = run(experiment, config, out, on_row=tell)
     note(f"run folder: {record.path}", common)

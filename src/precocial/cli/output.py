@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -79,6 +80,19 @@ def note(text: str, common: Common) -> None:
     """One line on stderr, unless `--quiet`."""
     if not common.quiet:
         _console(sys.stderr).print(Text(printable(text)))
+
+
+@contextmanager
+def working(text: str, common: Common) -> Iterator[Any]:
+    """A `runs.Progress` on stderr while something runs: on a terminal a bar with the time it has
+    taken, and with the time left once its `count(done, total)` is called; elsewhere a line; nothing
+    with `--quiet`."""
+    from precocial.runs import Progress
+
+    if not sys.stderr.isatty():
+        note(text, common)
+    with Progress(printable(text), quiet=common.quiet) as progress:
+        yield progress
 
 
 def _console(stream: Any) -> Console:

@@ -2,77 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
-from precocial.cli.output import COMMON, Common, note, show, table
+from precocial.cli.output import COMMON, Common, show, table, working
+from precocial.cli.seen import SEEN, Seen
+from precocial.cli.words import Words, flat, named_once
 
-Assumed = Literal["better-than-random", "monotone"]
 People = Literal["delay", "risk_attend", "risk_reappraisal", "risk", "swissmetro", "travel"]
+CONSIDERED = ("better-than-random", "monotone")
+"""What an audit considers unless told otherwise: what can be said without a parameter."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Seen:
-    """The world, and how a file of demonstrations is read."""
-
-    env: str | None = None
-    """Gymnasium environment with a table of transitions (FrozenLake-v1, Taxi-v4, ...); none: the
-    world is counted from what followed what"""
-    discount: float = 0.95
-    """gamma, how much a reward one step later counts"""
-    bins: int = 0
-    """cut each measured number of an observation (and of an action) into so many intervals"""
-    assume: tuple[Assumed, ...] = ()
-    """normative assumptions to make"""
-
-
-def infer(demos: Positional[Path], *, seen: Seen = Seen(), top: int = 10, common: Common = COMMON):  # type: ignore[no-untyped-def]
+def infer(
+    demos: Positional[Path], *, seen: Seen = SEEN, top: int = 10, common: Common = COMMON
+) -> None:
     """Which planner with which reward explains what was done?
 
     Args:
         demos: table, array file, or a folder of imitation's or Minari's
-        seen: the world, and how the file is read
+        seen: the world, how the file is read, and what may explain it
         top: pairs to list
     """
+    from precocial.cli.assumptions import assumptions
+    from precocial.cli.cases import read_case
     from precocial.errors import ConfigError
     from precocial.preferences import infer as weigh
 
     if top < 1:
         raise ConfigError(f"--top must be at least 1; got {top}")
-    mdp, demonstrations, notes = _world(demos, seen)
-    planners, rewards = _candidates(mdp)
-    found = weigh(mdp, demonstrations, planners, rewards, assume=_assumptions(seen.assume))
+    case = read_case(demos, seen)
+    assume = assumptions(flat(seen.assume), case)
+    with working(_weighing(case), common) as progress:
+        found = weigh(
+            case.mdp, case.demos, case.planners, case.rewards, assume=assume,
+            on_done=progress.count,
+        )  # fmt: skip
     pairs = [
         {"planner": planner, "reward": reward, "probability": mass}
         for planner, reward, mass in found.top(top)
     ]
     of_planners = [
         {"planner": planner.name, "probability": float(mass)}
-        for planner, mass in zip(planners, found.planner_probability, strict=True)
+        for planner, mass in zip(case.planners, found.planner_probability, strict=True)
     ]
     document = {
         "pairs": pairs, "planners": of_planners, "entropy_bits": found.entropy_bits,
-        "assumptions": list(found.factors), "notes": notes,
+        "assumptions": list(found.factors), "notes": case.notes,
     }  # fmt: skip
     show(document, lambda: [
         table(["planner", "reward", "probability"], [list(row.values()) for row in pairs],
               title="The likeliest pairs"),
         f"{found.entropy_bits:.2f} bits are not decided, among the pairs that are listed."
-        + ("" if seen.assume else " No behaviour parts (p, R) from (-p, -R); "
+        + ("" if assume else " No behaviour parts (p, R) from (-p, -R); "
            "--assume better-than-random does."),
-        *(f"! {text}" for text in notes),
+        *(f"! {text}" for text in case.notes),
     ], common)  # fmt: skip
 
 
 def audit(
     demos: Positional[Path | None] = None,
     *,
-    seen: Seen = Seen(),
+    seen: Seen = SEEN,
+    consider: Words = (),
+    cost: Words = (),
     people: People | None = None,
+    models: Words = (),
     out: Path = Path("audit"),
     common: Common = COMMON,
 ) -> None:
@@ -81,9 +79,21 @@ def audit(
     Args:
         demos: table, array file, or a folder of imitation's or Minari's; with --people a file of
             choices, or nothing for the installed package's
-        seen: the world, and how the file is read
-        people: choices of people: delay, risk_attend, risk_reappraisal (hBayesDM example data),
-            swissmetro; with a file of your own delay, risk or travel
+        seen: the world, how the file is read, and what may explain it
+        consider: assumptions that are not made, to tell what each
+            would decide; written as for --assume.
+            none: better-than-random monotone
+        cost: KIND=NUMBER, what one more datum costs you, in any unit,
+            for the ranking of what would decide: action=1
+            comparison=1 known-reward=5 second-discount=5
+            assumption=0
+        people: choices of people: delay, risk_attend, risk_reappraisal
+            (hBayesDM example data), swissmetro; with a file of
+            your own delay, risk or travel. --column names its
+            columns: subjID=who amount_later=euros ...
+        models: of people's choices, compared on held-out ones;
+            delay: hyperbolic exponential quasi_hyperbolic
+            risk: prospect loss_neutral linear
         out: folder for audit.json and report.html
     """
     from precocial import io
@@ -91,61 +101,122 @@ def audit(
     from precocial.report import render
     from precocial.runs.folder import this_command
 
+    rows: list[dict[str, object]] = []
     if people is not None:
-        given = [
-            f"--{name}" for name, value in vars(seen).items() if value != getattr(Seen(), name)
-        ]
-        if given:
-            raise ConfigError(
-                f"--people takes choices, which have no world: {', '.join(given)} cannot be given "
-                "beside it"
-            )
-        page, record = _audit_people(people, demos, out, common)
+        _refuse_beside_people(seen, consider, cost)
+        from precocial.cli.people import audit_people
+
+        columns = named_once("--column", seen.column, "NAME=COLUMN")
+        page, record, rows = audit_people(people, demos, columns, flat(models), out, common)
+    elif models:
+        raise ConfigError("--models are of people's choices: name their kind with --people")
     elif demos is None:
         raise ConfigError(
             "name a file of demonstrations, or --people delay, risk_attend, ... (see --help)"
         )
     else:
-        page, record = _audit_demos(demos, seen, out, this_command(), common)
+        page, record = _audit_demos(demos, seen, consider, cost, out, this_command(), common)
     io.write_text(out / "report.html", render(page))
     document = {"report": str(out / "report.html"), "headline": page.headline, "audit": record}
-    show(document, lambda: [page.headline, str(out / "report.html")], common)
+    show({**document, **({"models": rows} if rows else {})}, lambda: [
+        *([table(list(rows[0]), [list(row.values()) for row in rows],
+                 title="Models, on held-out choices")] if rows else []),
+        page.headline, str(out / "report.html"),
+    ], common)  # fmt: skip
+
+
+def _refuse_beside_people(seen: Seen, consider: Words, cost: Words) -> None:
+    from precocial.errors import ConfigError
+
+    given = [
+        field.name for field in fields(Seen)
+        if field.name != "column" and getattr(seen, field.name) != field.default
+    ]  # fmt: skip
+    given += [name for name, words in (("consider", consider), ("cost", cost)) if words]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(
+            f"--people takes choices, which have no world: {flags} cannot be given beside it"
+        )
 
 
 def _audit_demos(
-    demos: Path, seen: Seen, out: Path, command: str, common: Common
+    demos: Path, seen: Seen, consider: Words, cost: Words, out: Path, command: str, common: Common
 ) -> tuple[Any, Any]:
+    import itertools
     from dataclasses import replace
 
+    from precocial.cli.assumptions import Watched, assumptions
+    from precocial.cli.cases import read_case
+    from precocial.errors import ConfigError
     from precocial.preferences import audit as examine
     from precocial.preferences.auditing.record import AUDIT
+    from precocial.preferences.posterior import BLOCK
     from precocial.report.preferences_report import preferences_page
 
-    mdp, demonstrations, notes = _world(demos, seen)
-    planners, rewards = _candidates(mdp)
-    note(f"weighing {len(planners)} planners with {len(rewards)} rewards", common)
-    made = seen.assume
-    found = examine(
-        mdp, demonstrations, planners=planners, rewards=rewards, assume=_assumptions(made),
-        consider=_assumptions([name for name in get_args(Assumed) if name not in made]),
-        bits=_bits(mdp, planners, rewards), seed=common.seed,
-    )  # fmt: skip
-    record = replace(found.record, notes=[*found.record.notes, *notes], command=command)
+    costs = _costs(cost)
+    case = read_case(demos, seen)
+    made = assumptions(flat(seen.assume), case)
+    asked = flat(consider)
+    considered = assumptions(asked or CONSIDERED, case)
+    both = {one.name for one in made} & {one.name for one in considered}
+    if asked and both:
+        raise ConfigError(f"--consider: {min(both)} is assumed already")
+    considered = [one for one in considered if one.name not in both]
+    # Assumptions made are judged for all the data and again for what is not held out.
+    fits = 2 if len(case.demos.episodes) > 1 else 1
+    total = (fits * len(made) + len(considered)) * len(case.planners)
+    total *= -(-len(case.rewards) // BLOCK)
+    with working(_weighing(case), common) as progress:
+        done = itertools.count(1)
+
+        def watched(found: list[Any]) -> list[Any]:
+            return [
+                Watched(assumption=one, tick=lambda: progress.count(next(done), total))
+                for one in found
+            ]
+
+        found = examine(
+            case.mdp, case.demos, planners=case.planners, rewards=case.rewards,
+            assume=watched(made), consider=watched(considered), bits=_bits(case), costs=costs,
+            seed=common.seed,
+        )  # fmt: skip
+    record = replace(found.record, notes=[*found.record.notes, *case.notes], command=command)
     record.write(out / AUDIT)
     return preferences_page(out), record
 
 
-def _audit_people(people: People, path: Path | None, out: Path, common: Common) -> tuple[Any, Any]:
-    from precocial.preferences.people.choices import read_choices
-    from precocial.preferences.people.fit import fit_choices
-    from precocial.preferences.people.record import PEOPLE, ChoiceRecord
-    from precocial.report.people_report import people_page
+def _costs(words: Words) -> dict[str, float]:
+    """By kind, as `audit` names them."""
+    import math
 
-    data = read_choices(people, path)
-    note(f"{len(data)} choices of {len(data.subjects)} people", common)
-    record = ChoiceRecord.of(fit_choices(data, seed=common.seed))
-    record.write(out / PEOPLE)
-    return people_page(out), record
+    from precocial.errors import ConfigError
+    from precocial.preferences.auditing.deciding import COSTS
+
+    costs: dict[str, float] = {}
+    for told, text in named_once("--cost", words, "KIND=NUMBER").items():
+        kind = told.replace("-", " ")
+        if kind not in COSTS:
+            known = ", ".join(name.replace(" ", "-") for name in COSTS)
+            raise ConfigError(f"--cost: a kind must be one of {known}; got {told!r}")
+        try:
+            costs[kind] = float(text)
+        except ValueError:
+            costs[kind] = math.nan
+        if not 0 <= costs[kind] < math.inf:
+            raise ConfigError(f"--cost {told} must be a number, at least 0; got {text!r}")
+    return costs
+
+
+def _weighing(case: Any) -> str:
+    return f"weighing {len(case.planners)} planners with {len(case.rewards)} rewards"
+
+
+def _bits(case: Any) -> Any:
+    """(P, R) description lengths of the pairs."""
+    from precocial.preferences.occam.description_length import DescriptionLength
+
+    return DescriptionLength().bits(case.mdp, case.planners, case.rewards)
 
 
 def theorems(*, quick: bool = False, out: Path | None = None, common: Common = COMMON) -> None:
@@ -159,8 +230,8 @@ def theorems(*, quick: bool = False, out: Path | None = None, common: Common = C
     from precocial.preferences.occam.rows import THEOREMS, enumerate_theorems
     from precocial.report import page_of, render
 
-    note("enumerating", common)
-    found = enumerate_theorems(quick=quick, seed=common.seed)
+    with working("enumerating", common) as progress:
+        found = enumerate_theorems(quick=quick, seed=common.seed, on_done=progress.count)
     if out is not None:
         found.write(out / THEOREMS)
         io.write_text(out / "report.html", render(page_of(out)))
@@ -178,7 +249,7 @@ def inside(
     *,
     states: str,
     actions: str,
-    tag: tuple[str, ...] = (),
+    tag: Words = (),
     common: Common = COMMON,
 ) -> None:
     """What a policy's program does to choose. It is run, many times: only code that you trust.
@@ -194,18 +265,13 @@ def inside(
     from contextlib import redirect_stdout
 
     from precocial.cli.python_files import named
-    from precocial.errors import ConfigError
     from precocial.preferences.inside.look import look_inside
 
-    pairs = [text.partition("=") for text in tag]
-    for text, (name, _, word) in zip(tag, pairs, strict=True):
-        if not (name and word):
-            raise ConfigError(f"--tag takes NAME=WORD; got {text!r}")
+    tags = named_once("--tag", tag, "NAME=WORD")
     # What the user's file prints is no part of the answer.
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), working("looking", common):
         found = look_inside(
-            named(policy), named(states), named(actions), seed=common.seed,
-            tags={name: word for name, _, word in pairs},
+            named(policy), named(states), named(actions), seed=common.seed, tags=tags,
         )  # fmt: skip
     rows = found.rows()
     document = {
@@ -217,67 +283,3 @@ def inside(
         f"{found.verdict}: {found.reason}",
         table(columns, [[row[name] for name in columns] for row in rows], title="Evidence"),
     ], common)  # fmt: skip
-
-
-# ---------------------------------------------------------------- what commands share
-
-
-def _world(path: Path, seen: Seen) -> tuple[Any, Any, list[str]]:
-    """The world and the demonstrations, checked against one another, and what to doubt."""
-    import numpy as np
-
-    from precocial.errors import ConfigError
-    from precocial.preferences.data.counted import mdp_from_counts
-    from precocial.preferences.data.discretiser import Discretiser
-    from precocial.preferences.data.from_gym import mdp_from_gym
-    from precocial.preferences.data.readers import read_recording
-
-    if seen.bins < 0:
-        raise ConfigError(f"--bins must be at least 0 (0: not cut); got {seen.bins}")
-    recording = read_recording(path)
-    cut = {}
-    for name, values in (("states", recording.observation), ("actions", recording.action)):
-        whole = values.shape[1] == 1 and bool((values == np.floor(values)).all())
-        if seen.bins and not whole:
-            cut[name] = Discretiser.quantiles(values, bins=seen.bins)
-    demos = recording.demonstrations(**cut)
-    if seen.env is not None:
-        world = mdp_from_gym(seen.env, discount=seen.discount)
-        return world.mdp, world.relabelled(demos).check(world.mdp), []
-    boxes = cut.get("states")
-    counted = mdp_from_counts(
-        demos, discount=seen.discount, terminal=recording.terminal_states(demos),
-        n_states=boxes.n_states if boxes else None,
-    )  # fmt: skip
-    notes = [
-        f"the world was counted from the same steps: {100 * counted.coverage:.0f} % of states and "
-        "actions were seen, the rest is the prior's"
-    ]
-    if boxes:
-        notes.append(
-            f"observations were cut into {boxes.n_states} boxes: this audits the world of boxes; "
-            "compare with other --bins"
-        )
-    return counted.mdp, demos.check(counted.mdp), notes
-
-
-def _candidates(mdp: Any) -> tuple[tuple[Any, ...], Any]:
-    from precocial.preferences import defaults, goals_and_dangers
-
-    return defaults(), goals_and_dangers(mdp)
-
-
-def _assumptions(names: Sequence[str]) -> list[Any]:
-    from precocial.preferences.assumptions import BetterThanRandom, MonotoneInReward
-
-    known = {"better-than-random": BetterThanRandom, "monotone": MonotoneInReward}
-    return [known[name]() for name in names]
-
-
-def _bits(mdp: Any, planners: Sequence[Any], rewards: Any) -> Any:
-    """(P, R) description lengths of the pairs."""
-    import numpy as np
-
-    from precocial.preferences.occam.description_length import DescriptionLength
-
-    return -DescriptionLength().log_prior(mdp, planners, rewards) / np.log(2)

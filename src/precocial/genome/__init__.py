@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import precocial.genome.extra  # isort: skip  # noqa: F401  first: it says how to install torch
 from precocial.genome.addresses import LabelStyle, labels_for
+from precocial.genome.baselines import Rival, pooled, pruned, stored_genome, tiny_dense
+from precocial.genome.compress import CompressConfig, compress, compressing
 from precocial.genome.data import (
     cifar_folder,
     digits,
@@ -18,12 +20,14 @@ from precocial.genome.data import (
     task_from_dataset,
 )
 from precocial.genome.decoders.cell_types import CellTypes
+from precocial.genome.decoders.chunked import Chunked
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
 from precocial.genome.examples import Examples, Task, accuracy, split_task
+from precocial.genome.examples_saved import examples_saved, lives
 from precocial.genome.genome import Gene, Genome
 from precocial.genome.implicit import Implicit
 from precocial.genome.labels import (
@@ -39,16 +43,27 @@ from precocial.genome.labels import (
     gray_grid,
     labels_from,
 )
+from precocial.genome.lifetime import learn, randomised, score, shuffled
+from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
+from precocial.genome.loops.evolve import Training, evolve
+from precocial.genome.loops.worlds import Worlds
 from precocial.genome.phenotype import Axis, Part, parts_of
 from precocial.genome.phenotypes import all_convolutional, cheetah_policy, perceptron_784
 from precocial.genome.presets import PRESETS
+from precocial.genome.quantise import fake_quantise
+from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
+from precocial.genome.sources import load_model, load_task
 
 __all__ = [
     "PRESETS",
     "Axis",
+    "Baldwin",
     "Binary",
     "CellTypes",
+    "Chunked",
+    "CompressConfig",
     "Decoder",
+    "Evolution",
     "Examples",
     "Fourier",
     "Gene",
@@ -57,35 +72,58 @@ __all__ = [
     "Gray",
     "Hashed",
     "Implicit",
+    "Innate",
     "LabelStyle",
     "Labels",
+    "Lamarck",
     "LowRank",
     "OneHot",
     "Outer",
     "Pair",
     "Part",
     "Product",
+    "Retinotopy",
+    "Rival",
     "SpatialGeneExpression",
     "Stored",
     "Subspace",
     "Tagged",
     "Task",
+    "Training",
     "TwoTower",
+    "Worlds",
     "accuracy",
     "all_convolutional",
     "cheetah_policy",
     "cifar_folder",
+    "compress",
+    "compressing",
     "digits",
+    "evolve",
+    "examples_saved",
+    "fake_quantise",
     "fashion_mnist",
     "gray_grid",
     "idx_task",
     "labels_for",
     "labels_from",
+    "learn",
+    "lives",
+    "load_model",
+    "load_task",
     "mnist_5k",
     "parts_of",
     "perceptron_784",
+    "pooled",
+    "pruned",
+    "randomised",
     "read_idx",
+    "retinotopic_genome",
+    "score",
+    "shuffled",
     "split_task",
+    "stored_genome",
     "task_from_arrays",
     "task_from_dataset",
+    "tiny_dense",
 ]

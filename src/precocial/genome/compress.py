@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from precocial.genome.examples import Task, accuracy
 from precocial.genome.experiment import perceptron_for, seed_after_seed
 from precocial.genome.filters import first_filters
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import learn, randomised, shuffled
+from precocial.genome.lifetime import learn, shuffled
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.worlds import newborn
@@ -25,7 +26,7 @@ from precocial.genome.quantise import fake_quantise
 from precocial.genome.sources import (
     check_fits,
     data_digest,
-    load_model,
+    fresh_model,
     load_task,
     model_digest,
 )
@@ -181,9 +182,7 @@ def compress(
 def _model_of(config: CompressConfig, task: Task, seed: int) -> nn.Module:
     if not config.model:
         return perceptron_for(task, config.hidden, seed)
-    model = load_model(config.model)
-    check_fits(model, task)
-    return randomised(model, seed)
+    return fresh_model(config.model, task, seed)
 
 
 def _rivals(config: CompressConfig) -> tuple[str, ...]:
@@ -219,13 +218,13 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
         if len(found["genome"]):
             run.save("filters", found)
     if born is not None and config.life_steps:
-        yield from _lives(config, born, task, seed)
+        yield from _lives(config, born, model, task, seed)
 
 
 def _trained(
     model: nn.Module, task: Task, config: CompressConfig, rate: float, seed: int
 ) -> nn.Module:
-    made = randomised(model, seed)
+    made = copy.deepcopy(model)
     fit(made, task, steps=config.dense_steps, rate=rate, seed=seed)
     return made
 
@@ -284,11 +283,13 @@ _FRAME_BYTES = 200
 budget for it, never above: its own file is what is counted."""
 
 
-def _lives(config: CompressConfig, born: nn.Module, task: Task, seed: int) -> Iterator[Row]:
+def _lives(
+    config: CompressConfig, born: nn.Module, model: nn.Module, task: Task, seed: int
+) -> Iterator[Row]:
     arms = {
         "genome": born,
         "shuffled": shuffled(born, seed),
-        "random": randomised(born, seed),
+        "random": copy.deepcopy(model),
     }
     steps, rate = config.life_steps, config.life_rate
     for arm, start in arms.items():

@@ -31,8 +31,8 @@ _IMPLIED = 3
 every interval of at least 2^24."""
 _GAIN, _MOST = 2, 1 << 13
 """Weight of one sight of a class, where none has 1 (Krichevsky and Trofimov's half), and the sum at
-which all are halved. Ours: of 54 combinations on two trained genomes at 4, 6 and 8 bits the
-shortest, by 0.3%."""
+which all are halved. Ours: no other of 54 combinations gave shorter codes in sum, for two trained
+genomes at 4, 6 and 8 bits."""
 MOST_VALUES = 1 << 20
 """More are refused: the coder runs in Python, some microseconds for each value."""
 

@@ -14,15 +14,13 @@ from precocial.genome.decoders.rules import RULES
 from precocial.genome.examples import Task, accuracy
 from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import randomised
 from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
 from precocial.genome.loops.evolve import Training
 from precocial.genome.loops.worlds import newborn
 from precocial.genome.quantise import fake_quantise
 from precocial.genome.sources import (
-    check_fits,
     data_digest,
-    load_model,
+    fresh_model,
     load_task,
     model_digest,
 )
@@ -99,9 +97,7 @@ def unborn(config: EvolveConfig) -> tuple[Genome, nn.Module, Task]:
     """
     task = load_task(config.data)
     if config.model:
-        model = load_model(config.model)
-        check_fits(model, task)
-        model = randomised(model, config.seed)
+        model = fresh_model(config.model, task, config.seed)
     else:
         model = perceptron_for(task, config.hidden, config.seed)
     genome = Genome.for_model(

@@ -35,8 +35,8 @@ from precocial.errors import ConfigError, DataError, PrecocialError, one_of
 from precocial.genome import entropy
 from precocial.genome.decoders.decoder import Decoder
 from precocial.genome.decoders.rules import decoder_from
-from precocial.genome.limits import check_labels, check_numbers
-from precocial.genome.quantise import ALL_BITS, Quantised, check_finite, quantise
+from precocial.genome.limits import MAX_TABLE, check_labels, check_numbers
+from precocial.genome.quantise import ALL_BITS, Quantised, check_finite, quantise_all
 
 VERSION = 1
 MAX_PARAMETERS = 1 << 24
@@ -171,6 +171,8 @@ def _made(
     # First without memory for the parameters: how many are there?
     with torch.device("meta"):
         empty = _decoders(specs, shared)
+    for name, shape, place in tensors:
+        _check_decoder(name, shape, _decoder(empty, place))
     count = sum(p.numel() for p in empty.parameters()) + sum(lengths.values())
     if count > MAX_PARAMETERS:
         raise DataError(f"declares {count} numbers; at most {MAX_PARAMETERS} are read")
@@ -182,17 +184,24 @@ def _made(
     with torch.no_grad():
         for parameter, value in zip(distinct.parameters(), values, strict=True):
             parameter.copy_(value.reshape(parameter.shape))
-    decoders = {}
-    for name, shape, place in tensors:
-        decoder = distinct[place]
-        assert isinstance(decoder, Decoder)
-        if decoder.rows * decoder.columns != math.prod(shape):
-            raise DataError(
-                f"the decoder of {name!r} yields {decoder.rows} x {decoder.columns} weights; the "
-                f"tensor is {shape}"
-            )
-        decoders[name] = decoder
+    decoders = {name: _decoder(distinct, place) for name, _, place in tensors}
     return shapes, decoders, dict(zip(lengths, statistics, strict=True))
+
+
+def _decoder(distinct: nn.ModuleList, place: int) -> Decoder:
+    decoder = distinct[place]
+    assert isinstance(decoder, Decoder)
+    return decoder
+
+
+def _check_decoder(name: str, shape: list[int], decoder: Decoder) -> None:
+    if decoder.rows * decoder.columns != math.prod(shape):
+        raise DataError(
+            f"the decoder of {name!r} yields {decoder.rows} x {decoder.columns} weights; the "
+            f"tensor is {shape}"
+        )
+    if max(decoder.rows, decoder.columns) > MAX_TABLE:
+        raise DataError(f"{name!r} {shape} has more than {MAX_TABLE} rows or columns")
 
 
 def _parsed(document: str) -> tuple[Any, Any, Any, Any, Any]:
@@ -215,6 +224,8 @@ def _parsed(document: str) -> tuple[Any, Any, Any, Any, Any]:
                 if all(type(side) is int and side > 0 for side in shape):
                     continue
         raise DataError(f"{io.shown(tensor)} is not a tensor with its decoder")
+    if {place for _, _, place in tensors} != set(places):
+        raise DataError("a decoder belongs to no tensor")
     for entry in kept:
         match entry:
             case [str(), int() as length] if length > 0:
@@ -251,7 +262,7 @@ def _numbers(parameters: list[Tensor], statistics: list[Tensor], bits: int) -> b
         for value in parameters:
             check_finite(value)
         return bytes([_PACKED]) + b"".join(_single(value).tobytes() for value in every)
-    quantised = [quantise(parameter, bits) for parameter in parameters]
+    quantised = quantise_all(parameters, bits)
     steps = bytes(tensor.step for tensor in quantised)
     halves = b"".join(_half(value) for value in statistics)
     codes = np.concatenate([np.zeros(0, np.int32), *(t.codes.reshape(-1) for t in quantised)])

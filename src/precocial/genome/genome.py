@@ -113,13 +113,7 @@ class Genome(nn.Module):
         one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
         one_of("share", share, get_args(Share))
         parts = parts_of(model, input_shape)
-        given = {"preset": preset, "parameters": parameters, "bytes": bytes, "ratio": ratio}
-        named = [name for name, value in given.items() if value is not None]
-        if len(named) != 1:
-            raise ConfigError(
-                f"Genome.for_model: give exactly one of {', '.join(given)}; got "
-                f"{', '.join(named) or 'none'}"
-            )
+        _check_one_given(preset=preset, parameters=parameters, bytes=bytes, ratio=ratio)
         statistics = _statistics(model) if norm_statistics == "store" else {}
         values = dict(model.named_parameters())
         with torch.random.fork_rng(devices=[]):
@@ -285,6 +279,15 @@ def _key(name: str) -> str:
 
 def _name(key: str) -> str:
     return key.lstrip("/").replace("/", ".")
+
+
+def _check_one_given(**budgets: object) -> None:
+    named = [name for name, value in budgets.items() if value is not None]
+    if len(named) != 1:
+        raise ConfigError(
+            f"Genome.for_model: give exactly one of {', '.join(budgets)}; got "
+            f"{', '.join(named) or 'none'}"
+        )
 
 
 def _above_zero(ratio: float | None) -> float:

@@ -62,17 +62,25 @@ def quantise(values: Tensor, bits: int) -> Quantised:
     Raises:
         ConfigError: bits other than 2 to 16; NaN, infinite or very large values.
     """
+    return quantise_all([values], bits)[0]
+
+
+def quantise_all(tensors: list[Tensor], bits: int) -> list[Quantised]:
+    """`quantise` of each tensor, by the same computation as `fake_quantise`."""
     one_of("bits", bits, ALL_BITS[:-1])
-    single = values.detach().to("cpu", torch.float32)
-    check_finite(single)
-    if single.numel() and float(single.abs().max()) > LARGEST * (1 - 2.0 ** (1 - bits)):
-        raise ConfigError(
-            f"a parameter of size {float(single.abs().max()):.3g} is above {LARGEST:g}, the most "
-            f"at {bits} bits: take bits=32, or scale the model's inputs and targets"
-        )
-    byte = _byte(single, bits)
-    codes = _codes(single, _step(byte, bits), bits)
-    return Quantised(codes=codes.to(torch.int32).numpy(), step=int(byte), bits=bits)
+    singles = [values.detach().to("cpu", torch.float32) for values in tensors]
+    for single in singles:
+        check_finite(single)
+        if single.numel() and float(single.abs().max()) > LARGEST * (1 - 2.0 ** (1 - bits)):
+            raise ConfigError(
+                f"a parameter of size {float(single.abs().max()):.3g} is above {LARGEST:g}, the "
+                f"most at {bits} bits: take bits=32, or scale the model's inputs and targets"
+            )
+    kept = []
+    for single, byte in zip(singles, _bytes(singles, bits), strict=True):
+        codes = _codes(single, _step(byte, bits), bits).to(torch.int32)
+        kept.append(Quantised(codes=codes.numpy(), step=int(byte), bits=bits))
+    return kept
 
 
 def check_finite(values: Tensor) -> None:
@@ -102,32 +110,43 @@ def fake_quantise(parameters: dict[str, Tensor], bits: int) -> dict[str, Tensor]
     one_of("bits", bits, ALL_BITS)
     if bits == 32:
         return dict(parameters)
-    return {name: _straight_through(name, value, bits) for name, value in parameters.items()}
+    coded = [name for name in parameters if not name.startswith(STATISTICS)]
+    singles = {name: value.detach().to(torch.float32) for name, value in parameters.items()}
+    steps = dict(zip(coded, _step(_bytes([singles[n] for n in coded], bits), bits), strict=True))
+    trained = {}
+    for name, value in parameters.items():
+        if name in steps:
+            kept = _codes(singles[name], steps[name], bits) * steps[name]
+        else:
+            kept = singles[name].to(torch.bfloat16).to(torch.float32)
+        # value - value is exactly 0, so the sum is exactly `kept`; adding it also turns -0 into 0.
+        trained[name] = kept.to(value.dtype) + (value - value.detach())
+    return trained
 
 
-def _straight_through(name: str, value: Tensor, bits: int) -> Tensor:
-    single = value.detach().to(torch.float32)
-    if name.startswith(STATISTICS):
-        kept = single.to(torch.bfloat16).to(torch.float32)
-    else:
-        step = _step(_byte(single, bits), bits)
-        kept = _codes(single, step, bits) * step
-    # value - value is exactly 0, so the sum is exactly `kept`; adding it also turns -0 into 0.
-    return kept.to(value.dtype) + (value - value.detach())
+def _bytes(singles: list[Tensor], bits: int) -> Tensor:
+    """The byte of each tensor's step with the least squared error, int32.
 
-
-def _byte(single: Tensor, bits: int) -> Tensor:
-    """The byte of the step with the least squared error, an int32 of shape ()."""
-    size = single.abs().amax() if single.numel() else single.new_zeros(())
+    All tensors at once: a genome has many small ones, and a training step would be spent on calls.
+    """
+    if not singles:
+        return torch.zeros(0, dtype=torch.int32)
+    sizes = [single.numel() for single in singles]
+    largest = torch.stack([s.abs().amax() if s.numel() else s.new_zeros(()) for s in singles])
     reach = 1 - 2.0 ** (1 - bits)  # the largest code by 2^(bits-1)
-    whole = (size / reach).view(torch.int32)
+    whole = (largest / reach).view(torch.int32)
     reaching = ((whole + (1 << _SHIFT) - 1) >> _SHIFT) - _LEAST
-    tried = (reaching + torch.tensor(_TRIED, dtype=torch.int32)).clamp(0, 255)
-    steps = _step(tried, bits)[:, None]
-    flat = single.reshape(1, -1)
-    errors = (_codes(flat, steps, bits) * steps - flat).square().sum(1, dtype=torch.float64)
+    places = torch.tensor(_TRIED, dtype=torch.int32, device=largest.device)[:, None]
+    tried = (reaching + places).clamp(0, 255)
+    flat = torch.cat([single.reshape(-1) for single in singles])
+    owner = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(flat.device)
+    steps = _step(tried, bits)[:, owner]
+    squares = (_codes(flat, steps, bits) * steps - flat).square()
+    errors = torch.stack(
+        [part.sum(1, dtype=torch.float64) for part in torch.split(squares, sizes, dim=1)], dim=1
+    )
     errors = torch.where((tried > reaching) & (errors > 0), torch.inf, errors)
-    return tried.gather(0, errors.argmin().reshape(1)).squeeze(0)
+    return tried.gather(0, errors.argmin(0, keepdim=True)).squeeze(0)
 
 
 def _step(byte: Tensor, bits: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib.util
 import sys
@@ -17,7 +18,9 @@ from precocial.errors import ConfigError, DataError
 from precocial.genome.data import cifar_folder, idx_task, standardised, task_from_arrays
 from precocial.genome.examples import Task
 from precocial.genome.experiment import DATA, named_task
+from precocial.genome.lifetime import randomised
 from precocial.genome.phenotype import parts_of
+from precocial.runs import stream_seed
 
 _MOST_BYTES = 1 << 30
 
@@ -53,28 +56,57 @@ def load_model(name: str) -> nn.Module:
     return made
 
 
+def fresh_model(name: str, task: Task, seed: int) -> nn.Module:
+    """The module that "FILE.py:function" returns, checked, with initial weights of the seed.
+
+    The function is called under the seed. If it returns the same weights under another one (a
+    checkpoint, or a seed of its own), the modules draw theirs anew, see `randomised`.
+
+    Raises:
+        ConfigError: as `load_model` and `check_fits`; or the same weights for every seed, from
+            modules that cannot draw them.
+    """
+    found = []
+    for number in (seed, seed + 1):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(number, "genome", "model"))
+            found.append(load_model(name))
+        check_fits(found[-1], task)
+    made, other = (list(model.parameters()) for model in found)
+    same = len(made) == len(other) and all(map(torch.equal, made, other))
+    return randomised(found[0], seed) if same else found[0]
+
+
 def check_fits(model: nn.Module, task: Task) -> None:
     """Refuse a model that no genome is for, or that does not score the classes of the task.
 
     Raises:
-        ConfigError: as `parts_of`; a model that fails on two of the training inputs, or whose
+        ConfigError: as `parts_of`; frozen parameters; a model that fails on two of the training inputs, or whose
             answer is not a finite score [n, classes or more].
     """
     parts_of(model)
+    for part, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            raise ConfigError(
+                f"{part} is frozen, but a genome generates every parameter: call "
+                "requires_grad_(True), or register what is to stay as a buffer"
+            )
     inputs = task.train.inputs[:2]
     shape = [len(inputs), *inputs.shape[1:]]
-    training = model.training
-    model.eval()
     try:
-        with torch.no_grad(), contextlib.redirect_stdout(sys.stderr):
-            scores = model(inputs)
+        tried = copy.deepcopy(model)  # in training, BatchNorm would remember these two
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(devices=[]),
+            contextlib.redirect_stdout(sys.stderr),
+        ):
+            tried.train()(inputs)
+            scores = tried.eval()(inputs)
     except Exception as error:  # whatever a user's model raises
         raise ConfigError(
             f"the model fails on {task.name}, whose inputs are {shape} (n first): "
             f"{type(error).__name__}: {error}"
         ) from error
-    finally:
-        model.train(training)
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
         got = list(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise ConfigError(
@@ -118,11 +150,28 @@ def load_task(name: str, *, seed: int = 0) -> Task:
 
     Raises:
         ConfigError: neither.
-        DataError: a file that is malformed.
+        DataError: a file that is malformed; one class alone, or classes that are not numbered from
+            0 without large gaps.
     """
     if name in DATA:
         return named_task(name)
-    path = Path(name)
+    try:
+        task = _task_from(Path(name), name, seed)
+    except DataError as error:
+        if error.path is not None:
+            raise
+        raise DataError(str(error), path=name) from error
+    examples = len(task.train) + len(task.valid) + len(task.test)
+    if not 2 <= task.classes <= examples:
+        raise DataError(
+            f"has {examples} examples with classes 0 to {task.classes - 1}: there must be at "
+            "least two classes, numbered from 0 without gaps",
+            path=name,
+        )
+    return task
+
+
+def _task_from(path: Path, name: str, seed: int) -> Task:
     if path.is_dir():
         if (path / "test_batch.bin").exists():
             return cifar_folder(path, seed=seed)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from precocial import choice
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.identify.regret import optimal_policies, regret
@@ -52,6 +53,7 @@ MOVED = 1e-6
 """A probability that changes by less has not changed (ours: planners are solved to 1e-8)."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class BetterThanRandom:
     """The behaviour earns more than choosing at random: V_R^pi > V_R^uniform, in expectation over
@@ -77,6 +79,7 @@ class BetterThanRandom:
         return _allowed(gain > ROUNDING * scale)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class MonotoneInReward:
     """Raising the reward of an action never makes the planner less likely to take it, and makes it
@@ -133,10 +136,12 @@ def falls_and_rises(
     place = (np.arange(probes), state, action)
     raised = R.copy()
     raised[place] += np.where(large, 4.0 * longest, rng.random(probes))
-    change = planner.policies(mdp, raised)[place] - planner.policies(mdp, R)[place]
+    both = planner.policies(mdp, np.concatenate([raised, R]))
+    change = both[:probes][place] - both[probes:][place]
     return int((change < -MOVED).sum()), int((change > MOVED).sum())
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class RationalOn:
     """In these states the behaviour is optimal for R: no more than `slack` of the probability goes
@@ -167,6 +172,7 @@ class RationalOn:
         return _allowed((off <= self.slack).all(axis=1))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class KnownReward:
     """What some actions in some states are worth is known.
@@ -206,6 +212,7 @@ class KnownReward:
         return np.asarray(-0.5 * ((off / self.sd) ** 2).sum(axis=1))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SignAnchor:
     """One thing is worth more than another: sum (better - worse) * R > margin.
@@ -254,6 +261,7 @@ class SignAnchor:
         return _allowed(worth > self.margin + rounding)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Sparse:
     """Few features matter: -sum_f |w_f| / scale, a Laplace prior on the weights."""
@@ -268,6 +276,7 @@ class Sparse:
         return np.asarray(-np.abs(_weights(self.name, block)).sum(axis=1) / self.scale)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
     """What somebody did where the reward R[s, a] was known."""
@@ -277,6 +286,7 @@ class Task:
     demos: Demonstrations
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SamePlanner:
     """The planner was the same in tasks whose rewards are known:
@@ -306,6 +316,7 @@ class SamePlanner:
         return float(demonstrations_log_likelihood(policies, counts)[0])
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SameReward:
     """Other people want the same; each has a planner of their own, summed over:
@@ -377,6 +388,7 @@ class AssumptionRow:
         return self.regret_before - self.regret_after
 
 
+@checked
 def assumption_report(
     posterior: Posterior, *, threshold: float = 0.01, policy: Floats | None = None,
     alone: bool = False,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from precocial.choice.arguments import checked
 from precocial.errors import FitError
 from precocial.preferences.experiment import shipped
 from precocial.preferences.identify.ambiguity import ambiguity, reward_from_two
@@ -48,6 +49,7 @@ WORLDS = 20
 """Random worlds in which rewards are recovered."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What the claims of this room are judged on, computed when first asked for."""

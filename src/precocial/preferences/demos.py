@@ -7,14 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.preferences.mdp import TabularMDP
 from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+MAX_DRAWS = 10**9
+"""Steps times episodes that one call may simulate: more would not be held."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demonstrations:
     """State-action pairs in the order in which they were done, one episode after the other.
@@ -80,38 +84,48 @@ class Demonstrations:
         """The numbers of the episodes, in order."""
         return self.episode[np.r_[True, self.episode[1:] != self.episode[:-1]]]
 
-    def check(self, mdp: TabularMDP) -> Demonstrations:
+    @checked
+    def check(
+        self, mdp: TabularMDP, *, path: object = None, lines: Ints | None = None
+    ) -> Demonstrations:
         """These demonstrations, if they can have happened in `mdp`.
+
+        Args:
+            path: where they were read, for errors.
+            lines: (n,) the line of each row there; without them the row is told, from 0.
 
         Raises:
             DataError: a state or action that the world lacks, an action in a terminal state, or a
-                step that the world says cannot happen; with the row (counted from 0).
+                step that the world says cannot happen.
         """
+
+        def wrong(row: int, message: str) -> DataError:
+            if lines is None:
+                return DataError(f"row {row}: {message}", path=path)
+            return DataError(message, path=path, line=int(lines[row]))
+
         bounds = (("state", self.state, mdp.n_states, 0), ("action", self.action, mdp.n_actions, 0),
                   ("next state", self.arrived, mdp.n_states, -1))  # fmt: skip
         for name, column, count, least in bounds:
             bad = np.flatnonzero((column < least) | (column >= count))
             if len(bad):
-                raise DataError(
-                    f"row {bad[0]}: {name} {column[bad[0]]} is not in this world, which has "
-                    f"{count} (0 to {count - 1})"
-                )
+                raise wrong(int(bad[0]), f"{name} {column[bad[0]]} is not in this world, which has "
+                            f"{count} (0 to {count - 1})")  # fmt: skip
         bad = np.flatnonzero(mdp.terminal[self.state])
         if len(bad):
-            raise DataError(
-                f"row {bad[0]}: state {self.state[bad[0]]} is terminal; nothing can be done there"
-            )
+            raise wrong(int(bad[0]), f"state {self.state[bad[0]]} is terminal; nothing can be done "
+                        "there")  # fmt: skip
         known = np.flatnonzero(self.arrived >= 0)
         after = mdp.successors[self.state[known], self.action[known]]
         weight = mdp.probability[self.state[known], self.action[known]]
         possible = ((after == self.arrived[known][:, None]) & (weight > 0)).any(axis=1)
         if not possible.all():
             row = int(known[~possible][0])
-            raise DataError(
-                f"row {row}: action {self.action[row]} in state {self.state[row]} cannot lead to "
-                f"state {self.arrived[row]} in this world ({int((~possible).sum())} such rows). "
-                "Is the numbering of states or actions the same, and the slip of the world right?"
-            )
+            raise wrong(
+                row, f"action {self.action[row]} in state {self.state[row]} cannot lead to state "
+                f"{self.arrived[row]} in this world ({int((~possible).sum())} such rows). Is the "
+                "numbering of states or actions the same, and the slip of the world right?",
+            )  # fmt: skip
         return self
 
     def counts(self, mdp: TabularMDP) -> Floats:
@@ -120,6 +134,7 @@ class Demonstrations:
         np.add.at(found, (self.state, self.action), 1.0)
         return found
 
+    @checked
     def split(self, share: float, *, seed: int = 0) -> tuple[Demonstrations, Demonstrations]:
         """Two parts by whole episodes; the second holds about `share` of them.
 
@@ -144,19 +159,22 @@ class Demonstrations:
         )  # fmt: skip
 
 
+@checked
 def simulate(
     mdp: TabularMDP, policy: ArrayLike, *, episodes: int, steps: int, seed: int = 0
 ) -> Demonstrations:
     """Episodes of at most `steps` actions of one policy (S, A), from the start distribution.
 
     Raises:
-        ConfigError: fewer than one episode or step, or a policy of another shape.
+        ConfigError: fewer than one episode or step, or too many; a policy of another shape, or
+            that is no distribution in some state.
     """
-    pi = np.asarray(policy, dtype=np.float64)
-    if pi.shape != (mdp.n_states, mdp.n_actions) or episodes < 1 or steps < 1:
+    pi = mdp.checked_policies(policy, "simulate: the policy")
+    if pi.ndim != 2 or not 1 <= episodes <= MAX_DRAWS or not 1 <= steps * episodes <= MAX_DRAWS:
         raise ConfigError(
-            f"simulate needs a policy ({mdp.n_states}, {mdp.n_actions}) and at least one episode "
-            f"and step; got {pi.shape}, {episodes} and {steps}"
+            f"simulate needs one policy ({mdp.n_states}, {mdp.n_actions}), at least one episode "
+            f"and step, and at most {MAX_DRAWS} steps in all; got {pi.shape}, {episodes} and "
+            f"{steps}"
         )
     rng = stream(seed, "preferences", "simulate")
     draw = rng.random((steps, 2, episodes))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.choice import Choice
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -23,6 +24,7 @@ Trajectory = Sequence[tuple[int, int]]
 Floats = NDArray[np.float64]
 
 
+@checked
 def feature_counts(mdp: TabularMDP, rewards: Rewards, trajectory: Trajectory) -> Floats:
     """x_f = sum_t gamma^t phi[f, s_t, a_t], (F,); the empty trajectory counts 0.
 
@@ -53,6 +55,7 @@ def choice_of(
     return Choice(features=counts, chosen=chosen, beta=beta, kind=kind)
 
 
+@checked
 def comparison(
     mdp: TabularMDP, rewards: Rewards, better: Trajectory, worse: Trajectory, beta: float = 1.0
 ) -> Choice:
@@ -60,6 +63,7 @@ def comparison(
     return choice_of(mdp, rewards, [better, worse], 0, beta=beta, kind="comparison")
 
 
+@checked
 def ranking(
     mdp: TabularMDP, rewards: Rewards, best_to_worst: Sequence[Trajectory], beta: float = 1.0
 ) -> list[Choice]:
@@ -72,6 +76,7 @@ def ranking(
     ]
 
 
+@checked
 def correction(
     mdp: TabularMDP, rewards: Rewards, original: Trajectory, corrected: Trajectory,
     others: Sequence[Trajectory] = (), beta: float = 1.0,
@@ -81,6 +86,7 @@ def correction(
     return choice_of(mdp, rewards, options, 0, beta=beta, kind="correction")
 
 
+@checked
 def stop(
     mdp: TabularMDP, rewards: Rewards, intended: Trajectory, beta: float = 1.0, *,
     stopped: bool = True,

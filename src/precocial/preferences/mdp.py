@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import array_of, checked, distributions_of
 from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -26,6 +27,7 @@ MAX_BYTES = 4 * 2**30
 """A dense table larger than this is refused."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TabularMDP:
     """A finite world, sparse: each state and action has at most K successors.
@@ -74,6 +76,7 @@ class TabularMDP:
     # ------------------------------------------------------------ made from
 
     @classmethod
+    @checked
     def from_arrays(
         cls,
         transitions: ArrayLike,
@@ -106,6 +109,7 @@ class TabularMDP:
             actions=tuple(actions),
         )
 
+    @checked
     def with_discount(self, discount: float) -> TabularMDP:
         """The same world, valued with another discount."""
         return replace(self, discount=discount)
@@ -114,6 +118,7 @@ class TabularMDP:
         """The same successors with other probabilities (S, A, K): what a biased agent believes."""
         return replace(self, probability=probability)
 
+    @checked
     def with_horizon(self, steps: int) -> TabularMDP:
         """The world cut after `steps` actions, the step made part of the state.
 
@@ -144,9 +149,10 @@ class TabularMDP:
             grid=None if self.grid is None else np.tile(self.grid, (steps + 1, 1)),
         )
 
+    @checked
     def unrolled(self, rewards: ArrayLike, steps: int) -> Floats:
         """Rewards (..., S, A) of this world as rewards of `with_horizon(steps)`."""
-        R = np.asarray(rewards, dtype=np.float64)
+        R = self.checked_tables(rewards)
         return np.concatenate([R] * (steps + 1), axis=-2)
 
     # ------------------------------------------------------------ facts
@@ -197,17 +203,19 @@ class TabularMDP:
             depth = deeper
         return None
 
+    @checked
     def expected(self, values: ArrayLike) -> Floats:
         """E[V(s') | s, a]: values (..., S) give (..., S, A); terminal states are worth 0."""
-        V = np.where(self.terminal, 0.0, np.asarray(values, dtype=np.float64))
+        V = np.where(self.terminal, 0.0, array_of("values", values, (self.n_states,)))
         return np.asarray((V[..., self.successors] * self.probability).sum(axis=-1))
 
+    @checked
     def on_arrival(self, rewards: ArrayLike) -> Floats:
         """A reward of states (..., S), paid on arriving, as R[s, a] (..., S, A).
 
         Arriving at a terminal state pays; nothing is paid for acting in one.
         """
-        r = np.asarray(rewards, dtype=np.float64)
+        r = array_of("rewards", rewards, (self.n_states,))
         R = (r[..., self.successors] * self.probability).sum(axis=-1)
         return np.where(self.terminal[:, None], 0.0, R)
 
@@ -217,12 +225,19 @@ class TabularMDP:
         """(S, A) every action alike."""
         return np.full((self.n_states, self.n_actions), 1 / self.n_actions)
 
+    @checked
     def policy_values(self, policies: ArrayLike, rewards: ArrayLike) -> Floats:
         """V[h, s] of policies (H, S, A) under rewards (H, S, A), by one linear solve each.
 
         Either may have H = 1 or leave H out; the result then has the H of the other, or none.
+
+        Raises:
+            ConfigError: wrong shapes, numbers that are not finite, or rows of a policy that are no
+                distributions.
         """
-        pi, R = np.asarray(policies, dtype=np.float64), np.asarray(rewards, dtype=np.float64)
+        pi, R = self.checked_policies(policies), self.checked_tables(rewards)
+        if pi.ndim > 2 and R.ndim > 2 and len(pi) != len(R) and 1 not in (len(pi), len(R)):
+            raise ConfigError(f"one reward a policy is needed; got {len(R)} and {len(pi)}")
         paid = np.where(self.terminal, 0.0, (pi * R).sum(axis=-1))
         system = np.eye(self.n_states) - self.discount * self._flow(pi)
         if pi.ndim == 2:  # one policy, one factorisation
@@ -230,20 +245,39 @@ class TabularMDP:
             return np.asarray(columns.T.reshape(paid.shape), dtype=np.float64)
         return np.asarray(np.linalg.solve(system, paid[..., None])[..., 0], dtype=np.float64)
 
+    @checked
     def policy_return(self, policies: ArrayLike, rewards: ArrayLike) -> Floats:
         """(H,) expected discounted return from the start distribution."""
         return np.asarray(self.policy_values(policies, rewards) @ self.start)
 
+    @checked
     def occupancy(self, policies: ArrayLike) -> Floats:
         """d[h, s, a] = E sum_t gamma^t 1[s_t = s, a_t = a], (H, S, A) for policies (H, S, A).
 
         A return is the sum of d * R. Terminal states have no occupancy.
         """
-        pi = np.asarray(policies, dtype=np.float64)
+        pi = self.checked_policies(policies)
         flow = np.swapaxes(self._flow(pi), -1, -2)
         start = np.broadcast_to(self.start, pi.shape[:-1])[..., None]
         visits = np.linalg.solve(np.eye(self.n_states) - self.discount * flow, start)[..., 0]
         return np.asarray(np.where(self.terminal, 0.0, visits)[..., None] * pi)
+
+    def checked_policies(self, policies: ArrayLike, name: str = "a policy") -> Floats:
+        """pi[..., s, a], distributions over actions in each state that is not terminal.
+
+        Raises:
+            ConfigError: another shape, numbers below 0 or not finite, or sums that are not 1.
+        """
+        shape = (self.n_states, self.n_actions)
+        return distributions_of(name, policies, shape, ~self.terminal)
+
+    def checked_tables(self, tables: ArrayLike, name: str = "rewards") -> Floats:
+        """R[..., s, a], finite.
+
+        Raises:
+            ConfigError: another shape, or numbers that are not finite.
+        """
+        return array_of(name, tables, (self.n_states, self.n_actions))
 
     def _flow(self, policies: Floats) -> Floats:
         """(..., S, S) state to state under a policy; nothing leaves a terminal state."""

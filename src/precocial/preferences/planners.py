@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial import choice
+from precocial.choice.arguments import checked, indices_of
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planning.values import Backup, solve
@@ -33,6 +34,7 @@ class Plans(Protocol):
         ...
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How an action is picked from Q: a function of `choice` and its parameter."""
@@ -63,6 +65,7 @@ class Rule:
                 return choice.greedy(Q)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Planner:
     """Values by `backup`, choice by `rule`."""
@@ -76,6 +79,7 @@ class Planner:
         return self.rule(solve(mdp, rewards, self.backup).Q)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Constant:
     """The indifferent planner p_pi: one policy (S, A) whatever the reward."""
@@ -97,6 +101,7 @@ class Constant:
         return np.broadcast_to(self.policy, rewards.shape).copy()
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Negated:
     """(-p)(R) = p(-R), Def. 5."""
@@ -112,6 +117,7 @@ class Negated:
         return self.planner.policies(mdp, -rewards)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Override:
     """A planner with quirks: in some states one action is taken whatever the reward."""
@@ -150,26 +156,31 @@ class Override:
 # ---------------------------------------------------------------- families
 
 
+@checked
 def optimal() -> Planner:
     """argmax of Q*; ties share."""
     return Planner(name="optimal")
 
 
+@checked
 def greedy() -> Planner:
     """p_g: argmax of the reward itself, no look ahead (Lemma 6)."""
     return Planner(name="greedy", backup=Backup(steps=1))
 
 
+@checked
 def anti_rational() -> Negated:
     """argmin of what can be had: the optimal planner, negated."""
     return Negated(planner=optimal())
 
 
+@checked
 def boltzmann(beta: float) -> Planner:
     """exp(beta Q*): plans without noise, acts with it."""
     return Planner(name=f"boltzmann {beta:g}", rule=Rule(kind="boltzmann", parameter=beta))
 
 
+@checked
 def soft_optimal(beta: float) -> Planner:
     """The maximum-entropy (MCE) planner: log-sum-exp backups and exp(beta Q)."""
     return Planner(
@@ -178,6 +189,7 @@ def soft_optimal(beta: float) -> Planner:
     )  # fmt: skip
 
 
+@checked
 def self_aware(beta: float) -> Planner:
     """Evans et al.'s softmax agent: acts by exp(beta Q), and Q foresees that it will."""
     return Planner(
@@ -186,22 +198,26 @@ def self_aware(beta: float) -> Planner:
     )  # fmt: skip
 
 
+@checked
 def epsilon_greedy(epsilon: float) -> Planner:
     """The best action, but any with probability epsilon."""
     return Planner(name=f"epsilon {epsilon:g}", rule=Rule(kind="epsilon", parameter=epsilon))
 
 
+@checked
 def myopic(steps: int, *, rule: Rule | None = None) -> Planner:
     """No reward beyond `steps` actions."""
     return Planner(name=f"myopic {steps}", backup=Backup(steps=steps), rule=rule or Rule())
 
 
+@checked
 def look_ahead(depth: int, *, rule: Rule | None = None) -> Planner:
     """Searches `depth` actions deep and values what lies beyond by the uniform policy."""
     backup = Backup(steps=depth, leaf="uniform")
     return Planner(name=f"look-ahead {depth}", backup=backup, rule=rule or Rule())
 
 
+@checked
 def hyperbolic(
     k: float, *, sophisticated: bool, delays: int = 10, rule: Rule | None = None
 ) -> Planner:
@@ -213,6 +229,7 @@ def hyperbolic(
     return Planner(name=f"{kind} {k:g}", backup=backup, rule=rule or Rule())
 
 
+@checked
 def optimist(weight: float, *, rule: Rule | None = None) -> Planner:
     """Counts the best successor with this weight; a negative weight is a pessimist."""
     kind = "optimist" if weight >= 0 else "pessimist"
@@ -220,6 +237,7 @@ def optimist(weight: float, *, rule: Rule | None = None) -> Planner:
     return Planner(name=f"{kind} {abs(weight):g}", backup=backup, rule=rule or Rule())
 
 
+@checked
 def miscalibrated(confidence: float, *, rule: Rule | None = None) -> Planner:
     """Takes the likeliest successor to be `confidence` times as likely as it is."""
     kind = "overconfident" if confidence >= 1 else "underconfident"
@@ -227,6 +245,7 @@ def miscalibrated(confidence: float, *, rule: Rule | None = None) -> Planner:
     return Planner(name=f"{kind} {confidence:g}", backup=backup, rule=rule or Rule())
 
 
+@checked
 def satisficing(aspiration: float) -> Planner:
     """Any action that reaches this share of the way from the worst to the best."""
     return Planner(
@@ -234,17 +253,20 @@ def satisficing(aspiration: float) -> Planner:
     )
 
 
+@checked
 def status_quo(margin: float, *, default: int = 0) -> Planner:
     """Keeps the default action unless another is better by this share of the range."""
     rule = Rule(kind="stick", parameter=margin, default=default)
     return Planner(name=f"status quo {margin:g}", rule=rule)
 
 
+@checked
 def nth_best(n: int) -> Planner:
     """Does the n-th best thing in every state."""
     return Planner(name=f"{n}-th best", rule=Rule(kind="nth", parameter=n))
 
 
+@checked
 def defaults(betas: Sequence[float] = (0.1, 1.0, 10.0)) -> tuple[Plans, ...]:
     """One of each family and its negation, with Boltzmann noise so that no choice is impossible.
 
@@ -252,6 +274,8 @@ def defaults(betas: Sequence[float] = (0.1, 1.0, 10.0)) -> tuple[Plans, ...]:
     `betas`) is ours. The negations keep the sign of the reward as open as behaviour leaves it
     (Prop. 8): to leave them out is a normative assumption.
     """
+    if len(betas) == 0:
+        raise ConfigError("defaults: give one beta at least")
     noisy = Rule(kind="boltzmann", parameter=max(betas))
     families: tuple[Plans, ...] = (
         *(boltzmann(beta) for beta in betas),
@@ -268,6 +292,7 @@ def defaults(betas: Sequence[float] = (0.1, 1.0, 10.0)) -> tuple[Plans, ...]:
     return families + tuple(Negated(planner=planner) for planner in families)
 
 
+@checked
 def constructed_values(mdp: TabularMDP, actions: ArrayLike, n: int) -> Floats:
     """A reward R[s, a] under which doing `actions` (S,) is exactly the n-th best in every state.
 
@@ -277,9 +302,9 @@ def constructed_values(mdp: TabularMDP, actions: ArrayLike, n: int) -> Floats:
     Raises:
         ConfigError: n outside 1 to A, or actions that the world lacks.
     """
-    done = np.asarray(actions, dtype=np.int64)
     S, A = mdp.n_states, mdp.n_actions
-    if not 1 <= n <= A or done.shape != (S,) or done.min() < 0 or done.max() >= A:
+    done = indices_of("constructed_values: actions", actions, A)
+    if not 1 <= n <= A or done.shape != (S,):
         raise ConfigError(
             f"constructed_values: n must lie in 1 to {A} and there must be {S} actions, 0 to "
             f"{A - 1}; got n={n!r} and {actions!r}"

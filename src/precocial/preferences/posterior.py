@@ -5,7 +5,7 @@ log P(p, R | demos) = sum_{s,a} n(s, a) log pi_{p,R}(a|s) + log prior(p, R) + lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp, xlogy
 
 from precocial.choice import Choice, log_likelihood
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -126,6 +127,7 @@ class Posterior:
         weights = self.reward_probability @ self.rewards.weights
         return np.tensordot(weights, self.rewards.features, axes=1)
 
+    @checked
     def top(self, count: int = 10) -> list[tuple[str, str, float]]:
         """The likeliest pairs: planner, reward, probability."""
         flat = np.argsort(-self.probability, axis=None, kind="stable")[:count]
@@ -135,6 +137,7 @@ class Posterior:
             for p, r in places
         ]
 
+    @checked
     def without(self, *names: str) -> Posterior:
         """The posterior without some of the assumptions."""
         unknown = set(names) - set(self.factors)
@@ -147,6 +150,7 @@ class Posterior:
         )  # fmt: skip
 
 
+@checked
 def infer(
     mdp: TabularMDP,
     demos: Demonstrations | None,
@@ -156,6 +160,7 @@ def infer(
     prior: Prior | ArrayLike | None = None,
     assume: Sequence[Assumption] = (),
     feedback: Sequence[Choice] = (),
+    on_done: Callable[[int, int], None] | None = None,
 ) -> Posterior:
     """Weigh every pair (p, R) by what was seen.
 
@@ -164,6 +169,7 @@ def infer(
         prior: (P, R) weights not below 0, or a `Prior`; default: every pair alike.
         assume: normative assumptions, each a factor of its own.
         feedback: choices from sets, whose features are those of `rewards`.
+        on_done: called with how many of how many parts of the work are done.
 
     Raises:
         DataError: demonstrations that cannot have happened in this world.
@@ -185,12 +191,15 @@ def infer(
     if feedback:
         log_data += log_likelihood(feedback, rewards.weights)
     if counts is not None or assume:
-        for row, low, block in _blocks(mdp, chosen, rewards):
+        parts = len(chosen) * -(-len(rewards) // BLOCK)
+        for done, (row, low, block) in enumerate(_blocks(mdp, chosen, rewards), 1):
             place = (row, slice(low, low + len(block.rewards)))
             if counts is not None:
                 log_data[place] += demonstrations_log_likelihood(block.policies, counts)
             for assumption in assume:
                 factors[assumption.name][place] = assumption.log_factor(block)
+            if on_done is not None:
+                on_done(done, parts)
     return Posterior(
         mdp=mdp, demos=demos, planners=chosen, rewards=rewards,
         log_prior=_log_prior(prior, mdp, chosen, rewards), log_data=log_data, factors=factors,
@@ -207,7 +216,7 @@ def factor_of(posterior: Posterior, assumption: Assumption) -> Floats:
 
 def entropy_bits(probability: Floats) -> float:
     """-sum p log2 p."""
-    return float(-xlogy(probability, probability).sum() / np.log(2))
+    return max(0.0, float(-xlogy(probability, probability).sum() / np.log(2)))
 
 
 def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:

@@ -25,6 +25,8 @@ NAMES = {
 }
 """What a page calls a method; others keep their name."""
 ARMS = ("genome", "random", "shuffled")
+SHARE = (0.0, 1.0)
+"""Where an accuracy lies, and so its interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,7 @@ def _findings(record: RunRecord) -> GenomeFindings:
     return GenomeFindings(
         record=record,
         seeds=tuple(sorted({int(row["seed"]) for row in rows})),
-        whole=spread(float(row["test"]) for row in whole),
+        whole=spread((float(row["test"]) for row in whole), within=SHARE),
         whole_parameters=int(whole[0]["parameters"]),
         whole_bytes=int(whole[0]["bytes"]),
         points=tuple(made),
@@ -173,7 +175,7 @@ def _points(rows: Sequence[Row]) -> list[Point]:
                 budget=budget,
                 bytes=_mean(mine, "bytes"),
                 parameters=_mean(mine, "parameters"),
-                test=spread(float(row["test"]) for row in mine),
+                test=spread((float(row["test"]) for row in mine), within=SHARE),
                 valid=_mean(mine, "valid"),
                 by_seed={int(row["seed"]): float(row["test"]) for row in mine},
             )
@@ -194,7 +196,8 @@ def _curve(rows: Sequence[Row], arm: str) -> Curve:
         steps=tuple(steps),
         examples=tuple(seen[step] for step in steps),
         accuracy=tuple(
-            spread(float(row["accuracy"]) for row in mine if row["step"] == step) for step in steps
+            spread((float(r["accuracy"]) for r in mine if r["step"] == step), within=SHARE)
+            for step in steps
         ),
     )
 

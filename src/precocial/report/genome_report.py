@@ -65,10 +65,7 @@ def headline(found: GenomeFindings) -> str:
     )
     if large is not small:
         said += f", one from {large.bytes:,.0f} bytes on {percent(large.test.mean)}"
-    said += (
-        f"; the trained whole of {quantity(found.whole_bytes, 'bytes')} on "
-        f"{percent(found.whole.mean)}."
-    )
+    said += f"; the trained whole of {found.whole_bytes:,} bytes on {percent(found.whole.mean)}."
     ends = [small] if large is small else [small, large]
     return " ".join([said, *_verdicts([_verdict(found, point) for point in ends])])
 
@@ -118,7 +115,7 @@ def _figures(found: GenomeFindings) -> tuple[tuple[str, str, str], ...]:
         ("largest genome", percent(large.test.mean),
          f"{large.bytes:,.0f} bytes, {quantity(ratio)} times fewer than the whole"),
         ("trained whole", percent(found.whole.mean),
-         f"{found.whole_parameters:,} parameters, {quantity(found.whole_bytes, 'bytes')}"),
+         f"{found.whole_parameters:,} parameters, {found.whole_bytes:,} bytes"),
         ("best rival of the largest", percent(best.test.mean) if best else "none",
          NAMES.get(best.method, best.method) if best else ""),
     )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from precocial.preferences.auditing.record import AuditRecord, Deciding, Family, StateValue
+from precocial.preferences.auditing.record import AuditRecord, Deciding, Family, Interval, Over
 from precocial.report import figures as art
 
 MAX_BARS = 14
@@ -51,21 +51,34 @@ def _arrow(action: str) -> str:
     return ARROWS.get(action.lower(), action[:4])
 
 
-def value_intervals(figure: Figure, values: Sequence[StateValue]) -> None:
-    """What arriving at a state is worth, an interval a state."""
+INTERVALS: dict[Over, tuple[str, float, float]] = {
+    "every reward": (art.INK, 1.0, -0.26),
+    "every weighting": (art.GREEN, 2.6, 0.0),
+    "the list": (art.BLUE, 5.0, 0.26),
+}
+"""Colour, width and place of each set's interval."""
+
+
+def intervals(figure: Figure, rows: Sequence[Interval]) -> None:
+    """What arriving at a state is worth beside the anchor, an interval a state and set."""
     axes = figure.subplots()
-    at = np.arange(len(values))
-    low, middle, high = (
-        np.array([getattr(row, name) for row in values]) for name in ("low", "median", "high")
-    )
-    axes.hlines(at, low, high, color=art.BLUE, linewidth=2)
-    axes.plot(middle, at, **art.dots(art.BLUE, "o"))
-    axes.axvline(0, color=art.INK, linewidth=0.8)
-    axes.set_yticks(at, [row.state for row in values])
+    states = list(dict.fromkeys(row.state for row in rows))
+    place = {state: at for at, state in enumerate(states)}
+    for over, (colour, width, off) in INTERVALS.items():
+        these = [row for row in rows if row.over == over]
+        if these:
+            at = np.array([place[row.state] for row in these]) + off
+            low, high = [row.low for row in these], [row.high for row in these]
+            axes.hlines(at, low, high, color=colour, linewidth=width, label=over)
+            axes.plot([*low, *high], [*at, *at], "|", color=colour, markersize=6)
+    axes.axvline(0, color=art.INK, linewidth=0.8, linestyle="--")
+    axes.set_yticks(range(len(states)), states)
     axes.invert_yaxis()
     axes.set_ylabel("state")
     axes.set_xlabel("reward of the moves that lead there, beside the anchor's")
     axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
+    if rows:
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
 
 
 def families(figure: Figure, rows: Sequence[Family]) -> None:
@@ -92,7 +105,7 @@ def deciding(figure: Figure, rows: Sequence[Deciding]) -> None:
     at = np.arange(len(rows))
     colours = [art.VERMILION if row.kind == "assumption" else art.BLUE for row in rows]
     axes.barh(at, [row.bits for row in rows], color=colours, height=0.6)
-    axes.set_yticks(at, [_wrapped(row.what) for row in rows])
+    axes.set_yticks(at, [_wrapped(f"{row.what} (cost {row.cost:g})") for row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("bits about the pair (blue: expected from one datum; red: by assuming)")
     axes.set_ylabel("what is added")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from precocial import io
-from precocial.preferences.auditing.record import AUDIT, AuditRecord
+from precocial.preferences.auditing.record import AUDIT, AuditRecord, Fit, Interval, Resampled
 from precocial.report import preferences_figures as pictures
 from precocial.report.figures import svg
 from precocial.report.page import Code, Listing, Page, Part, Picture, Section, Table, Text, quantity
@@ -36,8 +36,10 @@ def preferences_page(path: io.PathLike) -> Page:
 
 
 def headline(record: AuditRecord) -> str:
-    """What is decided, under which assumptions, in a sentence or two."""
+    """Whether anything fits, and what is decided, under which assumptions: a few sentences."""
+    warned = "" if record.fit.explains else f"{misfit(record)} The least bad: "
     given = f"Assuming {' and '.join(record.assumptions)}: " if record.assumptions else ""
+    given = warned + given
     left = f"{record.prior_bits - record.entropy_bits:.1f} of {record.prior_bits:.1f} bits decided"
     lost = (
         f"acting for the average reward would lose {100 * record.regret.expected:.0f} % of what is "
@@ -61,6 +63,22 @@ def headline(record: AuditRecord) -> str:
     return f"{given}{left}; {found}, and {lost}.{by_list}"
 
 
+def misfit(record: AuditRecord) -> str:
+    """That even the best pair does not explain what was seen, in a sentence."""
+    fit = record.fit
+    return (
+        f"Not even the best pair explains what was seen: {fit.reward} with the planner "
+        f"{fit.planner} would look at least so far off {_times(fit)}, by "
+        f"{quantity(fit.misfit_nats)} nats an action (choosing at random: "
+        f"{quantity(fit.random_nats)})."
+    )
+
+
+def _times(fit: Fit) -> str:
+    times = round(fit.p_value * (fit.replicates + 1)) - 1
+    return f"in {times} of {fit.replicates} replicates"
+
+
 def sign_is_open(record: AuditRecord) -> bool:
     """Is the posterior shared between pairs and their negations?"""
     turned = sum(row.probability for row in record.families if row.planner.startswith("-("))
@@ -72,9 +90,10 @@ def _figures(record: AuditRecord) -> tuple[tuple[str, str, str], ...]:
     return (
         ("seen", f"{seen.steps:,} steps", f"{seen.episodes} episodes, {seen.visited} of "
          f"{seen.states} states"),
-        ("pairs weighed", f"{record.planners * record.rewards:,}",
+        ("not decided", f"{record.entropy_bits:.2f} bits", f"of {record.prior_bits:.2f}: "
          f"{record.planners} planners, {record.rewards} rewards"),
-        ("not decided", f"{record.entropy_bits:.2f} bits", f"of {record.prior_bits:.2f}"),
+        ("fit of the best pair", f"p = {quantity(record.fit.p_value)}",
+         "explains" if record.fit.explains else f"does not explain: below {record.fit.threshold}"),
         ("regret if deployed", f"{100 * regret.expected:.0f} %",
          f"worst {100 * regret.worst:.0f} % among likely pairs"),
     )  # fmt: skip
@@ -123,41 +142,129 @@ def families(record: AuditRecord) -> Section:
         lambda figure: pictures.families(figure, shown), what,
         width=8.2, height=1.2 + 0.28 * len(shown),
     )  # fmt: skip
+    told, off = _fit(record)
     return Section(key="families", title="Which planner, with which reward", parts=(
         Text(text="Each planner is shown with the reward that suits it best. A planner and its "
              "negation, -(…), tie when their rewards are opposite: no behaviour parts them."),
+        told,
         Picture(svg=drawn, caption=what, table=table),
         Table.of([{"planner": p.planner, "reward": p.reward, "probability": p.probability}
                   for p in record.pairs], title="The likeliest pairs"),
+        off,
     ))  # fmt: skip
+
+
+def _fit(record: AuditRecord) -> tuple[Part, Part]:
+    """Whether the best pair explains, and where it is most off."""
+    fit = record.fit
+    how = (
+        "In a replicate the pair itself acts as often in each state as was seen there, and the "
+        "likely pairs are fitted anew."
+    )
+    text = (
+        f"The pair that fits best, {fit.reward} with the planner {fit.planner}, could have done "
+        f"this: it would look at least so far off {_times(fit)}. {how}"
+        if fit.explains
+        else f"{misfit(record)} {how} What follows is about the least bad of the pairs that were "
+        "listed; list other planners or rewards before you rely on it."
+    )
+    rows = [
+        {"state": r.state, "times seen": r.visits, "action": r.action, "share seen": r.seen,
+         "share foretold": r.foretold}
+        for r in fit.rows
+    ]  # fmt: skip
+    tone = "plain" if fit.explains else "refusal"
+    return Text(text=text, tone=tone), Table.of(
+        rows, title="Where the best pair is most off", folded=fit.explains
+    )
 
 
 def ambiguity(record: AuditRecord) -> Section:
-    """How far apart the rewards are that fit."""
-    rows = sorted(record.values, key=lambda row: row.low - row.high)[: 2 * pictures.MAX_BARS]
+    """What behaviour leaves open about the reward, and what only the list settles."""
+    found = record.ambiguous
     table = Table.of([
+        {"state": r.state, "over": r.over, "kind": "posterior" if r.over == "the list" else "exact",
+         "low": r.low, "high": r.high, "more or less than the anchor": _order(r)}
+        for r in found.rows
+    ], title="By state and set of rewards")  # fmt: skip
+    listed = Table.of([
         {"state": r.state, "times seen": r.visits, "low": r.low, "median": r.median,
-         "high": r.high, "worth more than the first": r.more_than_first,
+         "high": r.high, "worth more than the anchor": r.more_than_first,
          "worth less": r.less_than_first}
         for r in record.values
-    ], title="By state")  # fmt: skip
+    ], title="Over the list alone, every state", folded=True)  # fmt: skip
     what = (
-        "95 % intervals, over the posterior, of the mean reward of the moves that lead to a state."
+        f"What arriving at a state may be worth beside {record.anchor}. Thin: every reward; "
+        "middling: every weighting of the features; both exact. Thick: 95 % of the posterior over "
+        "the list, and no wider than the list."
     )
     drawn = svg(
-        lambda figure: pictures.value_intervals(figure, rows), what,
-        width=7, height=1.2 + 0.25 * len(rows),
+        lambda figure: pictures.intervals(figure, found.rows), what,
+        width=7, height=1.4 + 0.42 * max(found.settled.states, 1),
     )  # fmt: skip
     return Section(key="ambiguity", title="What is ambiguous", parts=(
-        Text(text="Among the rewards that were listed, and only among them, beside state "
-             f"{record.anchor}. The widest intervals come first; one that holds 0 leaves open "
-             "whether the state is wanted more."),
-        Text(text="Two rewards drawn from the posterior are, on average, "
+        *(Text(text=text) for text in (_exactly(record), *_free(record), _settles(record))),
+        Picture(svg=drawn, caption=what, table=table),
+        listed,
+        Text(text="Two rewards drawn from the posterior, so from the list, are on average "
              f"{quantity(record.apart.mean)} apart in STARC distance (0: alike but for scale and "
              "shaping; 1: opposite), and "
              f"more than a half apart with probability {quantity(record.apart.far)}."),
-        Picture(svg=drawn, caption=what, table=table),
     ))  # fmt: skip
+
+
+def _order(row: Interval) -> str:
+    return "open" if not row.settles else "more" if row.low > 0 else "less"
+
+
+def _exactly(record: AuditRecord) -> str:
+    """What the exact intervals take for granted, or why there are none."""
+    found = record.ambiguous
+    if found.status == "no exact tool":
+        return (
+            f"Intervals here are over the list alone: {found.why}. A reward that was not listed "
+            "may lie anywhere."
+        )
+    given = (
+        f"The planner taken as known is {found.planner}"
+        f"{' or its negation' if found.both_signs else ''} "
+        f"({100 * found.probability:.0f} % of the posterior)"
+    )
+    if found.status != "exact":
+        return f"{given}. No exact interval of some sets: {found.why}."
+    return (
+        f"{given}. An exact interval holds the difference for every reward with |R(s, a)| at most "
+        f"{found.bound:g} that makes it do what was seen, with {100 * found.confidence:g} % "
+        "confidence for the counts. The reward of a state is the mean of R(s, a) over the moves "
+        "that lead to it, by how often they are seen or likely. With another planner in its place "
+        "the intervals are others."
+    )
+
+
+def _free(record: AuditRecord) -> tuple[str, ...]:
+    free = record.ambiguous.free
+    if free is None:
+        return ()
+    return (
+        f"Were it known exactly what is done where it was seen, {free.rewards} directions of the "
+        f"{free.numbers} numbers R(s, a) would still be free: {free.unseen} for actions of which "
+        "no more than a bound is known, the others because they change nothing that this planner "
+        f"does. Of the rewards that the {free.features} listed features make, {free.weightings} "
+        "directions would be.",
+    )
+
+
+def _settles(record: AuditRecord) -> str:
+    done = record.ambiguous.settled
+    what = f"Whether a state is worth more than {record.anchor} is settled for"
+    of = f"{done.states} states here (those likeliest to be arrived at, and the best paid)"
+    if not done.behaviour + done.features + done.by_list:
+        return f"{what} none of the {of}."
+    return (
+        f"{what} these of the {of}: {done.behaviour} by behaviour, whatever the reward; "
+        f"{done.features} more if the reward is a weighting of the listed features; {done.by_list} "
+        "more only because of what is on the list, which is no word of behaviour's."
+    )
 
 
 def regret(record: AuditRecord) -> Section:
@@ -190,9 +297,9 @@ def deciding(record: AuditRecord) -> Section:
     """What would decide."""
     rows = record.decides
     table = Table.of([
-        {"what": r.what, "bits": r.bits, "cost": r.cost,
+        {"what": r.what, "bits": r.bits, "standard error": r.standard_error, "cost": r.cost,
          "bits per cost": r.bits / r.cost if r.cost else None, "kind": r.kind,
-         "worst regret removed": r.worst_regret_removed}
+         "directions left": r.directions_left, "worst regret removed": r.worst_regret_removed}
         for r in rows
     ], title="Ranked by bits per cost; what costs nothing first")  # fmt: skip
     what = "What one more datum, or one assumption, would tell about planner and reward."
@@ -202,9 +309,25 @@ def deciding(record: AuditRecord) -> Section:
     )  # fmt: skip
     return Section(key="deciding", title="What would decide", parts=(
         Text(text="An assumption costs no data. It is a judgement of yours, not a finding: "
-             "behaviour cannot confirm it."),
+             "behaviour cannot confirm it. Bits of whole demonstrations are means over simulated "
+             "ones. Costs are ours until you give your own."),
         Picture(svg=drawn, caption=what, table=table),
+        *_second(record),
     ))  # fmt: skip
+
+
+def _second(record: AuditRecord) -> tuple[Part, ...]:
+    """What endless behaviour in a second world would leave open."""
+    rows = [row for row in record.decides if row.directions_left is not None]
+    if not rows:
+        return ()
+    best = min(rows, key=lambda row: row.directions_left or 0)
+    live = record.world.states - len(record.world.terminal)
+    return (
+        Text(text=f"In this world alone a noisily rational person leaves {live} directions of the "
+             f"reward open for ever. Endless data of this kind too, {best.what}, would leave "
+             f"{best.directions_left} (a constant counts as one)."),
+    )  # fmt: skip
 
 
 def undecidable(record: AuditRecord) -> Section:
@@ -229,12 +352,43 @@ def making(record: AuditRecord) -> Section:
     rows = [
         {"what": "assumptions made", "value": ", ".join(record.assumptions) or "none"},
         {"what": "discount", "value": f"{record.world.discount:g}"},
+        {"what": "world", "value": _source(record.resampled)},
         {"what": "seed", "value": str(record.seed)},
     ]
-    parts.append(Table.of(rows, title="This audit"))
+    parts += [*_worlds(record.resampled), Table.of(rows, title="This audit")]
     if record.command:
         parts += [Text(text="The command that makes it again:"), Code(text=record.command)]
     return Section(key="making", title="What to doubt, and how it was made", parts=tuple(parts))
+
+
+def _source(drawn: Resampled) -> str:
+    return {
+        "given": "given, taken as it is",
+        "counted": f"counted; {drawn.worlds} others drawn from the counts",
+        "counted, taken as exact": "counted from transitions, and taken as exact",
+    }[drawn.source]
+
+
+def _worlds(drawn: Resampled) -> tuple[Part, ...]:
+    """How far the main answers move when a counted world is drawn again."""
+    unseen = f"{100 * drawn.unvisited:.0f} % of its states and actions were never tried"
+    if drawn.source == "given":
+        return ()
+    if not drawn.rows:
+        return (
+            Text(text="The world was counted from transitions and is taken as exact here: how far "
+                 f"the answers hang on it was not asked, and {unseen}.", tone="refusal"),
+        )  # fmt: skip
+    rows = [
+        {"answer": r.what, "in the mean world": r.here, "least": r.low, "most": r.high}
+        for r in drawn.rows
+    ]
+    return (
+        Text(text=f"The world was counted from transitions; {unseen}, and there it is the prior's "
+             f"guess. In {drawn.worlds} worlds drawn from what the counts leave open, the "
+             f"likeliest pair stays the likeliest in {drawn.best_stays}."),
+        Table.of(rows, title="How far the answers hang on the world"),
+    )  # fmt: skip
 
 
 SECTIONS: tuple[Callable[[AuditRecord], Section], ...] = (

@@ -27,11 +27,13 @@ class Spread:
         return int(self.low > 0) - int(self.high < 0)
 
 
-def spread(values: Iterable[float]) -> Spread:
-    """The mean of at least one value, and its interval if there are more."""
+def spread(values: Iterable[float], *, within: tuple[float, float] | None = None) -> Spread:
+    """The mean of at least one value, and its interval if there are more, cut to `within`."""
     found = np.array(list(values), dtype=np.float64)
     mean, count = float(found.mean()), len(found)
     if count < 2:
         return Spread(mean=mean, low=None, high=None, seeds=count)
     half = float(stats.t.ppf(0.975, count - 1) * found.std(ddof=1) / math.sqrt(count))
-    return Spread(mean=mean, low=mean - half, high=mean + half, seeds=count)
+    least, most = (-math.inf, math.inf) if within is None else within
+    low, high = max(least, mean - half), min(most, mean + half)
+    return Spread(mean=mean, low=low, high=high, seeds=count)

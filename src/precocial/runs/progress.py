@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from types import TracebackType
 from typing import TextIO
 
@@ -12,11 +13,15 @@ from rich.progress import Progress as Bar
 
 from precocial.runs.records import RunRecord
 
+LINE_EVERY_S = 5.0
+"""Seconds between the plain lines of `count`, so that a log is not all progress (ours)."""
+
 
 class Progress:
     """A bar with the time left on a terminal, plain lines elsewhere, nothing when `quiet`.
 
-    Give it to `sweep` as `on_done`, inside `with Progress("training") as progress:`.
+    Give it to `sweep` as `on_done`, inside `with Progress("training") as progress:`. Other work
+    takes `progress.count`; work that cannot be counted shows the time that it has taken.
     """
 
     def __init__(self, label: str, *, quiet: bool = False, file: TextIO | None = None) -> None:
@@ -32,6 +37,8 @@ class Progress:
             disable=quiet or not self._file.isatty(),
         )
         self._task = self._bar.add_task(label, total=None, left="")
+        self._said = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -49,10 +56,20 @@ class Progress:
         self, record: RunRecord, done: int, total: int, seconds_left: float | None
     ) -> None:
         """Show that `done` of `total` runs are complete."""
-        self.tell(done, total, seconds_left)
+        self._show(done, total, seconds_left)
 
-    def tell(self, done: int, total: int, seconds_left: float | None = None) -> None:
-        """Show that `done` of `total` steps of any kind are behind."""
+    def count(self, done: int, total: int) -> None:
+        """Show that `done` of `total` parts are done, each taken to last as long as another."""
+        now = time.monotonic()
+        # What went before the first part says nothing of how long a part takes.
+        first, began = self._first = self._first or (done, now)
+        left = (now - began) / (done - first) * (total - done) if done > first else None
+        if self._bar.disable and now - self._said < LINE_EVERY_S:
+            return
+        self._said = now
+        self._show(done, total, left)
+
+    def _show(self, done: int, total: int, seconds_left: float | None) -> None:
         left = "" if seconds_left is None else f"{duration(seconds_left)} left"
         self._bar.update(self._task, completed=done, total=total, left=left)
         if self._bar.disable and not self.quiet:

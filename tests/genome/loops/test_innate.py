@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
-from precocial.errors import ConfigError, DataError
+from precocial.errors import DataError
 from precocial.genome import Genome, accuracy
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import Training, evolve
@@ -118,6 +120,13 @@ def test_the_rate_rises_in_a_line_and_falls_by_a_cosine_in_steps() -> None:
     assert rates[4:] == sorted(rates[4:], reverse=True)
 
 
-def test_bits_without_a_rounding_function() -> None:
-    with pytest.raises(ConfigError, match="quantise"):
-        InnateLoop(genome(), network(), blobs(), Innate(bits=4), 0)
+def test_the_score_with_bits_is_that_of_the_saved_genome(tmp_path: Path) -> None:
+    model, task = network(), blobs()
+    made = genome()
+    rows = list(
+        evolve(made, model, task, Innate(steps=100, batch=40, rate=0.02, bits=4, evaluate_every=20))
+    )
+    made.save(tmp_path / "a.genome", bits=4)
+    loaded = Genome.load(tmp_path / "a.genome")
+    best = max(row["valid"] for row in rows)
+    assert accuracy(loaded.birth(model), task.valid) == best > 0.7

@@ -216,7 +216,7 @@ def test_a_record_survives_its_file(tmp_path: Path) -> None:
     ("change", "said"),
     [
         (lambda d: d.pop("coverage"), "missing required field"),
-        (lambda d: d.update(format=9), "format 9; this version reads 1"),
+        (lambda d: d.update(format=9), "format 9; this version reads 2"),
         (lambda d: d["families"][0].update(probability="high"), "is not an audit"),
         (lambda d: d["world"].update(grid=[[1]]), "is not an audit"),
     ],

@@ -262,3 +262,10 @@ def test_mistakes_are_named() -> None:
         Expert.from_counts(mdp, np.ones((6, 3)), kind="odd")
     with pytest.raises(ConfigError, match="features must be finite"):
         ambiguity([Expert.soft(mdp, pi)], features=np.ones((6, 3)))
+
+
+def test_what_one_expert_leaves_open_has_an_infinite_error() -> None:
+    mdp = TabularMDP.from_arrays(np.full((2, 2, 2), 0.5), discount=0.5)
+    found = recover_reward([Expert.soft(mdp, [[0.3, 0.7], [0.6, 0.4]])])
+    assert found.status == "not identified"
+    assert np.isinf(found.standard_error).all()

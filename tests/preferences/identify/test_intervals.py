@@ -145,5 +145,20 @@ def test_mistakes_are_named() -> None:
         CompatibleRewards(experts=(expert,), features=np.ones((2, 3)))
     with pytest.raises(ConfigError, match="functionals must be"):
         CompatibleRewards(experts=(expert,)).intervals(np.ones((3, 3)))
-    with pytest.raises(ConfigError, match="states must be 0 to 3"):
+    with pytest.raises(ConfigError, match="states must lie in 0 to 3"):
         state_differences(mdp, states=[4])
+
+
+def test_one_who_slips_is_best_in_what_slips_do_not_explain() -> None:
+    mdp = world(3, A=3)
+    counts = np.zeros((mdp.n_states, mdp.n_actions))
+    counts[0], counts[1] = [90, 5, 5], [50, 45, 5]
+    found = Expert.slipping(mdp, counts, 0.2)
+    # slips give each action 0.2 / 3; the bounds of 5 of 100 do not exclude that, those of 45 do
+    expected = np.full(counts.shape, np.nan)
+    expected[0, 0] = expected[1, :2] = 0.0
+    np.testing.assert_array_equal(found.centre, expected)
+    assert (found.high == 0).all()
+    assert np.isneginf(found.low[2:]).all()
+    with pytest.raises(ConfigError, match="epsilon must lie in"):
+        Expert.slipping(mdp, counts, 1.5)

@@ -6,6 +6,8 @@ from collections import Counter
 
 from precocial.preferences.inside.look import look_inside
 from tests.preferences.inside.final import FINAL
+from tests.preferences.inside.fresh import FRESH
+from tests.preferences.inside.fresh_again import AGAIN
 from tests.preferences.inside.held_out import HELD_OUT
 from tests.preferences.inside.variants import VARIANTS
 
@@ -14,7 +16,7 @@ VERDICTS = ("maximises", "minimises", "look-up", "anchored", "unknown")
 
 def main() -> None:
     table: Counter[tuple[str, str]] = Counter()
-    for name, variant in {**VARIANTS, **HELD_OUT, **FINAL}.items():
+    for name, variant in {**VARIANTS, **HELD_OUT, **FINAL, **FRESH, **AGAIN}.items():
         inside = look_inside(
             variant.policy, variant.states, variant.actions, tags=dict(variant.tags)
         )

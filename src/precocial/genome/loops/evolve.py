@@ -30,6 +30,7 @@ from precocial.genome.loops.parts import (
     restore_optimiser,
 )
 from precocial.genome.loops.worlds import Worlds
+from precocial.genome.quantise import fake_quantise
 from precocial.io import Row
 from precocial.runs import stream_seed
 
@@ -42,7 +43,7 @@ def evolve(
     *,
     seed: int = 0,
     teacher: Tensor | None = None,
-    quantise: Quantise | None = None,
+    quantise: Quantise = fake_quantise,
 ) -> Iterator[Row]:
     """Train `genome` in place, a row at a time; it ends as the best generation.
 
@@ -59,7 +60,8 @@ def evolve(
         loop: which loop, with its settings.
         seed: of the order of examples, draws of weights, worlds and mutations.
         teacher: scores [training examples, classes], not normalised, if `Innate.distil` is set.
-        quantise: rounds the genome's parameters, if `Innate.bits` is set.
+        quantise: rounds the genome's parameters, if `Innate.bits` is set; by default as
+            `Genome.save` does.
 
     Returns:
         An iterator; training goes on as it is asked for rows. They have
@@ -95,7 +97,7 @@ class Training:
         *,
         seed: int = 0,
         teacher: Tensor | None = None,
-        quantise: Quantise | None = None,
+        quantise: Quantise = fake_quantise,
     ) -> None:
         genome.birth(model)  # refuses another model before anything is trained
         self.genome, self.seed = genome, seed
@@ -203,7 +205,7 @@ def _made(
     loop: LoopConfig,
     seed: int,
     teacher: Tensor | None,
-    quantise: Quantise | None,
+    quantise: Quantise,
 ) -> Loop:
     kind = type(loop).__name__
     if isinstance(loop, Evolution):

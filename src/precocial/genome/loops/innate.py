@@ -23,6 +23,7 @@ from precocial.genome.loops.parts import (
     put,
 )
 from precocial.genome.loops.worlds import Worlds, choosers, score_at_birth, world_of
+from precocial.genome.quantise import fake_quantise
 
 Quantise = Callable[[Tensors, int], Tensors]
 """(parameters by name, bits) to rounded ones, through which the gradient passes unchanged."""
@@ -40,11 +41,9 @@ class InnateLoop:
         seed: int,
         *,
         teacher: Tensor | None = None,
-        quantise: Quantise | None = None,
+        quantise: Quantise = fake_quantise,
     ) -> None:
         _check_teacher(task, config, teacher)
-        if config.bits is not None and quantise is None:
-            raise ConfigError("Innate: bits needs a rounding function; give evolve(quantise=...)")
         self.genome, self.model, self.task, self.config = genome, model, task, config
         self.seed, self._teacher, self._quantise = seed, teacher, quantise
         self.generations, self.every = config.steps, config.evaluate_every
@@ -88,7 +87,7 @@ class InnateLoop:
     def _forward(self, inputs: Tensor) -> Tensor:
         """Scores of the newborn, with the gradient to the genome."""
         parameters: Tensors | None = None
-        if self.config.bits is not None and self._quantise is not None:
+        if self.config.bits is not None:
             parameters = self._quantise(parameters_of(self.genome), self.config.bits)
         if self._implicit is not None:
             named = {f"genome.{name}": value for name, value in (parameters or {}).items()}
@@ -123,7 +122,7 @@ class InnateLoop:
     def scores(self) -> dict[str, float]:
         own: Tensors = dict(self.genome.named_parameters())
         kept = copied(own)
-        if self.config.bits is not None and self._quantise is not None:
+        if self.config.bits is not None:
             put(own, copied(self._quantise(own, self.config.bits)))
         valid = score_at_birth(self.genome, self.model, self._choosers)
         put(own, kept)

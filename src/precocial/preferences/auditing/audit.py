@@ -14,18 +14,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
+from precocial.preferences.auditing.ambiguous import what_is_ambiguous
 from precocial.preferences.auditing.deciding import (
     COSTS,
     undecidable,
     what_would_decide,
     without_twin,
 )
+from precocial.preferences.auditing.fitting import goodness_of_fit
 from precocial.preferences.auditing.likely import (
     anchor_state,
     apart,
+    arrivals,
     deployed,
     deployed_actions,
+    likely_moves,
     likely_pairs,
     regret,
     regret_split,
@@ -39,6 +44,8 @@ from precocial.preferences.auditing.record import (
     Pair,
     World,
 )
+from precocial.preferences.auditing.resampled import given_world, resampled
+from precocial.preferences.data.counted import CountedWorld
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Plans, defaults
@@ -69,8 +76,9 @@ class Audit:
     record: AuditRecord
 
 
+@checked
 def audit(
-    mdp: TabularMDP,
+    world: TabularMDP | CountedWorld,
     demos: Demonstrations,
     *,
     planners: Sequence[Plans] | None = None,
@@ -80,11 +88,14 @@ def audit(
     bits: Floats | None = None,
     holdout: float = 0.25,
     costs: Mapping[str, float] = COSTS,
+    worlds: int | None = None,
     seed: int = 0,
 ) -> Audit:
     """Audit demonstrations in a world.
 
     Args:
+        world: a world, taken as it is; or one that was counted (`mdp_from_counts`), which is
+            audited at its mean and drawn again to see how far the answers hang on the counts.
         planners: candidate planners; default one of each family and the negated ones.
         rewards: candidate rewards; default: arriving at a state is good, or bad, one state each.
         assume: normative assumptions that are made.
@@ -92,6 +103,8 @@ def audit(
         bits: (P, R) description lengths, shown beside each family.
         holdout: share of the episodes kept for the held-out likelihood.
         costs: of one more datum by kind, see `COSTS`.
+        worlds: how often a counted world is drawn again; default 8, fewer where worlds are large;
+            0 takes it as exact, and the audit says so.
 
     Raises:
         DataError: demonstrations that cannot have happened.
@@ -100,12 +113,18 @@ def audit(
     unknown = set(costs) - set(COSTS)
     if unknown:
         raise ConfigError(f"audit: costs are known of {list(COSTS)}; got {sorted(unknown)}")
+    if worlds is not None and worlds < 0:
+        raise ConfigError(f"audit: worlds must be at least 0 (0: taken as exact); got {worlds}")
+    mdp = world.mdp if isinstance(world, CountedWorld) else world
     demos.check(mdp)
     chosen = tuple(planners or defaults())
     options = rewards if rewards is not None else goals_and_dangers(mdp)
     posterior = infer(mdp, demos, chosen, options, assume=assume)
     pairs = likely_pairs(posterior)
     policy = deployed(posterior)
+    moves = likely_moves(mdp, demos, pairs)
+    into = arrivals(mdp, moves)
+    values = state_values(mdp, demos, posterior, into)
     record = AuditRecord(
         format=FORMAT,
         world=_world(mdp),
@@ -119,12 +138,17 @@ def audit(
         coverage=_coverage(mdp, demos),
         families=_families(mdp, demos, posterior, assume, bits, holdout, seed),
         anchor=mdp.state_name(anchor_state(mdp, demos)),
-        values=state_values(mdp, demos, posterior),
+        values=values,
+        ambiguous=what_is_ambiguous(mdp, demos, posterior, values, moves, into),
+        fit=goodness_of_fit(mdp, demos.counts(mdp), posterior, pairs, seed=seed),
+        resampled=resampled(world, posterior, policy, assume, worlds=worlds, seed=seed)
+        if isinstance(world, CountedWorld)
+        else given_world(),
         apart=apart(posterior),
         policy=deployed_actions(mdp, policy, pairs),
         regret=regret(mdp, policy, pairs),
         split=regret_split(posterior),
-        decides=what_would_decide(mdp, posterior, pairs, consider, {**COSTS, **costs}),
+        decides=what_would_decide(mdp, demos, posterior, pairs, consider, {**COSTS, **costs}, seed),
         undecidable=undecidable(mdp, posterior),
         notes=_notes(mdp, demos, posterior),
         seed=seed,
@@ -132,6 +156,7 @@ def audit(
     return Audit(posterior=posterior, policy=policy, record=record)
 
 
+@checked
 def goals_and_dangers(mdp: TabularMDP) -> Rewards:
     """Arriving at one state is worth 1, or -1, for every state that can be arrived at."""
     goals = Rewards.goals(mdp)
@@ -140,6 +165,7 @@ def goals_and_dangers(mdp: TabularMDP) -> Rewards:
         weights=np.concatenate([goals.weights, -goals.weights]),
         feature_names=goals.feature_names,
         names=(*goals.names, *(f"avoid {name.removeprefix('goal ')}" for name in goals.names)),
+        arrival=goals.arrival,
     )
 
 

@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, xlogy
 
 from precocial.choice import boltzmann
+from precocial.preferences.auditing.episodes import (
+    directions_left,
+    forced_start,
+    second_episode,
+    second_worlds,
+    usual_episode,
+    usual_length,
+)
 from precocial.preferences.auditing.likely import LikelyPairs, deployed, likely_pairs, regret
 from precocial.preferences.auditing.record import Deciding, Open
+from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.posterior import Assumption, Posterior, factor_of
 
@@ -22,20 +31,23 @@ MAX_TASKS = 64
 """Known rewards that are tried as a task, and rewards whose features are compared (16)."""
 COSTS: Mapping[str, float] = {
     "action": 1.0, "comparison": 1.0, "known reward": 5.0, "second discount": 5.0,
-    "assumption": 0.0,
+    "demonstration": 5.0, "forced start": 6.0, "second world": 10.0, "assumption": 0.0,
 }  # fmt: skip
-"""What one more datum costs, in any unit: ours, to be replaced by the user's own."""
+"""What one more datum costs, in any unit: ours, to be replaced by the user's own. The middle row
+is of whole episodes."""
 
 
 def what_would_decide(
-    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, consider: Sequence[Assumption],
-    costs: Mapping[str, float],
+    mdp: TabularMDP, demos: Demonstrations, posterior: Posterior, pairs: LikelyPairs,
+    consider: Sequence[Assumption], costs: Mapping[str, float], seed: int = 0,
 ) -> list[Deciding]:  # fmt: skip
     """Expected bits about the pair from one more datum of each kind, the best of its kind."""
+    steps = usual_length(demos)
     rows = [
         _seen_action(mdp, "one more action, watched in", pairs.policies, pairs, costs["action"]),
         _known_reward(mdp, posterior, pairs, costs["known reward"]),
-        _other_discount(mdp, posterior, pairs, costs["second discount"]),
+        *_demonstrations(mdp, pairs, steps, costs, seed),
+        *_second_worlds(mdp, posterior, pairs, steps, costs, seed),
     ]
     rows += _comparison(posterior, costs["comparison"])
     worst = regret(mdp, deployed(posterior), pairs).worst
@@ -84,16 +96,52 @@ def _known_reward(
     )  # fmt: skip
 
 
-def _other_discount(
-    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, cost: float
-) -> Deciding:
-    other = mdp.with_discount(SECOND_DISCOUNT * mdp.discount)
-    policies = np.empty_like(pairs.policies)
-    for planner in np.unique(pairs.planner):
-        mine = pairs.planner == planner
-        policies[mine] = posterior.planners[planner].policies(other, pairs.rewards[mine])
-    what = f"one action of a demonstrator with discount {other.discount:.3g}, in"
-    return _seen_action(mdp, what, policies, pairs, cost)
+def _demonstrations(
+    mdp: TabularMDP, pairs: LikelyPairs, steps: int, costs: Mapping[str, float], seed: int
+) -> list[Deciding]:
+    """One more episode: from the usual start, and from where it tells most."""
+    one_step = information_bits(pairs.policies, pairs.weight)
+    usual = usual_episode(mdp, pairs, steps, seed)
+    state, forced = forced_start(mdp, pairs, steps, one_step, seed)
+    return [
+        Deciding(
+            what=f"{_one(steps)}, {where}", bits=told.bits, standard_error=told.standard_error,
+            cost=costs[kind], kind="demonstration",
+        )
+        for where, told, kind in (
+            ("from the usual start", usual, "demonstration"),
+            (f"forced to start in state {mdp.state_name(state)}", forced, "forced start"),
+        )
+    ]  # fmt: skip
+
+
+def _second_worlds(
+    mdp: TabularMDP, posterior: Posterior, pairs: LikelyPairs, steps: int,
+    costs: Mapping[str, float], seed: int,
+) -> list[Deciding]:  # fmt: skip
+    """The same person elsewhere: an episode in each world, and one action with another discount."""
+    rows: list[Deciding] = []
+    for world in second_worlds(mdp, posterior, pairs, SECOND_DISCOUNT * mdp.discount):
+        if not rows:  # the first has another discount alone, where one action may do
+            what = f"one action of the same person {world.what}, in"
+            cost = costs["second discount"]
+            rows.append(_seen_action(world.mdp, what, world.policies, pairs, cost))
+        told, what = second_episode(world, pairs, steps, seed), f"by the same person {world.what}"
+        rows.append(
+            Deciding(
+                what=f"{_one(steps)} {what}",
+                bits=told.bits,
+                standard_error=told.standard_error,
+                cost=costs["second world"],
+                kind="second world",
+                directions_left=directions_left(mdp, world),
+            )
+        )
+    return rows
+
+
+def _one(steps: int) -> str:
+    return f"one demonstration of {steps} action{'s' * (steps > 1)}"
 
 
 def _comparison(posterior: Posterior, cost: float) -> list[Deciding]:

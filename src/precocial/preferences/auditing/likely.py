@@ -23,6 +23,8 @@ MAX_KEPT, MAX_NUMBERS = 20_000, 20_000_000
 """Pairs, and numbers in their tables, at the most."""
 ROUNDING = 1e-12
 """A mean reward this small beside the rewards is rounding."""
+RARE = 1e-9
+"""Moves that lead to a state more seldom than this do not (ours)."""
 MAX_COMPARED = 60
 """Rewards whose distances are taken, the likeliest first."""
 LIKELY = 1e-3
@@ -72,12 +74,30 @@ def anchor_state(mdp: TabularMDP, demos: Demonstrations) -> int:
     return int(seen[0] if len(seen) else demos.state[0])
 
 
-def state_values(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list[StateValue]:
-    """Mean reward of the moves that lead to a state, beside that of `anchor_state`."""
+def likely_moves(mdp: TabularMDP, demos: Demonstrations, pairs: LikelyPairs) -> Floats:
+    """(S, A) how often a move is made: half the shares that were seen, half the discounted
+    occupancy of the likely pairs' mean policy; adds up to 1."""
+    seen = demos.counts(mdp)
+    likely = mdp.occupancy(np.tensordot(pairs.weight, pairs.policies, axes=1))
+    return np.asarray(seen / seen.sum() / 2 + likely / max(float(likely.sum()), RARE) / 2)
+
+
+def arrivals(mdp: TabularMDP, moves: Floats) -> Floats:
+    """(S, S, A) the linear functions of R that are a state's reward: the mean of R(s, a) over the
+    moves that lead to it, each by how often it is made and does; over all moves alike where none
+    is made that does."""
+    P = np.moveaxis(np.where(mdp.terminal[:, None, None], 0.0, mdp.dense), 2, 0)
+    made = P * moves
+    made = np.where(made.sum(axis=(1, 2), keepdims=True) > RARE, made, P)
+    return np.asarray(made / np.maximum(made.sum(axis=(1, 2), keepdims=True), RARE))
+
+
+def state_values(
+    mdp: TabularMDP, demos: Demonstrations, posterior: Posterior, into: Floats
+) -> list[StateValue]:
+    """The reward of each state by `into` (S, S, A), see `arrivals`, beside `anchor_state`'s."""
     counts, weight = demos.counts(mdp), posterior.reward_probability
-    P = np.where(mdp.terminal[:, None, None], 0.0, mdp.dense)
-    into = P.sum(axis=(0, 1))
-    mean = np.einsum("fsa,sat->ft", posterior.rewards.features, P) / np.maximum(into, 1e-12)
+    mean = np.tensordot(posterior.rewards.features, into, axes=((1, 2), (1, 2)))
     worth = posterior.rewards.weights @ mean
     apart = worth - worth[:, [anchor_state(mdp, demos)]]
     rows = []
@@ -152,8 +172,10 @@ def regret_shares(mdp: TabularMDP, policies: Floats, rewards: Floats) -> Floats:
 
 def regret(mdp: TabularMDP, policy: Floats, pairs: LikelyPairs) -> Regret:
     """Of one policy, expected over the pairs and at worst among the likely ones."""
-    share = regret_shares(mdp, policy, pairs.rewards)
-    uniform = regret_shares(mdp, mdp.uniform_policy(), pairs.rewards)
+    _, first, place = np.unique(pairs.reward, return_index=True, return_inverse=True)
+    tables = pairs.rewards[first]  # pairs share rewards
+    share = regret_shares(mdp, policy, tables)[place]
+    uniform = regret_shares(mdp, mdp.uniform_policy(), tables)[place]
     likely = pairs.weight >= LIKELY * pairs.weight.max()
     worst = int(np.where(likely, share, -1).argmax())
     return Regret(

@@ -12,7 +12,7 @@ from precocial.errors import DataError
 from precocial.preferences.records import read_record, write_record
 
 AUDIT = "audit.json"
-FORMAT = 1
+FORMAT = 2
 MAX_SIDE = 1000
 LARGEST = 1e100
 LONGEST = 10_000
@@ -72,6 +72,160 @@ class StateValue:
     high: float
     more_than_first: float
     less_than_first: float
+
+
+Over = Literal["every reward", "every weighting", "the list"]
+"""Over which rewards an interval reaches."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """How far a state's reward may lie from the anchor's, over one set of rewards.
+
+    Attributes:
+        over: "every reward" in the box and "every weighting" of the listed features are exact, from
+            linear programmes: no reward of that set outside of the interval can have given what was
+            seen, the planner taken as known. "the list" is the 95 % interval of the posterior over
+            the rewards that were listed: it is no wider than the list lets it be.
+        settles: whether 0 lies outside.
+    """
+
+    state: str
+    over: Over
+    low: float
+    high: float
+    settles: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeDirections:
+    """How many dimensions of the reward what was seen leaves free, the planner taken as known.
+
+    Attributes:
+        rewards: of the `numbers` R(s, a) where one can act.
+        unseen: of them, actions that were never seen.
+        numbers: how many R(s, a) there are.
+        weightings: of the `features`.
+        features: how many there are.
+    """
+
+    rewards: int
+    unseen: int
+    numbers: int
+    weightings: int
+    features: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settled:
+    """By what it is settled whether a state's reward is above the anchor's, of so many `states`:
+    by every reward in the box, by every weighting of the features besides, or by the list alone."""
+
+    behaviour: int
+    features: int
+    by_list: int
+    states: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ambiguous:
+    """What behaviour leaves open about the reward, the planner taken as known.
+
+    Attributes:
+        status: "exact"; "refuted" where no reward in the box makes this planner do what was seen;
+            "no exact tool" where none knows any likely planner; "too large".
+        why: the reason, where it is not "exact".
+        planner: which is taken as known; "" if none.
+        probability: of that planner, and its negation where both signs are likely.
+        both_signs: whether the negation was let in: intervals then hold those of both.
+        bound: of the box, |R(s, a)| at most.
+        confidence: that the exact sets hold the reward, whatever the counts' luck.
+        free: null spaces; None where they were not computed.
+        rows: the intervals.
+        settled: what they say together.
+    """
+
+    status: Literal["exact", "refuted", "no exact tool", "too large"]
+    why: str
+    planner: str
+    probability: float
+    both_signs: bool
+    bound: float
+    confidence: float
+    free: FreeDirections | None
+    rows: list[Interval]
+    settled: Settled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misfit:
+    """An action that was seen far oftener, or more seldom, than the best pair foretells; shares of
+    the `visits` to the state."""
+
+    state: str
+    action: str
+    visits: int
+    seen: float
+    foretold: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Whether even the best pair explains what was seen: see `fitting.goodness_of_fit`.
+
+    Attributes:
+        planner: of the pair that fits best, and its `reward`.
+        p_value: how often that pair itself would look at least so far off.
+        replicates: of the bootstrap.
+        threshold: the pair is said not to explain below this.
+        misfit_nats: nats an action beyond what chance alone would leave it short of the policy that
+            fits perfectly.
+        random_nats: nats an action that choosing at random is short of it.
+        rows: where it is most off.
+    """
+
+    planner: str
+    reward: str
+    p_value: float
+    replicates: int
+    threshold: float
+    misfit_nats: float
+    random_nats: float
+    rows: list[Misfit]
+
+    @property
+    def explains(self) -> bool:
+        """Whether the best pair passes."""
+        return self.p_value >= self.threshold
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A main answer in the mean world, and the least and most of it among the worlds drawn."""
+
+    what: str
+    here: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resampled:
+    """Where the world comes from, and how much the main answers hang on it.
+
+    Attributes:
+        source: "given", "counted" and drawn again, or "counted, taken as exact".
+        worlds: how many were drawn.
+        unvisited: share of states and actions whose transitions are the prior's alone.
+        best_stays: in how many of the worlds drawn the likeliest pair stays the likeliest.
+        rows: what moves by how much.
+    """
+
+    source: Literal["given", "counted", "counted, taken as exact"]
+    worlds: int
+    unvisited: float
+    best_stays: int
+    rows: list[Moved]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +288,22 @@ class RegretPart:
 class Deciding:
     """One more datum, or an assumption: bits about the pair that it would give, and its cost.
 
-    `worst_regret_removed` is of assumptions: by how much the worst regret falls, as a share.
+    Attributes:
+        bits: expected; of an assumption, between the posteriors with and without it.
+        standard_error: of the bits, where they are a mean over simulated episodes.
+        directions_left: of R(s, a) that endless behaviour in both worlds would leave open to who
+            knows that the planner is noisily rational; a constant is one.
+        worst_regret_removed: of assumptions: by how much the worst regret falls, as a share.
     """
 
     what: str
     bits: float
     cost: float
-    kind: Literal["behaviour", "known reward", "comparison", "assumption"]
+    kind: Literal[
+        "behaviour", "demonstration", "second world", "known reward", "comparison", "assumption"
+    ]
+    standard_error: float | None = None
+    directions_left: int | None = None
     worst_regret_removed: float | None = None
 
 
@@ -182,6 +345,9 @@ class AuditRecord:
     families: list[Family]
     anchor: str
     values: list[StateValue]
+    ambiguous: Ambiguous
+    fit: Fit
+    resampled: Resampled
     apart: Apart
     policy: list[Deployed]
     regret: Regret
@@ -225,7 +391,11 @@ def _problems(record: AuditRecord) -> Iterator[str]:
     for row in record.values:
         if not -LARGEST < row.low <= row.median <= row.high < LARGEST:
             yield f"the interval of state {row.state[:40]!r} is none"
-    shares = [record.regret.expected, record.regret.worst, record.regret.expected_of_uniform]
+    for interval in record.ambiguous.rows:
+        if not -LARGEST < interval.low <= interval.high < LARGEST:
+            yield f"the interval of state {interval.state[:40]!r} is none"
+    shares = [record.fit.p_value, record.ambiguous.probability, record.resampled.unvisited]
+    shares += [record.regret.expected, record.regret.worst, record.regret.expected_of_uniform]
     shares += [pair.probability for pair in record.pairs]
     shares += [family.probability for family in record.families]
     if not all(-1e-6 <= share <= 1 + 1e-6 for share in shares):

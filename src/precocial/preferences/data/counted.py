@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta as beta_distribution
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -102,6 +103,7 @@ class CountedWorld:
         return worlds
 
 
+@checked
 def mdp_from_counts(
     seen: Demonstrations | ArrayLike,
     *,

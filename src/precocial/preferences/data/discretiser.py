@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 
 Floats = NDArray[np.float64]
@@ -17,6 +18,7 @@ MAX_STATES = 1_000_000
 """More boxes are refused: a world of them could not be planned in."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Discretiser:
     """Boxes: each of D dimensions is cut at its edges, and a state is one box.

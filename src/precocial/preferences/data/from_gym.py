@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, need
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -75,6 +76,7 @@ class _Table:
     n_actions: int
 
 
+@checked
 def mdp_from_gym(
     env: Any, *, discount: float, start: ArrayLike | None = None, **options: Any
 ) -> GymWorld:

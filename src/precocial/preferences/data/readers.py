@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.preferences.data.discretiser import Discretiser
 from precocial.preferences.data.recording import (
@@ -37,6 +38,7 @@ NAMES = {
 """What arrays are called in d4rl, imitation, Minari and here; the first that is there counts."""
 
 
+@checked
 def read_demonstrations(
     path: io.PathLike,
     *,
@@ -63,6 +65,7 @@ def read_demonstrations(
     return recording.demonstrations(states=states, actions=actions)
 
 
+@checked
 def read_recording(
     path: io.PathLike,
     *,

@@ -85,7 +85,7 @@ class Recording:
         if values.shape[1] != 1:
             raise DataError(
                 f"each {column} has {values.shape[1]} numbers. Give {what}=Discretiser.quantiles("
-                f"recording.{column}, bins=5), or choose one column",
+                f"recording.{column}, bins=5), on the command line --bins 5, or choose one column",
                 path=self.path,
             )
         only = values[:, 0]
@@ -96,7 +96,7 @@ class Recording:
             raise DataError(
                 f"{place}{column} {only[bad[0]]:g} is no number of a state or action (0, 1, 2, "
                 f"...). For measured numbers give {what}=Discretiser.quantiles(recording.{column}, "
-                "bins=5)",
+                "bins=5), on the command line --bins 5",
                 path=self.path, line=line,
             )  # fmt: skip
         return only.astype(np.int64)

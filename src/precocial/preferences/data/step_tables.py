@@ -94,7 +94,7 @@ class _Steps:
         held = ", ".join(map(str, self.rows[0]))[:300]
         return DataError(
             f"there is no such column; the file has {held}. Name the right one: "
-            f'read_recording(path, {what}="...")',
+            f'read_recording(path, {what}="..."), on the command line --column {what}=...',
             path=self.path, column=column,
         )  # fmt: skip
 

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.identify.experts import Expert
 from precocial.preferences.identify.starc import shaping
@@ -70,7 +71,8 @@ class Recovery:
     Attributes:
         reward: R[s, a]; of all that fit equally well the one with least shaping, less its mean
             where a constant is free. nan where an unvisited state left nothing.
-        standard_error: (S, A) of it, up to the constant; 0 where the experts are exact.
+        standard_error: (S, A) of it, up to the constant; 0 where exact experts decide it, and
+            infinite where no expert does, as an interval of any width holds other rewards.
         residual: largest miss of an equation: 0 for exact experts who share a reward.
         ambiguity: what could be added.
         status: "up to a constant", "exactly" or "not identified".
@@ -85,6 +87,7 @@ class Recovery:
     advice: str
 
 
+@checked
 def ambiguity(experts: Sequence[Expert], *, features: ArrayLike | None = None) -> Ambiguity:
     """The null space of what experts say about the reward they share, and its rank certificate.
 
@@ -106,6 +109,7 @@ def ambiguity(experts: Sequence[Expert], *, features: ArrayLike | None = None) -
     return _Stack.of(experts, features).ambiguity()
 
 
+@checked
 def recover_reward(experts: Sequence[Expert], *, features: ArrayLike | None = None) -> Recovery:
     """The reward that experts share, by least squares in their values; see `Recovery`.
 
@@ -119,6 +123,7 @@ def recover_reward(experts: Sequence[Expert], *, features: ArrayLike | None = No
     return _Stack.of(experts, features).recovery()
 
 
+@checked
 def reward_from_two(
     first: Expert, second: Expert, *, features: ArrayLike | None = None
 ) -> Recovery:  # fmt: skip
@@ -139,6 +144,7 @@ def reward_from_two(
     return found
 
 
+@checked
 def state_features(mdp: TabularMDP, *, on_arrival: bool = False) -> Floats:
     """phi[f, s, a], (S, S, A), of rewards that depend on the state alone: paid on acting in it, or
     on arriving."""
@@ -238,9 +244,16 @@ class _Stack:
         status, advice = _status(found, self.live & ~self.said)
         return Recovery(
             reward=np.where(free, np.nan, (linear @ g).reshape(shape)),
-            standard_error=np.where(free, np.nan, error), residual=residual, ambiguity=found,
-            status=status, advice=advice,
+            standard_error=np.where(self._is_open(found), np.inf, error), residual=residual,
+            ambiguity=found, status=status, advice=advice,
         )  # fmt: skip
+
+    def _is_open(self, found: Ambiguity) -> NDArray[np.bool_]:
+        """(S, A) pairs at which rewards that look alike differ, a constant apart."""
+        basis = found.basis
+        if found.constant:
+            basis = basis - basis[:, self.live].mean(axis=1)[:, None, None] * self.live
+        return np.asarray(self.live & (np.abs(basis).max(axis=0, initial=0.0) > CONSISTENT))
 
     def _variances(self) -> Floats:
         """(rows,) of pull @ g; all 1 where experts are exact."""

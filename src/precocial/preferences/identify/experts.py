@@ -7,6 +7,7 @@ With v the expert's own values of states (0 in terminal ones),
     soft-optimal   g = log(A pi(a|s)) / beta              v the soft value (house convention: mean)
     Boltzmann      g = log(pi(a|s) / max_b pi) / beta     v = V*, because pi ~ exp(beta Q*)
     optimal        g = 0 for what is done, g <= 0 else    v = V*
+    epsilon-greedy the same, "done" being oftener than a slip, epsilon / A, explains
 
 so g is known exactly or within [low, high], and R and v are unknown. Shape letters: S states,
 A actions.
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta as beta_distribution
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.preferences.mdp import TabularMDP
 
@@ -30,6 +32,7 @@ SMOOTHING = 0.5
 """Jeffreys' prior count of an action, for the point estimate of a counted policy."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Expert:
     """What one known planner's behaviour says: g(s, a) in [low, high]. See the module.
@@ -51,6 +54,7 @@ class Expert:
     covariance: Floats | None = None
 
     @classmethod
+    @checked
     def soft(cls, mdp: TabularMDP, policy: ArrayLike, beta: float = 1.0) -> Expert:
         """From the exact policy pi[s, a] of a soft-optimal (MCE) agent, as `soft_optimal(beta)`.
 
@@ -62,6 +66,7 @@ class Expert:
         return cls(mdp=mdp, kind="soft", centre=g, low=g, high=g)
 
     @classmethod
+    @checked
     def boltzmann(cls, mdp: TabularMDP, policy: ArrayLike, beta: float = 1.0) -> Expert:
         """From the exact policy of an agent with pi ~ exp(beta Q*), as `boltzmann(beta)`.
 
@@ -73,6 +78,7 @@ class Expert:
         return cls(mdp=mdp, kind="boltzmann", centre=g, low=g, high=g)
 
     @classmethod
+    @checked
     def optimal(cls, mdp: TabularMDP, policy: ArrayLike) -> Expert:
         """From what an optimal agent does: every action with probability above 0 is best."""
         return cls._best(mdp, _policy(mdp, policy) > 0)
@@ -83,6 +89,7 @@ class Expert:
         return cls(mdp=mdp, kind="optimal", centre=centre, low=low, high=np.zeros_like(low))
 
     @classmethod
+    @checked
     def from_counts(
         cls,
         mdp: TabularMDP,
@@ -134,6 +141,28 @@ class Expert:
             mdp=mdp, kind=kind, centre=np.where(seen, np.log(pi) - offset, np.nan) / beta,
             low=low / beta, high=high / beta, covariance=spread / beta**2,
         )  # fmt: skip
+
+    @classmethod
+    def slipping(
+        cls, mdp: TabularMDP, counts: ArrayLike, epsilon: float, *, confidence: float = 0.95
+    ) -> Expert:
+        """From the counts n[s, a] of an optimal agent that takes any action with probability
+        epsilon, as `epsilon_greedy`: an action whose probability is above epsilon / A is best.
+
+        Actions count as done where the Clopper-Pearson bound of `from_counts` is above that, so
+        that all of them are best with at least the confidence given.
+
+        Raises:
+            ConfigError: epsilon or confidence outside [0, 1) or (0, 1). DataError: as
+                `from_counts`.
+        """
+        if not (0 <= epsilon < 1 and 0 < confidence < 1):
+            raise ConfigError(
+                f"slipping: epsilon must lie in [0, 1) and confidence in (0, 1); got {epsilon!r} "
+                f"and {confidence!r}"
+            )
+        low, _ = _clopper_pearson(_counts(mdp, counts), 1 - confidence)
+        return cls._best(mdp, np.exp(low) > epsilon / mdp.n_actions)
 
 
 def _policy(mdp: TabularMDP, policy: ArrayLike) -> Floats:

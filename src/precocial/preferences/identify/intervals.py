@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.optimize import linprog
 
+from precocial.choice.arguments import checked, indices_of
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.identify.experts import Expert
 from precocial.preferences.mdp import TabularMDP
@@ -34,6 +35,7 @@ UNBOUNDED = 3
 """scipy's status of a linear programme without a largest value."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CompatibleRewards:
     """Rewards in a box that experts' behaviour allows.
@@ -178,6 +180,7 @@ class CompatibleRewards:
         return np.array([(-self._most(-one)[0], self._most(one)[0]) for one in padded])
 
 
+@checked
 def reward_intervals(
     experts: Sequence[Expert],
     *,
@@ -200,6 +203,7 @@ def reward_intervals(
     return allowed.intervals(state_differences(experts[0].mdp, reference=reference, states=states))
 
 
+@checked
 def state_differences(
     mdp: TabularMDP, *, reference: int = 0, states: ArrayLike | None = None
 ) -> Floats:
@@ -209,7 +213,7 @@ def state_differences(
         ConfigError: states that the world lacks.
     """
     S, A = mdp.n_states, mdp.n_actions
-    chosen = np.arange(S) if states is None else np.asarray(states, dtype=np.int64)
+    chosen = np.arange(S) if states is None else indices_of("states", states, S)
     asked = np.append(chosen, reference)
     if chosen.ndim != 1 or asked.min() < 0 or asked.max() >= S:
         raise ConfigError(f"states must be 0 to {S - 1}; got {states!r} and {reference!r}")

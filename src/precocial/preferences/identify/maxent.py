@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.identify.soft_plan import (
@@ -88,6 +89,7 @@ class MceFit:
     advice: str
 
 
+@checked
 def mce_gradient(
     mdp: TabularMDP,
     rewards: ArrayLike,
@@ -222,6 +224,7 @@ def timed_counts(
     return n
 
 
+@checked
 def fit_mce(
     mdp: TabularMDP,
     demos: Demonstrations,

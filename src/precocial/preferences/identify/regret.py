@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.optimize import linprog
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planning.values import solve
@@ -58,6 +59,7 @@ def optimal_policies(mdp: TabularMDP, rewards: ArrayLike) -> tuple[Floats, Float
     return eye[chosen], np.asarray(V @ mdp.start)
 
 
+@checked
 def regret(mdp: TabularMDP, policies: ArrayLike, rewards: ArrayLike) -> Floats:
     """Reg[p, h] of policies (P, S, A) under rewards (H, S, A), (P, H); an index is left out where
     one table (S, A) was given.
@@ -66,13 +68,14 @@ def regret(mdp: TabularMDP, policies: ArrayLike, rewards: ArrayLike) -> Floats:
         ConfigError: wrong shapes, or numbers that are not finite.
     """
     pi, R = np.asarray(policies, dtype=np.float64), np.asarray(rewards, dtype=np.float64)
-    many, tables = tables_of(mdp, pi), tables_of(mdp, R)
+    many, tables = tables_of(mdp, mdp.checked_policies(pi)), tables_of(mdp, R)
     _, best = optimal_policies(mdp, tables)
     got = np.tensordot(mdp.occupancy(many), tables, axes=([1, 2], [1, 2]))
     found = np.maximum(best - got, 0.0)
     return np.asarray(found[tuple(0 if x.ndim == 2 else slice(None) for x in (pi, R))])
 
 
+@checked
 def expected_regret(
     mdp: TabularMDP, policy: ArrayLike, rewards: ArrayLike, probability: ArrayLike
 ) -> float:
@@ -104,6 +107,7 @@ class Deployment:
     worst: float
 
 
+@checked
 def mean_reward_policy(
     mdp: TabularMDP, rewards: ArrayLike, probability: ArrayLike
 ) -> Deployment:  # fmt: skip
@@ -122,6 +126,7 @@ def mean_reward_policy(
     )
 
 
+@checked
 def minimax_policy(
     mdp: TabularMDP, rewards: ArrayLike, probability: ArrayLike | None = None
 ) -> Deployment:
@@ -291,11 +296,9 @@ def policy_of(mdp: TabularMDP, occupancy: Floats) -> Floats:
 
 
 def policy_table(mdp: TabularMDP, policy: ArrayLike) -> Floats:
-    pi = np.asarray(policy, dtype=np.float64)
-    if pi.shape != (mdp.n_states, mdp.n_actions) or not np.isfinite(pi).all():
-        raise ConfigError(
-            f"a policy must be finite, ({mdp.n_states}, {mdp.n_actions}); got {pi.shape}"
-        )
+    pi = mdp.checked_policies(policy)
+    if pi.ndim != 2:
+        raise ConfigError(f"one policy (S, A) is needed; got shape {pi.shape}")
     return pi
 
 

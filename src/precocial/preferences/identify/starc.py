@@ -26,6 +26,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import array_of, checked, like
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.mdp import TabularMDP
 
@@ -56,19 +57,24 @@ def expected_reward(mdp: TabularMDP, reward: ArrayLike) -> Floats:
     return np.where(mdp.terminal[:, None], 0.0, R)
 
 
+@checked
 def shaped(mdp: TabularMDP, reward: ArrayLike, potential: ArrayLike) -> Floats:
     """R[s, a, s'] - v(s) + gamma v(s'), (S, A, S), the potential v of terminal states taken as 0.
 
     Args:
         reward: (S, A) or (S, A, S).
         potential: v[s], (S,).
+
+    Raises:
+        ConfigError: other shapes, or a potential that is not finite.
     """
-    R = np.asarray(reward, dtype=np.float64)
-    v = np.where(mdp.terminal, 0.0, np.asarray(potential, dtype=np.float64))
-    R = R[:, :, None] if R.ndim == 2 else R
+    S, A, R = mdp.n_states, mdp.n_actions, np.asarray(reward, dtype=np.float64)
+    R = like("shaped: reward", R[:, :, None] if R.ndim == 2 else R, (S, A, S))
+    v = np.where(mdp.terminal, 0.0, array_of("shaped: potential", potential, (S,)))
     return np.asarray(R - v[:, None, None] + mdp.discount * v)
 
 
+@checked
 def canonical_reward(
     mdp: TabularMDP,
     reward: ArrayLike,
@@ -102,6 +108,7 @@ def canonical_reward(
     return found
 
 
+@checked
 def starc_distance(
     mdp: TabularMDP,
     first: ArrayLike,
@@ -123,6 +130,7 @@ def starc_distance(
     return float(np.linalg.norm(one - other) / 2)
 
 
+@checked
 def starc_distances(
     mdp: TabularMDP,
     rewards: ArrayLike,

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
+from precocial.choice.arguments import checked, like
 from precocial.errors import ConfigError
 from precocial.preferences.identify.intervals import CompatibleRewards
 from precocial.preferences.identify.regret import (
@@ -76,6 +77,7 @@ class WorstCase:
         return self.bound - self.regret <= 1e-7 * max(1.0, abs(self.bound))
 
 
+@checked
 def worst_case_box(
     mdp: TabularMDP, policy: ArrayLike, *, low: ArrayLike = -1.0, high: ArrayLike = 1.0
 ) -> WorstCase:
@@ -343,7 +345,9 @@ def _same_dynamics(one: TabularMDP, other: TabularMDP) -> bool:
 
 def _box(mdp: TabularMDP, low: ArrayLike, high: ArrayLike) -> tuple[Floats, Floats]:
     shape = (mdp.n_states, mdp.n_actions)
-    lo, hi = (np.broadcast_to(np.asarray(x, dtype=np.float64), shape) for x in (low, high))
+    lo, hi = (
+        like("worst_case_box: a bound", np.asarray(x, np.float64), shape) for x in (low, high)
+    )
     if not (np.isfinite(lo).all() and np.isfinite(hi).all() and (lo <= hi).all()):
         raise ConfigError("worst_case_box: low and high must be finite, low nowhere above high")
     return lo, hi

@@ -11,10 +11,16 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from precocial.errors import ConfigError
+import msgspec
+import numpy as np
+
+from precocial.choice.arguments import checked
+from precocial.errors import ConfigError, PrecocialError
+from precocial.preferences.inside.child import CAN_FORK, OUT_OF_TIME, in_child
 from precocial.preferences.inside.findings import Candidate, Effect, Evidence, Inside
 from precocial.preferences.inside.inputs import InputEffect, probe_inputs
 from precocial.preferences.inside.places import is_scalar, raw, reach
@@ -34,8 +40,12 @@ MAX_STATES = 512
 MAX_STEPS = 100_000
 """Ours: events (calls, lines, returns) of Python for one action."""
 PATIENCE = 20
+MOST_S = 1e6
+LIMIT_S = 60.0
+"""Ours: seconds for one look, several times what the largest of our programs takes."""
 
 
+@checked
 def look_inside(
     policy: Callable[[Any], Any],
     states: Sequence[Any],
@@ -43,6 +53,7 @@ def look_inside(
     *,
     tags: Mapping[str, str] | None = None,
     max_steps: int = MAX_STEPS,
+    limit_s: float | None = LIMIT_S,
     seed: int = 0,
 ) -> Inside:
     """Read, watch and probe a deterministic Python policy.
@@ -53,8 +64,9 @@ def look_inside(
     lowered for one action at a time, each table entry is changed, each selection is made to return
     another candidate, and each input is shifted. A verdict needs the text and the probes to agree:
 
-    - "maximises", "minimises": the action follows a score (in 95% of the trials at least), and a
-      comparison that was run reads so. The score is the outermost function or table with a name,
+    - "maximises", "minimises": the action follows a score (in 95% of the trials at least, and in
+      all in which several actions are good enough, which a satisficer fails), and a comparison
+      that was run reads so. The score is the outermost function or table with a name,
       or a tagged one: `max(key=lambda a: -cost(a))` minimises `cost`. Where no name can be
       changed it is the expression that is compared, with its sign.
     - "look-up": each state's action is an entry of a table and follows that entry alone, or comes
@@ -63,12 +75,16 @@ def look_inside(
       the score and with it the action. Without the tag this is a candidate, "depends": whether the
       input is an anchor or a matter of taste is no fact about the program.
     - "unknown": anything else, with the reason: text run as code, encoded tables, scores computed
-      in line that no name stands for, the second best, disagreement.
+      in line that no name stands for, the second best, what is good enough, disagreement, states
+      that the score does not decide (give the others alone).
 
-    This runs the policy, many times and with changed parts: hand over only code that you would
-    run. Whatever happens, changed names and the trace function are put back; the policy's data are
-    copied for each run, so that what it writes (a cache) is thrown away. It is not a sandbox:
-    files, clocks and networks are not undone. Not for several threads at once.
+    This runs your code, many times and with changed parts: hand over only what you would run. It
+    runs in a child process (`os.fork`), which is killed when its time is over, so that a policy
+    that never ends is reported, and nothing of yours is changed in memory. It is no sandbox:
+    files, clocks and networks are not undone. Without a limit, or where there is no `os.fork`
+    (Windows), it runs in this process: changed names and the trace function are put back whatever
+    happens, the policy's data are copied for each run, only steps of Python are limited, and a
+    call into C that never ends hangs. Not for several threads at once.
 
     Args:
         policy: state -> action; a function, method, partial, or object that is called.
@@ -78,27 +94,87 @@ def look_inside(
             an input that ought not to matter. Inputs are the fields or keys of a state ("[0]" and
             so on for places in a sequence) and the numbers that the code keeps under a name.
         max_steps: of Python for one action.
+        limit_s: seconds of wall clock for all; None for no limit.
         seed: of the random values.
 
     Raises:
-        ConfigError: a policy that is not Python, raises, runs too long or leaves `actions`; no
-            states; tags for what is not there.
+        ConfigError: a policy that is not Python, raises, does not end or leaves `actions`; no
+            states; tags for what is not there. A policy that ends as it is, and no longer when its
+            parts are changed, is "unknown".
 
     Source: Armstrong and Mindermann (2017), Appendix C, as we read it; the tests and thresholds
     are ours.
     """
+    states, actions = _check(states, actions, max_steps, limit_s, seed)
+    given = dict(tags or {})
+
+    def look(note: Callable[[Sequence[int]], None]) -> Inside:
+        return _look_here(policy, states, actions, given, max_steps, seed, note)
+
+    if limit_s is None or not CAN_FORK:
+        return look(lambda numbers: None)
+    return _look_in_child(look, actions, given, limit_s)
+
+
+def _look_in_child(
+    look: Callable[[Callable[[Sequence[int]], None]], Inside],
+    actions: tuple[Any, ...],
+    given: dict[str, str],
+    limit_s: float,
+) -> Inside:
+    """Look in a child, which tells the actions first, then what was found, or what was wrong."""
+
+    def work(send: Callable[[bytes], None]) -> None:
+        def tell(kind: str, what: Any) -> None:
+            send(msgspec.msgpack.encode((kind, what), enc_hook=lambda number: number.item()))
+
+        try:
+            tell("found", replace(look(lambda numbers: tell("done", numbers)), actions=()))
+        except PrecocialError as error:
+            tell("wrong", str(error))
+        except BaseException as error:  # an exit, or what a policy throws past every `except`
+            tell("wrong", f"look_inside: {type(error).__name__} was raised: {error}")
+
+    messages, cut = in_child(work, limit_s)
+    told = dict(msgspec.msgpack.decode(message) for message in messages)
+    if "wrong" in told:
+        raise ConfigError(told["wrong"])
+    why = f"it did not end within {limit_s:g} s" if cut == OUT_OF_TIME else cut
+    if "done" not in told:
+        raise ConfigError(
+            f"look_inside: the policy could not be run: {why}. Give a policy that ends, fewer "
+            "states, or a larger limit_s"
+        )
+    done = tuple(actions[number] for number in told["done"])
+    if "found" in told:
+        return replace(msgspec.convert(told["found"], Inside), actions=done)
+    return Inside(
+        verdict="unknown", actions=done, tags=given,
+        reason=f"the policy chose in every state, but when its parts were changed, {why}",
+    )  # fmt: skip
+
+
+def _look_here(
+    policy: Callable[[Any], Any],
+    states: tuple[Any, ...],
+    actions: tuple[Any, ...],
+    given: dict[str, str],
+    max_steps: int,
+    seed: int,
+    note: Callable[[Sequence[int]], None],
+) -> Inside:
+    """Look in this process; `note` is told the numbers of the actions once they are known."""
     function, objects, called, held = _entry(policy)
-    states, actions = tuple(states), tuple(actions)
-    _check(states, actions, max_steps, seed)
     places = reach(function, *objects)
     for name in held:
         places.add(name, "item", held, held[name])
     parts = list_parts(places, function.__code__)
-    given = dict(tags or {})
     subject = Subject(called, states, actions, places, parts, max_steps)
     base = subject.run()
     _check_behaviour(base, states)
-    done = tuple(actions[number] for number in base.actions if number is not None)
+    numbers = [number for number in base.actions if number is not None]
+    note(numbers)
+    done = tuple(actions[number] for number in numbers)
     _check_tags(given, subject)
     again = subject.run()
     # A change may send a policy round in circles: it gets some times as long as it takes as it is.
@@ -245,7 +321,12 @@ def _held(policy: functools.partial[Any], called: Callable[..., Any]) -> dict[st
     return {**dict(zip(names, policy.args, strict=False)), **policy.keywords}
 
 
-def _check(states: Sequence[Any], actions: Sequence[Any], max_steps: int, seed: int) -> None:
+def _check(
+    states: Sequence[Any], actions: Sequence[Any], max_steps: int, limit_s: float | None, seed: int
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    for name, given in (("states", states), ("actions", actions)):
+        if isinstance(given, str | bytes) or not isinstance(given, Collection | np.ndarray):
+            raise ConfigError(f"look_inside: {name} must be a list or the like; got {given!r}")
     if not 2 <= len(states) <= MAX_STATES:
         raise ConfigError(
             f"look_inside: 2 to {MAX_STATES} states are needed; got {len(states)}. "
@@ -253,10 +334,12 @@ def _check(states: Sequence[Any], actions: Sequence[Any], max_steps: int, seed: 
         )
     if len(actions) < 2:
         raise ConfigError(f"look_inside: two actions at least are needed; got {len(actions)}")
-    if max_steps < 1 or seed < 0:
+    if max_steps < 1 or seed < 0 or not (limit_s is None or 0 < limit_s <= MOST_S):
         raise ConfigError(
-            f"look_inside: max_steps must be above 0 and seed not below; got {max_steps} and {seed}"
+            "look_inside: max_steps and limit_s must be above 0 and seed not below; got "
+            f"{max_steps}, {limit_s} and {seed}"
         )
+    return tuple(states), tuple(actions)
 
 
 def _check_behaviour(base: Run, states: Sequence[Any]) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, need, one_of
 from precocial.runs.streams import stream
 
@@ -74,6 +75,7 @@ class LinearProbe:
     states: int
 
 
+@checked
 def intervene(
     network: Any,
     observations: ArrayLike,
@@ -124,6 +126,7 @@ def intervene(
     return effects
 
 
+@checked
 def patch_activations(
     network: Any,
     observations: ArrayLike,
@@ -161,6 +164,7 @@ def patch_activations(
     return effects
 
 
+@checked
 def probe_linearly(
     network: Any,
     observations: ArrayLike,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ TARGET_TRIALS = 48
 BUMPS = (10.0, 1000.0)
 """Ours, in ranges of the part: large enough to outweigh the other parts of a sum, and a second
 size for when they are larger, or the first overflows."""
+CROWDS = (0.0, 1.0, 10.0)
+"""Ours, in ranges of the part: how far all actions are moved together towards what is sought, so
+that several are good enough at once."""
+NEAR = 1e-3
+"""Ours, in ranges of the part: how close all actions are put to one another, so that a policy that
+minds only larger differences shows it."""
 MAX_SCORES = 4096
 """Ours: a table with more leaves is not probed as a table of scores."""
 
@@ -43,6 +49,9 @@ class PartEffect:
         covered: share of states in which it says anything of two actions or more.
         indicator: whether it says one thing of the action taken, and another of all others, in
             every state alike.
+        crowded: (failed, trials) where several actions are good enough, one of them most.
+        near: (failed, trials) with random values, near to one another too.
+        moved: the states in which the action changed at least once.
     """
 
     part: Part
@@ -57,24 +66,43 @@ class PartEffect:
     trials: tuple[int, int] = (0, 0)
     covered: float = 0.0
     indicator: bool = False
+    crowded: tuple[int, int] = (0, MIN_TRIALS)
+    near: tuple[int, int] = (0, MIN_TRIALS)
+    moved: frozenset[int] = frozenset()
 
     @property
     def sense(self) -> int:
-        """+1 if the policy goes to where the part is large, -1 to where it is small, else 0."""
-        if self.is_whole:
+        """+1 if the policy goes to where the part is largest, -1 to where it is smallest; 0 if
+        neither, or if it stops at what is large enough."""
+        failed, trials = self.crowded
+        return self.leaning if failed == 0 and trials >= MIN_TRIALS else 0
+
+    @property
+    def leaning(self) -> int:
+        """The sense of most trials, which a satisficer has too."""
+        if self.decides:
             return 1 if self.best >= self.worst else -1
         if self.trials[1] >= MIN_TRIALS and max(self.raised, self.lowered) >= FOLLOWED:
             return 1 if self.raised >= self.lowered else -1
         return 0
 
     @property
-    def is_whole(self) -> bool:
-        """Whether it alone decides: random values are followed, and raising (or lowering) does not
-        say otherwise."""
+    def decides(self) -> bool:
+        """Whether random values are followed, and raising (or lowering) does not say otherwise."""
         bumped = self.raised if self.best >= self.worst else self.lowered
         vetoed = self.trials[1] >= MIN_TRIALS and bumped < FOLLOWED
         enough = self.trials[0] >= MIN_TRIALS and max(self.best, self.worst) >= FOLLOWED
         return enough and not vetoed
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it alone decides, however small the differences."""
+        return self.decides and self.near[0] == 0 and self.near[1] >= MIN_TRIALS
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it is followed in most trials and not where it would have to be."""
+        return self.leaning != 0 and self.sense == 0
 
 
 # ---------------------------------------------------------------- values by action
@@ -238,7 +266,14 @@ def probe_part(subject: Subject, base: Run, part: Part, seed: int) -> PartEffect
         return PartEffect(part=part, mapped=mapped)
 
     def run(change: Change) -> Run:
-        return subject.run(watched=[part], changes={part: (mapped, change)})
+        said: dict[Any, Any] = {}
+
+        def once(action: int | None, value: Any) -> Any:
+            """A function says one thing of one action, however often it is asked."""
+            key = (subject.turn, action, value)
+            return said[key] if key in said else said.setdefault(key, change(action, value))
+
+        return subject.run(watched=[part], changes={part: (mapped, once)})
 
     def scores(done: Run) -> list[Scores]:
         return [scores_of(subject, log, part, mapped) for log in done.logs]
@@ -300,7 +335,7 @@ def _probe(
     part: Part,
     mapped: Mapped,
     values: Sequence[float],
-    run: Callable[[Change], Run],
+    changing: Callable[[Change], Run],
     scores: Callable[[Run], list[Scores]],
     seed: int,
     different: int | None = None,
@@ -313,11 +348,19 @@ def _probe(
         low, high = min(finite), max(finite)
     if high == low:
         low, high = low - 1.0, high + 1.0
+    moved: set[int] = set()
+
+    def run(change: Change) -> Run:
+        done = changing(change)
+        moved.update(s for s, a in enumerate(done.actions) if a != base.actions[s])
+        return done
+
     negated = run(lambda action, value: -value)
     frozen = run(lambda action, value: (low + high) / 2)
     flips = flip_share(base, negated)
     if mapped.how == "none":
-        return PartEffect(part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen))
+        return PartEffect(part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen),
+                          moved=frozenset(moved))  # fmt: skip
     said = scores(base)
     covered = float(np.mean([len(row) != 0 for row in said]))
     rng = stream(seed, "preferences", "inside", part.label)
@@ -332,7 +375,7 @@ def _probe(
     usual = max(set(rank), key=rank.count) if rank else 0
     raised, lowered, bumps = _bump(subject, run, scores, high - low)
     total = max(len(rank), 1)
-    return PartEffect(
+    found = PartEffect(
         part=part, mapped=mapped, flips=flips, frozen=flip_share(base, frozen),
         best=rank.count(1) / total, worst=sum(p == n > 0 for p, n in places) / total,
         place=(usual, rank.count(usual) / total), raised=raised, lowered=lowered,
@@ -340,6 +383,64 @@ def _probe(
         covered=covered,
         indicator=is_indicator(base, said),
     )  # fmt: skip
+    if found.leaning:
+        crowded, near = _separate(subject, found, said, run, scores, (low, high), rng)
+        found = replace(found, crowded=crowded, near=near)
+    return replace(found, moved=frozenset(moved))
+
+
+def _separate(
+    subject: Subject,
+    found: PartEffect,
+    said: Sequence[Scores],
+    run: Callable[[Change], Run],
+    scores: Callable[[Run], list[Scores]],
+    ends: tuple[float, float],
+    rng: np.random.Generator,
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Trials that tell seeking the most from being content with enough: (failed, trials), of those
+    with one action well above the others, and of those with random values.
+
+    Who stops at the first action that is good enough, or stays unless the gain is worth it, does
+    as a maximiser does while one action at most is good enough and no two are close. So all
+    actions are made good together (CROWDS), or close to one another (NEAR), and one of them better
+    still. To take that one is then no accident, and another choice is a refutation; so is not to
+    ask about an action that is asked about in this state at other times. What raises an error, or
+    leaves nothing to choose, is no trial.
+    """
+    (low, high), sense, A = ends, found.leaning, len(subject.actions)
+    width, middle = high - low, (low + high) / 2
+    seen = [set(row) for row in said]
+    tried: list[tuple[int, Run, list[Scores]]] = []
+
+    def attempt(change: Change, number: int = -1) -> None:
+        done = run(change)
+        tried.append((number, done, rows := scores(done)))
+        for known, row in zip(seen, rows, strict=True):
+            known |= row.keys()
+
+    for crowd in CROWDS:
+        shift = sense * crowd * width
+        for number in range(A):
+            step = sense * (crowd + max(BUMPS)) * width
+            attempt(lambda a, v, n=number, d=step, e=shift: v + (d if a == n else e), number)  # type: ignore[misc]
+        if found.decides:
+            attempt(lambda a, v, e=shift: float(rng.uniform(low, high)) + e)  # type: ignore[misc]
+            attempt(lambda a, v, e=shift: middle + e + NEAR * width * float(rng.uniform()))  # type: ignore[misc]
+    counts = {True: [0, 0], False: [0, 0]}
+    for number, done, rows in tried:
+        count = counts[number >= 0]
+        for known, row, action in zip(seen, rows, done.actions, strict=True):
+            if action is None or len(known) < 2 or (number >= 0 and number not in known):
+                continue
+            count[1] += 1
+            count[0] += action != number if number >= 0 else not _is_best(row, known, action, sense)
+    return (counts[True][0], counts[True][1]), (counts[False][0], counts[False][1])
+
+
+def _is_best(row: Scores, known: set[int], action: int, sense: int) -> bool:
+    best = max((sense * value for value in row.values()), default=np.inf)
+    return row.keys() == known and action in row and sense * row[action] == best
 
 
 def is_indicator(base: Run, rows: Sequence[Scores]) -> bool:

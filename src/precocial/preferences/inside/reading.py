@@ -293,9 +293,14 @@ def _replaces(body: list[ast.stmt], incumbent: ast.expr, challenger: ast.expr) -
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:
-            pairs = [(target, node.value)]
+            pairs: list[tuple[ast.expr, ast.expr]] = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
                 pairs = list(zip(target.elts, node.value.elts, strict=False))
+            elif isinstance(node.value, ast.Tuple):  # best = (value, way), read as best[0]
+                pairs += [
+                    (ast.Subscript(value=target, slice=ast.Constant(value=place)), value)
+                    for place, value in enumerate(node.value.elts)
+                ]
             for name, value in pairs:
                 if ast.unparse(name) == ast.unparse(incumbent) and ast.unparse(value) == said:
                     return True
@@ -338,3 +343,28 @@ def only_constants(scope: Scope, executed: set[tuple[str, int]]) -> list[int] | 
             case _:
                 pass
     return lines or None
+
+
+def gates(reading: Reading, scope: Scope, executed: set[tuple[str, int]]) -> list[int]:
+    """The lines that were run in a function, or around it, that compare something of its own by
+    size otherwise than to keep the best so far: they may choose by something else than the best."""
+    known = {site.text for site in reading.sites if site.kind == "comparison" and site.sense}
+    scopes = [scope]
+    while (outer := scopes[-1].outer) is not None:
+        scopes.append(outer)
+    own = {name for one in scopes for name in (*one.assigned, *_parameters(one))}
+    return sorted(
+        node.lineno
+        for one in scopes
+        for node in own_nodes(one.node)
+        if isinstance(node, ast.Compare)
+        and (scope.file, node.lineno) in executed
+        and any(isinstance(op, ast.Gt | ast.GtE | ast.Lt | ast.LtE) for op in node.ops)
+        and any(isinstance(part, ast.Name) and part.id in own for part in ast.walk(node))
+        and " ".join(ast.unparse(node).split()) not in known
+    )
+
+
+def _parameters(scope: Scope) -> list[str]:
+    given = scope.node.args
+    return [arg.arg for arg in (*given.posonlyargs, *given.args, *given.kwonlyargs)]

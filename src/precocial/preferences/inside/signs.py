@@ -24,6 +24,8 @@ SAME_SIGN = {
 """Calls that grow with what they are given."""
 MAX_DEPTH = 192
 """Ours: expressions within one another that are followed."""
+MAX_JOINS = 8
+"""Ours: the same, for what is seen to be a sum."""
 Signs = frozenset[int]
 """+1 and -1: how an expression moves with a part; 0: it depends on it, no sign could be read."""
 
@@ -184,3 +186,59 @@ def _scale(signs: Signs, factor: ast.expr) -> Signs:
             return _flip(signs) if number > 0 else _unknown(signs)
         case _:
             return _unknown(signs)
+
+
+def is_joined(reading: Reading, names: frozenset[str], site: Site) -> bool:
+    """Whether what is compared is seen to be a part and something more, such as a sum."""
+    joins, signs = _JoinReader(reading, names), SignReader(reading, names)
+    entered = [node for node in site.scored if signs.of(node, site.scope)]
+    return bool(entered) and all(joins.of(node, site.scope, 0) for node in entered)
+
+
+@dataclass(frozen=True)
+class _JoinReader:
+    reading: Reading
+    names: frozenset[str]
+
+    def of(self, node: ast.expr, scope: Scope, depth: int) -> bool:
+        if depth > MAX_JOINS:
+            return False
+        match node:
+            case ast.BinOp():
+                return True
+            case ast.Lambda(body=inner):
+                return self.of(inner, self.reading.lambdas.get(node, scope), depth + 1)
+            case (
+                ast.ListComp(elt=inner) | ast.GeneratorExp(elt=inner) | ast.DictComp(value=inner)
+                | ast.Tuple(elts=[inner, *_]) | ast.UnaryOp(operand=inner)
+                | ast.Starred(value=inner) | ast.Subscript(value=inner)
+            ):  # fmt: skip
+                return self.of(inner, scope, depth + 1)
+            case ast.Attribute(value=inner, attr=name) if name not in self.names:
+                return self.of(inner, scope, depth + 1)
+            case ast.Call():
+                return self._of_call(node, scope, depth)
+            case ast.Name(id=name) if name not in self.names:
+                values = [self.of(value, scope, depth + 1) for value in scope.values(name)]
+                return any(values) or self._of_function(name, depth)
+            case _:
+                return False
+
+    def _of_call(self, node: ast.Call, scope: Scope, depth: int) -> bool:
+        name = name_of(node.func) or ""
+        if name in self.names:
+            return False
+        if name in self.reading.scopes:
+            return self._of_function(name, depth)
+        if len(node.args) > 1:
+            return name in LARGEST | SMALLEST
+        return any(self.of(arg, scope, depth + 1) for arg in node.args)
+
+    def _of_function(self, name: str, depth: int) -> bool:
+        return any(
+            self.of(part.value, scope, depth + 1)
+            for scope in self.reading.scopes.get(name, [])
+            if isinstance(scope.node, ast.FunctionDef)
+            for part in own_nodes(scope.node)
+            if isinstance(part, ast.Return) and part.value is not None
+        )

@@ -46,11 +46,13 @@ class SiteEffect:
 @dataclass(frozen=True, kw_only=True)
 class LookupEffect:
     """What the entries of a table of actions do: `follows` is the share of states that take what
-    their own entry is changed to, and that no other entry moves."""
+    their own entry is changed to, and that no other entry moves. `rest` are the states that no
+    entry moves; they count in no share."""
 
     part: Part
     follows: float
     states: int
+    rest: frozenset[int] = frozenset()
 
 
 # ---------------------------------------------------------------- selections
@@ -171,7 +173,8 @@ def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None
             owners[s].append(place)
             obeyed[s] &= done.actions[s] == other
             keyed[s] &= indexed(state, flat_keys(path)) or indexed(state, path)
-    rest = {base.actions[s] for s, row in enumerate(owners) if not row}
+    left = frozenset(s for s, row in enumerate(owners) if not row)
+    rest = {base.actions[s] for s in left}
     used = {row[0] for row in owners if row}
     few = len(used) <= len(set(base.actions)) and not rest
     if len(used) < 2 or few or len(rest) > 1:
@@ -181,7 +184,7 @@ def probe_lookup(subject: Subject, base: Run, part: Part) -> LookupEffect | None
     private = len(used) == len(subject.states)
     moved = [obeyed[s] and len(row) == 1 and (private or keyed[s])
              for s, row in enumerate(owners) if row]  # fmt: skip
-    return LookupEffect(part=part, follows=float(np.mean(moved)), states=len(moved))
+    return LookupEffect(part=part, follows=float(np.mean(moved)), states=len(moved), rest=left)
 
 
 def find_caches(subject: Subject, base: Run) -> dict[Place, Any]:

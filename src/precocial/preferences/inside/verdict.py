@@ -11,8 +11,8 @@ from precocial.preferences.inside.findings import Candidate, Evidence, Verdict
 from precocial.preferences.inside.inputs import InputEffect
 from precocial.preferences.inside.places import Place
 from precocial.preferences.inside.probes import FOLLOWED, MIN_TRIALS, PartEffect
-from precocial.preferences.inside.reading import Reading, Site, only_constants
-from precocial.preferences.inside.signs import SignReader
+from precocial.preferences.inside.reading import Reading, Site, gates, only_constants
+from precocial.preferences.inside.signs import SignReader, is_joined
 from precocial.preferences.inside.sites import LookupEffect, SiteEffect
 from precocial.preferences.inside.watching import Part, Run
 
@@ -90,12 +90,16 @@ def answer(found: Findings) -> Answer:
             verdict="unknown",
             reason=f"line {line} runs text as code ({name}): what it does cannot be read",
         )
-    lookups = [e for e in found.lookups if e.follows >= FOLLOWED]
+    lookups = [e for e in found.lookups if e.follows == 1.0]
     outer = _outermost(found, [e for e in found.parts if e.sense])
     tagged = [e for e in found.parts if e.sense and _tag(found, e.part) is not None]
     compared = any(found.signs(e.part, s) for e in lookups[:1] for s in found.sites_run)
     if lookups and (outer or compared):
         return _looked_up_and_compared(lookups[0])
+    doubtful = [e for e in found.parts if e.is_doubtful
+                and not any(_enters(found, e, o) for o in outer)]  # fmt: skip
+    if doubtful:
+        return _content(doubtful[0])
     if outer and not tagged and all(e.indicator for e in outer):
         return _indicator(found, outer[0])
     if outer:
@@ -103,6 +107,8 @@ def answer(found: Findings) -> Answer:
     sites = [e for e in found.sites if _is_followed(e)]
     if sites:
         return _of_site(found, sites[-1])
+    if lookups and _is_left(found, lookups[0]):
+        return _partly_looked_up(lookups[0])
     if lookups:
         return _of_lookup(found, lookups[0])
     branches = _branches(found)
@@ -121,8 +127,36 @@ def _indicator(found: Findings, effect: PartEffect) -> Answer:
     )
 
 
+def _content(effect: PartEffect) -> Answer:
+    failed, trials = effect.crowded
+    said, most = ("large", "largest") if effect.leaning > 0 else ("small", "smallest")
+    return Answer(
+        verdict="unknown",
+        reason=f"the policy mostly takes the action whose {effect.part.label} is {most}, but in "
+        f"{failed} of {trials} trials in which several were {said} it took another: it may be "
+        f"content with what is {said} enough, or seek something else as well"
+        if trials >= MIN_TRIALS
+        else f"too few probes of {effect.part.label} ended to tell who seeks the {most} from "
+        f"who is content with what is {said} enough",
+    )
+
+
+def _is_left(found: Findings, effect: LookupEffect) -> bool:
+    """Whether the states without an entry may be chosen for by something else than a default."""
+    moved = any(e.moved & effect.rest for e in found.parts if e.part is not effect.part)
+    return bool(effect.rest) and (moved or bool(found.sites_run))
+
+
+def _partly_looked_up(effect: LookupEffect) -> Answer:
+    return Answer(
+        verdict="unknown",
+        reason=f"{effect.states} states are looked up in {effect.part.label}, and the other "
+        f"{len(effect.rest)} are chosen for otherwise: look at those alone",
+    )
+
+
 def _is_followed(effect: SiteEffect) -> bool:
-    enough = effect.trials >= MIN_TRIALS and effect.followed >= FOLLOWED
+    enough = effect.trials >= MIN_TRIALS and effect.followed == 1.0
     return enough and effect.sense != 0 and not effect.truths
 
 
@@ -169,6 +203,8 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
             reason=f"the probes say that the policy follows {names}, but no comparison that was "
             "run and reads so was found in the source",
         )  # fmt: skip
+    if (why := _leaves_out(found, main, common[0])) is not None:
+        return Answer(verdict="unknown", candidates=candidates, reason=why)
     senses = {e.sense for e in main}
     followed = [e for e in found.sites if _is_followed(e)]
     is_one = len(main) == 1 and (main[0].is_whole or _tag(found, main[0].part) is not None)
@@ -192,6 +228,41 @@ def _of_parts(found: Findings, main: list[PartEffect]) -> Answer:
         verdict="maximises" if sense > 0 else "minimises", candidates=candidates,
         main=tuple(main), site=site, sense=sense, reason=candidates[0].claim,
     )  # fmt: skip
+
+
+def _leaves_out(found: Findings, main: list[PartEffect], site: Site) -> str | None:
+    """What a score does not account for: states, small differences, other scores of the actions."""
+    covered, label = max(e.covered for e in main), main[0].part.label
+    if covered < 1:
+        n = len(found.base.actions)
+        return (
+            f"{label} decides in {round(covered * n)} of {n} states, and what decides elsewhere is "
+            "not known: give those that it decides"
+        )
+    if (
+        len(main) == 1
+        and not main[0].is_whole
+        and not is_joined(found.reading, main[0].part.names, site)
+    ):
+        return (
+            f"the policy does not take the best by {label} where the differences are small, and "
+            "nothing else is seen to be added: it may be content with about the best"
+        )
+    lines = gates(found.reading, site.scope, found.base.executed)
+    if lines and site.sense is not None and not any(e.is_whole for e in main):
+        return (
+            f"{label} and the rest are compared on line {site.lines[0]}, and by size on line "
+            f"{lines[0]} otherwise than for the best: it may be content with about that"
+        )
+    beside = [e for e in found.parts if e.mapped.how == "slot" and e.moved and e not in main
+              and not any(_enters(found, e, o) for o in main)
+              and not found.signs(e.part, site)]  # fmt: skip
+    if beside:
+        return (
+            f"the policy follows {label}, and {beside[0].part.label} of each action too, which is "
+            f"no part of what is compared on line {site.lines[0]}"
+        )
+    return None
 
 
 def _part_candidate(found: Findings, effect: PartEffect, sites: list[Site]) -> Candidate:
@@ -247,6 +318,13 @@ def _of_site(found: Findings, effect: SiteEffect) -> Answer:
             "not read so",
         )
     said = "; ".join(" ".join(ast.unparse(node).split()) for node in site.scored)
+    lines = gates(found.reading, site.scope, found.base.executed)
+    if lines:
+        return Answer(
+            verdict="unknown",
+            reason=f"{said} is selected by, but line {lines[0]} compares by size too, and what it "
+            "lets through is not known: give the score a function of its own and look again",
+        )
     evidence = (
         Evidence(means="source", line=site.lines[0], text=f"compared in {site.text}"),
         Evidence(

@@ -104,6 +104,8 @@ class Subject:
     max_steps: int
     emptied: dict[Place, Any] = field(default_factory=dict)
     """caches, with the empty container that each run begins with"""
+    turn: int = 0
+    """the number of the state that is chosen for"""
 
     def run(
         self,
@@ -128,7 +130,8 @@ class Subject:
         run = Run(actions=[], logs=[], errors=[], executed=watch.executed, data=data)
         taps = watch.taps(self.parts if watched is None else watched)
         with bound({**data, **taps, **(values or {})}):
-            for state in self.states if states is None else states:
+            for turn, state in enumerate(self.states if states is None else states):
+                self.turn = turn
                 watch.log, watch.steps = Log(), 0
                 watch.stack.clear()
                 action, error = self._choose(state, watch)

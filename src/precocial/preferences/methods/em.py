@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from precocial.choice import Choice, log_likelihood
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -146,6 +147,7 @@ class _Climb:
         return np.asarray(done.x)
 
 
+@checked
 def infer_em(
     mdp: TabularMDP,
     people: Demonstrations | Sequence[Demonstrations],

@@ -21,6 +21,7 @@ from scipy.special import gammaln, logsumexp
 from scipy.stats import chi2, norm, qmc
 
 from precocial.choice import Choice
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -131,6 +132,7 @@ class GradientPosterior:
         return np.histogram(self.theta[:, parameter], bins=bins, weights=self.weight)[0]
 
 
+@checked
 def infer_gradient(
     mdp: TabularMDP,
     demos: Demonstrations | None,

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.choice import Choice, log_likelihood
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -135,6 +136,7 @@ class MCMCPosterior:
                           / self.planner.size)  # fmt: skip
 
 
+@checked
 def infer_mcmc(
     mdp: TabularMDP,
     demos: Demonstrations | None,
@@ -169,7 +171,9 @@ def infer_mcmc(
         DataError: demonstrations that cannot have happened in this world.
         FitError: no pair that satisfies the assumptions was found to start from.
     """
-    phi = np.asarray(features, dtype=np.float64)
+    phi = mdp.checked_tables(features, "infer_mcmc: features")
+    if phi.ndim != 3 or not len(phi):
+        raise ConfigError(f"infer_mcmc: features must be (F, S, A); got shape {phi.shape}")
     lists = _lists(values, len(phi))
     counts = np.zeros(phi.shape[1:]) if demos is None else demos.check(mdp).counts(mdp)
     rungs = tuple(ladder) if ladder is not None else _ladder(counts.sum() + len(feedback))

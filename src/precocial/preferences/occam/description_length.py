@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import one_of
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.occam.codes import encode_choice, encode_number
@@ -50,6 +51,7 @@ def compressed_bits(text: str, compressor: str = "zlib") -> int:
     return 8 * len(lzma.compress(text.encode(), lzma.FORMAT_RAW, filters=_RAW_LZMA))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class DescriptionLength:
     """A `Prior`: log P(p, R) = -ln 2 * (K(p) + K(R)), not normalised.

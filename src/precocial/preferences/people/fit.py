@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_expit
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
 from precocial.preferences.people.cautions import cautions
 from precocial.preferences.people.choices import ChoiceData
@@ -39,6 +40,7 @@ _SCALE = 3.0
 """By which utilities are stretched to show that their scale is not decided; any number will do."""
 
 
+@checked
 def fit_choices(
     data: ChoiceData,
     model: str | None = None,

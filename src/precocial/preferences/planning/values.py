@@ -25,12 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.preferences.mdp import TabularMDP
 
@@ -42,6 +44,8 @@ MAX_SWEEPS = 1_000_000
 ROUNDING = 16 * float(np.finfo(np.float64).eps)
 """The least residual asked for, as a share of |R| / (1 - gamma), which bounds |V|: sums of a few
 successors err by less (ours)."""
+DENSE = 8
+"""With more than S / 8 successors a dense product is faster than gathering them (measured)."""
 UNDISCOUNTED = 1000.0
 """What stands for 1 / (1 - gamma) at a discount of 1 (ours)."""
 TIE = 1e-9
@@ -59,6 +63,7 @@ WORTH_COMPILING = 1e8
 takes to load (ours, measured)."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Backup:
     """How a planner values the future; the default is the optimal planner's way."""
@@ -123,6 +128,7 @@ class Values:
     sweeps: NDArray[np.int64]
 
 
+@checked
 def solve(
     mdp: TabularMDP, rewards: ArrayLike, backup: Backup | None = None, *,
     tolerance: float = TOLERANCE, engine: Engine = "auto", device: str = "cpu",
@@ -209,12 +215,13 @@ def solve_reference(
     active = np.arange(len(R))
     Q = np.zeros((*R.shape[:2], how.delays + 1, R.shape[2]))
     for _ in range(how.steps or limit):
-        Q[active] = backed_up(mdp, R[active], V[active], how)
-        after = state_values(Q[active], how)
+        some = slice(None) if len(active) == len(R) else active  # views while all go on
+        Q[some] = backed_up(mdp, R[some], V[some], how)
+        after = state_values(Q[some], how)
         after[:, mdp.terminal] = 0.0
-        residual[active] = np.abs(after - V[active]).max(axis=(1, 2))
-        sweeps[active] += 1
-        V[active] = after
+        residual[some] = np.abs(after - V[some]).max(axis=(1, 2))
+        sweeps[some] += 1
+        V[some] = after
         if how.steps is None:
             active = active[residual[active] > enough[active]]
             if not len(active):
@@ -238,8 +245,13 @@ def believed_transitions(mdp: TabularMDP, confidence: float) -> TabularMDP:
 def backed_up(mdp: TabularMDP, R: Floats, V: Floats, how: Backup) -> Floats:
     """Q[h, s, d, a] from V[h, s, d]."""
     later = np.concatenate([V[:, :, 1:], V[:, :, -1:]], axis=2)  # (H, S, D) at the next delay
-    after = later.transpose(0, 2, 1)[:, :, mdp.successors]  # (H, D, S, A, K)
-    mean = (after * mdp.probability).sum(axis=-1)
+    later = later.transpose(0, 2, 1)  # (H, D, S)
+    S, A, K = mdp.successors.shape
+    if how.optimism or K * DENSE < S:
+        after = later[:, :, mdp.successors]  # (H, D, S, A, K)
+        mean = (after * mdp.probability).sum(axis=-1)
+    else:
+        mean = (later @ mdp.dense.reshape(S * A, S).T).reshape(*later.shape[:2], S, A)
     if how.optimism:
         off = np.inf if how.optimism < 0 else -np.inf
         open_ = np.where(mdp.probability > 0, after, off)
@@ -270,4 +282,5 @@ def state_values(Q: Floats, how: Backup) -> Floats:
         return np.asarray(
             np.take_along_axis(Q, np.broadcast_to(own, (*Q.shape[:3], 1)), -1)[..., 0]
         )
-    return np.asarray(Q.max(axis=-1))
+    # a few actions: action by action is several times as fast as along the last axis
+    return np.asarray(reduce(np.maximum, np.moveaxis(Q, -1, 0)).copy())

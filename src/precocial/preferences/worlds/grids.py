@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import (
@@ -37,6 +38,7 @@ MOST_PAID = 9
 """A reward cell of Shah et al. pays one of -9 to 9, never 0."""
 
 
+@checked
 def grid_world(
     rows: Sequence[str], *, discount: float, slip: float = 0.0, stay: bool = True,
     terminal: str = "",
@@ -129,6 +131,7 @@ class ShahWorld:
         return np.asarray(np.asarray(numbers, dtype=np.float64)[..., ~self.walls])
 
 
+@checked
 def shah_world(
     seed: int, *, size: int = 16, rewards: int = 7, slip: float = 0.2, discount: float = 0.95,
     living: float = -0.01,
@@ -170,6 +173,7 @@ def with_other_walls(world: ShahWorld, seed: int) -> ShahWorld:
                  living=world.living)  # fmt: skip
 
 
+@checked
 def shah_agents(*, noisy: bool = True) -> dict[str, Planner]:
     """The six agents of Shah et al. by name, with the parameters of their `run_benchmarks.py`.
 

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
@@ -138,6 +139,7 @@ class Restaurants:
         )
 
 
+@checked
 def restaurants() -> Restaurants:
     """The world with totalTime 11, maxTimeAtRestaurant 2 and no turning round."""
     rows, columns = np.nonzero(np.array([list(row) for row in MAP]) == "A")

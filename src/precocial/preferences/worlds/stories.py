@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Constant, Negated, Override, Plans, optimal
@@ -41,6 +42,7 @@ class Story:
         return np.asarray(planner.policies(self.mdp, reward[None])[0])
 
 
+@checked
 def buttons(turns: int = 3, *, pressed: float = 0.5) -> Story:
     """H presses button B(0) until an observer presses X, then B(1), then B(0) again, and so on.
 
@@ -80,6 +82,7 @@ def buttons(turns: int = 3, *, pressed: float = 0.5) -> Story:
     )  # fmt: skip
 
 
+@checked
 def poker(weight: float = 0.7, *, levels: int = 5) -> Story:
     """Alice calls if weight * h1 + (1 - weight) * h2 > 0.55: h1 from the cards, h2 from Bob.
 
@@ -114,6 +117,7 @@ def poker(weight: float = 0.7, *, levels: int = 5) -> Story:
     )  # fmt: skip
 
 
+@checked
 def anchoring() -> Story:
     """Somebody pays 1 for chocolate after one cue and 3 after the other.
 
