@@ -61,11 +61,18 @@ def compress(
     from dataclasses import replace
 
     from precocial.errors import ConfigError
-    from precocial.genome import compress as room
+    from precocial.genome.compress import (
+        check,
+        compressing,
+        laptop,
+        row_count,
+        smoke,
+        with_digests,
+    )
 
     if model is not None and hidden is not None:
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
-    base = getattr(room, recipe)()
+    base = smoke() if recipe == "smoke" else laptop()
     given: dict[str, Any] = {
         "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "rivals": rivals,
         "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
@@ -77,11 +84,11 @@ def compress(
         **{name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
     with redirect_stdout(sys.stderr):
-        room.check(config)
-    config = room.with_digests(config)
+        check(config)
+    config = with_digests(config)
     record = _run(
-        room.compressing, config, out, "compressing", common,
-        total=room.row_count(config), counted=lambda row: row["kind"] != "life",
+        compressing, config, out, "compressing", common, total=row_count(config),
+        counted=lambda row: row["kind"] != "life",
     )  # fmt: skip
     _show_compressed(record, common)
 

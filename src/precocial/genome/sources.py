@@ -81,8 +81,8 @@ def check_fits(model: nn.Module, task: Task) -> None:
     """Refuse a model that no genome is for, or that does not score the classes of the task.
 
     Raises:
-        ConfigError: as `parts_of`; frozen parameters; a model that fails on two of the training inputs, or whose
-            answer is not a finite score [n, classes or more].
+        ConfigError: as `parts_of`; frozen parameters; a model that fails on two of the training
+            inputs, or whose answer is not finite scores [n, classes or more].
     """
     parts_of(model)
     for part, parameter in model.named_parameters():
