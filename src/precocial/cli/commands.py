@@ -35,6 +35,10 @@ def _preferences(name: str, summary: str) -> Command:
     return Command(f"preferences {name}", f"precocial.cli.preferences:{name}", summary)
 
 
+def _genome(name: str, summary: str) -> Command:
+    return Command(f"genome {name}", f"precocial.cli.genome:{name}", summary)
+
+
 COMMANDS = (
     Command("demo", "precocial.cli.demo:demo", "train a small sweep, fit it and write a report"),
     Command(
@@ -61,6 +65,10 @@ COMMANDS = (
     _preferences("audit", "what demonstrations decide, leave open, and what would decide it"),
     _preferences("theorems", "Occam's razor is insufficient: every theorem by enumeration"),
     _preferences("inside", "what a policy's program does to choose"),
+    _genome("compress", "a model's weights from a few bytes, beside what else the bytes buy"),
+    _genome("birth", "the network that is born from a .genome file"),
+    _genome("evolve", "one genome by one of the four outer loops"),
+    _genome("transfer", "which layers of a newborn help to learn other classes"),
     Command("claims", "precocial.cli.claims:claims", "each statement of the papers, checked"),
     Command("report", "precocial.cli.report:report", "one HTML page from run folders"),
 )

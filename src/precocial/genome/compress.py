@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,13 +16,20 @@ from precocial.genome.baselines import RATES, fit, pooled, pruned, tiny_dense
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.examples import Task, accuracy
 from precocial.genome.experiment import perceptron_for, seed_after_seed
+from precocial.genome.filters import first_filters
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import learn, randomised, shuffled
+from precocial.genome.lifetime import learn, shuffled
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.worlds import newborn
 from precocial.genome.quantise import fake_quantise
-from precocial.genome.sources import load_model, load_task, model_digest
+from precocial.genome.sources import (
+    check_fits,
+    data_digest,
+    fresh_model,
+    load_task,
+    model_digest,
+)
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -52,8 +60,12 @@ class CompressConfig:
     dense_steps: int = 1500
     """of Adam, for the dense rivals and for the whole model"""
     seeds: int = 3
+    seed: int = 0
+    """the first of them"""
     model_sha256: str = ""
-    """of the model's file; `with_digest` fills it in"""
+    """of the model's file; `with_digests` fills it in"""
+    data_sha256: str = ""
+    """of the data's files, likewise"""
 
     def __post_init__(self) -> None:
         one_of("CompressConfig: decoder", self.decoder, tuple(RULES))
@@ -61,6 +73,12 @@ class CompressConfig:
             one_of("CompressConfig: rivals", rival, RIVALS)
         if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
             raise ConfigError("CompressConfig: seeds, steps, budgets and hidden are at least 1")
+        if len(set(self.budgets)) < len(self.budgets):
+            raise ConfigError(f"CompressConfig: budgets must differ; got {self.budgets}")
+        if not 2 <= self.bits <= 16:
+            raise ConfigError(f"CompressConfig: bits lie between 2 and 16; got {self.bits}")
+        if self.seed < 0:
+            raise ConfigError(f"CompressConfig: seed is at least 0; got {self.seed}")
         if self.life_steps < 0:
             raise ConfigError(f"CompressConfig: life_steps is at least 0; got {self.life_steps}")
 
@@ -83,9 +101,28 @@ def smoke() -> CompressConfig:
     )
 
 
-def with_digest(config: CompressConfig) -> CompressConfig:
-    """The config with the digest of the model's file, so that another model is another run."""
-    return replace(config, model_sha256=model_digest(config.model)) if config.model else config
+def with_digests(config: CompressConfig) -> CompressConfig:
+    """The config with the digests of its files: another model or other data are another run."""
+    model = model_digest(config.model) if config.model else ""
+    return replace(config, model_sha256=model, data_sha256=data_digest(config.data))
+
+
+def check(config: CompressConfig) -> None:
+    """Refuse, before anything is trained, what cannot be compressed as asked.
+
+    Raises:
+        ConfigError: as `check_fits`; a budget that no genome of this kind fits.
+        DataError: malformed data.
+    """
+    task = load_task(config.data)
+    model = _model_of(config, task, config.seed)
+    for budget in config.budgets:
+        Genome.for_model(model, bytes=budget, bits=config.bits, decoder=config.decoder)
+
+
+def row_count(config: CompressConfig) -> int:
+    """Rows "whole" and "point" that `compressing` yields."""
+    return config.seeds * (1 + len(config.budgets) * (2 + len(_rivals(config))))
 
 
 def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
@@ -94,10 +131,13 @@ def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
     "point": method, budget, bytes, parameters, valid, test (accuracy at birth, or of the trained
     rival), note; "whole": the model trained as it is; "life": arm, step and test accuracy of the
     largest genome's newborn, of its shuffled copy, and of a random network. The genomes are kept in
-    the run's folder as seedN-BYTES.genome.
+    the run's folder as seedN-BYTES.genome, filters of the first layer (largest genome, first seed)
+    as the artefact "filters": "genome" and "trained", [n, height, width].
     """
     task = load_task(config.data)
-    yield from seed_after_seed(config.seeds, run, lambda seed: _rows_of(config, task, run, seed))
+    yield from seed_after_seed(
+        config.seeds, run, lambda seed: _rows_of(config, task, run, seed), start=config.seed
+    )
 
 
 def compress(
@@ -126,6 +166,7 @@ def compress(
     Raises:
         ConfigError: as `Genome.for_model` and `evolve` do.
     """
+    check_fits(model, task)
     genome = Genome.for_model(model, bytes=bytes, bits=bits, seed=seed, **choices)
     trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
     for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
@@ -141,7 +182,12 @@ def compress(
 def _model_of(config: CompressConfig, task: Task, seed: int) -> nn.Module:
     if not config.model:
         return perceptron_for(task, config.hidden, seed)
-    return randomised(load_model(config.model), seed)
+    return fresh_model(config.model, task, seed)
+
+
+def _rivals(config: CompressConfig) -> tuple[str, ...]:
+    """A rival of the genome's own rule would be the genome again."""
+    return tuple(rival for rival in config.rivals if rival != config.decoder)
 
 
 def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterator[Row]:
@@ -165,16 +211,20 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
         yield {**row, "method": "genome"}
         mixed = shuffled(born, seed)
         yield {**row, "method": "shuffled", **_accuracies(mixed, task)}
-        for rival in config.rivals:
+        for rival in _rivals(config):
             yield _rival_row(rival, config, model, whole, task, budget, seed)
+    if born is not None and seed == config.seed:
+        found = {"genome": first_filters(born, task), "trained": first_filters(whole, task)}
+        if len(found["genome"]):
+            run.save("filters", found)
     if born is not None and config.life_steps:
-        yield from _lives(config, born, task, seed)
+        yield from _lives(config, born, model, task, seed)
 
 
 def _trained(
     model: nn.Module, task: Task, config: CompressConfig, rate: float, seed: int
 ) -> nn.Module:
-    made = randomised(model, seed)
+    made = copy.deepcopy(model)
     fit(made, task, steps=config.dense_steps, rate=rate, seed=seed)
     return made
 
@@ -233,11 +283,13 @@ _FRAME_BYTES = 200
 budget for it, never above: its own file is what is counted."""
 
 
-def _lives(config: CompressConfig, born: nn.Module, task: Task, seed: int) -> Iterator[Row]:
+def _lives(
+    config: CompressConfig, born: nn.Module, model: nn.Module, task: Task, seed: int
+) -> Iterator[Row]:
     arms = {
         "genome": born,
         "shuffled": shuffled(born, seed),
-        "random": randomised(born, seed),
+        "random": copy.deepcopy(model),
     }
     steps, rate = config.life_steps, config.life_rate
     for arm, start in arms.items():

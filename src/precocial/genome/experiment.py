@@ -147,15 +147,17 @@ def perceptron_for(task: Task, hidden: tuple[int, ...], seed: int) -> nn.Sequent
         return nn.Sequential(*layers, nn.Linear(widths[-1], task.classes))
 
 
-def seed_after_seed(seeds: int, run: Run, rows_of: Callable[[int], Iterator[Row]]) -> Iterator[Row]:
-    """Rows of seeds 0, 1, ..., each with its `seed`; those that the run has are not yielded again.
+def seed_after_seed(
+    seeds: int, run: Run, rows_of: Callable[[int], Iterator[Row]], *, start: int = 0
+) -> Iterator[Row]:
+    """Rows of seeds `start`, `start` + 1, ..., each with its `seed`, without those the run has.
 
     A seed that was cut short is computed from its start, for its networks are not kept.
     """
     done = [int(row["seed"]) for row in run.rows]
-    first = max(done, default=0)
+    first = max(done, default=start)
     known = done.count(first)
-    for seed in range(first, seeds):
+    for seed in range(first, start + seeds):
         for index, row in enumerate(rows_of(seed)):
             if seed > first or index >= known:
                 yield row

@@ -64,6 +64,8 @@ class NegativesConfig:
     batch: int = 256
     seeds: int = 5
     """each with a network, a genome and an order of examples of its own"""
+    seed: int = 0
+    """the first of them"""
 
     def __post_init__(self) -> None:
         one_of("NegativesConfig: data", self.data, tuple(DATA))
@@ -107,7 +109,9 @@ def curves(config: NegativesConfig, run: Run) -> Iterator[Row]:
     arm "shuffled at birth" have step 0 and differ in `number`.
     """
     task = named_task(config.data)
-    yield from seed_after_seed(config.seeds, run, lambda seed: _curves_of(config, task, seed))
+    yield from seed_after_seed(
+        config.seeds, run, lambda seed: _curves_of(config, task, seed), start=config.seed
+    )
 
 
 def _curves_of(config: NegativesConfig, task: Task, seed: int) -> Iterator[Row]:
@@ -270,7 +274,10 @@ def layers(config: NegativesConfig, run: Run) -> Iterator[Row]:
     half = task.classes // 2
     source, target = with_classes(task, range(half)), with_classes(task, range(half, 2 * half))
     yield from seed_after_seed(
-        config.seeds, run, lambda seed: _layers_of(config, source, target, seed)
+        config.seeds,
+        run,
+        lambda seed: _layers_of(config, source, target, seed),
+        start=config.seed,
     )
 
 

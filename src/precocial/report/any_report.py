@@ -5,18 +5,30 @@ from __future__ import annotations
 from pathlib import Path
 
 from precocial import io
+from precocial.errors import DataError
 from precocial.preferences.auditing.record import AUDIT
 from precocial.preferences.occam.rows import THEOREMS
 from precocial.preferences.people.record import PEOPLE
+from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
+from precocial.report.genome_report import genome_page
 from precocial.report.page import Page
 from precocial.report.people_report import people_page
 from precocial.report.preferences_report import preferences_page
 from precocial.report.theorems_report import theorems_page
 from precocial.report.transfer_report import transfer_page
+from precocial.runs.records import RUN, read_header
+
+RUN_PAGES = {
+    "precocial.genome.compress:compressing": genome_page,
+    "precocial.genome.evolving:evolving": evolution_page,
+    "precocial.genome.negatives:layers": layers_page,
+    "precocial.genome.lab.tradeoff:tradeoff": tradeoff_page,
+}
+"""By experiment, where a folder is that of one run."""
 
 
 def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
-    """The page of an audit, of people's choices, of the theorems, of a sweep, or of a run table.
+    """The page of whatever is there: an audit, people's choices, theorems, a run, a sweep, a table.
 
     Args:
         draws: bootstrap draws behind the intervals of a sweep.
@@ -30,4 +42,11 @@ def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
     for name, make in pages:
         if place.name == name or (place / name).is_file():
             return make(place)
+    folder = place.parent if place.name == RUN else place
+    if (folder / RUN).is_file():
+        experiment = read_header(folder).experiment
+        if experiment not in RUN_PAGES:
+            known = ", ".join(RUN_PAGES)
+            raise DataError(f"is a run of {experiment}; pages are for {known}", path=folder)
+        return RUN_PAGES[experiment](folder)
     return transfer_page(place, draws=draws, seed=seed)

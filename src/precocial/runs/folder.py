@@ -194,7 +194,12 @@ Experiment = Callable[[ConfigT, Run], Iterator[Row]]
 
 
 def run(
-    experiment: Experiment[ConfigT], config: ConfigT, root: PathLike, *, command: str | None = None
+    experiment: Experiment[ConfigT],
+    config: ConfigT,
+    root: PathLike,
+    *,
+    command: str | None = None,
+    on_row: Callable[[Row], None] | None = None,
 ) -> RunRecord:
     """Run an experiment in its own folder under `root`, resume it, or, if it is complete, read it.
 
@@ -208,6 +213,7 @@ def run(
         config: a frozen dataclass.
         root: the folder of run folders; made if missing.
         command: what remakes the run, kept in `run.json`; default: this process's command line.
+        on_row: called with each row that this session adds, once it is durable: for progress.
 
     Raises:
         ConfigError: the config or the experiment cannot be named.
@@ -219,13 +225,18 @@ def run(
     if not (folder / RESULT).exists():
         with Journal(folder / ROWS) as journal:
             if not (folder / RESULT).exists():  # else another process finished it just now
-                _live(experiment, config, _opened(journal, header))
+                _live(experiment, config, _opened(journal, header), on_row)
     record = read_run(folder)
     _tidy(folder)
     return record
 
 
-def _live(experiment: Experiment[ConfigT], config: ConfigT, live: Run) -> None:
+def _live(
+    experiment: Experiment[ConfigT],
+    config: ConfigT,
+    live: Run,
+    on_row: Callable[[Row], None] | None,
+) -> None:
     with one_thread():
         rows = experiment(config, live)
         if not isinstance(rows, Iterator):
@@ -236,6 +247,8 @@ def _live(experiment: Experiment[ConfigT], config: ConfigT, live: Run) -> None:
         try:
             for row in rows:
                 live._append(row)
+                if on_row is not None:
+                    on_row(row)
         finally:
             if isinstance(rows, Generator):  # its own clean-up runs before the lock goes
                 rows.close()
