@@ -138,7 +138,8 @@ def live(
                 speed[number].mul_(SGD_MOMENTUM).add_(slope)
                 shape = (members, *[1] * (value.ndim - 1))
                 value -= rate[:, number].reshape(shape) * speed[number]
-    return np.stack(found, axis=1), _frozen(own)
+    curves = np.stack(found, axis=1) if found else np.empty((members, 0))
+    return curves, _frozen(own)
 
 
 def evenly(count: int, uniforms: NDArray[np.float64]) -> Tensor:
