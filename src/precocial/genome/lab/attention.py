@@ -72,17 +72,17 @@ class AttentionConfig:
     rate: float = 0.05
     """of SGD with momentum 0.9, where the gene of the rate is 0"""
     batch: int = 16
-    generations: int = 50
+    generations: int = 30
     pairs: int = 6
     """half of a generation"""
     sigma: float = 0.5
     """of mutations"""
-    step: float = 1.0
+    step: float = 1.5
     """of the mean genome, along the mean mutation by rank"""
     bytes: int = 1000
     """of genomes that carry weights, at most"""
-    weight_steps: int = 300
-    """of the innate loop; the baldwinian loop has half as many"""
+    weight_steps: int = 200
+    """of the innate loop; the baldwinian loop, whose steps cost a lifetime, has half as many"""
     trials: int = 8
     """held-out worlds that each arm is tried in"""
     seeds: int = 5
@@ -102,7 +102,7 @@ class AttentionConfig:
 
 
 def laptop_heuristic() -> AttentionConfig:
-    """With clutter and without, 5 seeds: about 2 CPU-minutes."""
+    """With clutter and without, 5 seeds: about 50 CPU-seconds."""
     return AttentionConfig()
 
 
@@ -273,15 +273,17 @@ def _weights(lineage: _Lineage, arm: str) -> tuple[nn.Module, int]:
     model = perceptron_for(lineage.family.pictures, (config.hidden,), seed)
     genome = Genome.for_model(model, bytes=config.bytes, seed=seed)
     worlds = [lineage.ancestral(number) for number in range(config.worlds)]
-    drawn = Worlds(draw=lambda key: worlds[key % len(worlds)], valid=2)
+    drawn = Worlds(draw=lambda key: worlds[key % len(worlds)], valid=3)
     steps = config.weight_steps
     loop: Innate | Baldwin = (
-        Innate(steps=steps, batch=64, rate=0.01, warmup_steps=10, evaluate_every=steps)
+        Innate(
+            steps=steps, batch=64, rate=0.01, warmup_steps=10, evaluate_every=max(1, steps // 4)
+        )
         if arm == "innate weights"
         else Baldwin(
             steps=max(1, steps // 2), lifetimes=1, lifetime_steps=config.lifetime,
             lifetime_rate=config.rate, batch=config.batch, rate=0.01, warmup_steps=10,
-            evaluate_every=max(1, steps // 2),
+            evaluate_every=max(1, steps // 8),
         )
     )  # fmt: skip
     for _ in evolve(genome, model, drawn, loop, seed=seed):

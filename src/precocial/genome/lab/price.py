@@ -42,14 +42,14 @@ class PriceConfig:
     prices: tuple[float, ...] = (0.0, 3e-4, 1e-3, 3e-3)
     """correct rate that a byte costs; 0 is no pressure on size"""
     individuals: int = 60
-    generations: int = 1500
+    generations: int = 600
     genes: int = 10
     """of the first genomes"""
     mutations: float = 1.0
     """tried insertions, as many deletions, and twice as many changes of strength, in a child"""
     contestants: int = 3
     """of whom the fittest becomes a parent"""
-    every: int = 100
+    every: int = 50
     """generations to a row"""
     seeds: int = 5
 
@@ -66,7 +66,7 @@ class PriceConfig:
 
 
 def laptop_price() -> PriceConfig:
-    """Four prices, 5 seeds: about 45 CPU-seconds."""
+    """Four prices, 5 seeds: about 20 CPU-seconds."""
     return PriceConfig()
 
 
