@@ -98,7 +98,7 @@ TINY = replace(
 
 
 @pytest.mark.parametrize("outer", ["innate", "baldwin"])
-def test_rows_of_a_run(tmp_path: Path, outer: str) -> None:
+def test_rows_of_a_run(tmp_path: Path, outer: lab.Outer) -> None:
     config = replace(TINY, outer=outer, seeds=1)
     rows = run(lab.tradeoff, config, tmp_path).rows
     assert [(r["variability"], r["lifetime"]) for r in rows] == [(0, 1), (0, 3), (1, 1), (1, 3)]

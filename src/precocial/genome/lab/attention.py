@@ -378,7 +378,9 @@ class Carried:
 
 def carried(rows: Iterable[Mapping[str, Any]], lifetime: int) -> list[Carried]:
     """The arms against "plain", from the rows of `heuristic`; `lifetime` as in its config."""
-    rows, curves, sizes = list(rows), {}, {}
+    rows = list(rows)
+    curves: dict[tuple[Any, Any, Any], list[tuple[float, float]]] = {}
+    sizes: dict[tuple[Any, Any], float] = {}
     for row in rows:
         key = (row["clutter"], row["arm"], row["seed"])
         curves.setdefault(key, []).append((float(row["step"]), float(row["accuracy"])))

@@ -97,7 +97,7 @@ def offspring(
     count, loci = genotypes.shape
     mothers, fathers = random.choice(count, size=(2, count), p=weights / weights.sum())
     cut = random.integers(0, loci, size=(count, 1))
-    return np.where(np.arange(loci) < cut, genotypes[mothers], genotypes[fathers])
+    return np.asarray(np.where(np.arange(loci) < cut, genotypes[mothers], genotypes[fathers]))
 
 
 def hinton_nowlan(config: HintonNowlanConfig, run: Run) -> Iterator[Row]:

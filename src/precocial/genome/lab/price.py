@@ -119,7 +119,7 @@ def mutated(genomes: Genomes, mutations: float, random: np.random.Generator) -> 
     count, loci = children.shape
     for kind, mean in (("insert", mutations), ("delete", mutations), ("change", 2 * mutations)):
         tries = random.poisson(mean, size=count)
-        for number in range(int(tries.max(initial=0))):
+        for number in range(int(np.max(tries))):
             who = np.flatnonzero(tries > number)
             if kind == "insert":
                 where = random.integers(loci, size=len(who))
@@ -149,7 +149,8 @@ def crossed(
     drawn = random.integers(count, size=(2, count, contestants))
     winners = np.take_along_axis(drawn, fitness[drawn].argmax(axis=2)[..., None], axis=2)[..., 0]
     mothers, fathers = winners
-    return np.where(random.random((count, loci)) < 0.5, genomes[mothers], genomes[fathers])
+    own = random.random((count, loci)) < 0.5
+    return np.asarray(np.where(own, genomes[mothers], genomes[fathers]))
 
 
 def price(config: PriceConfig, run: Run) -> Iterator[Row]:

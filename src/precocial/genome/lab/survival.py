@@ -95,7 +95,7 @@ def lineage_shares(
     if generations < 0:
         raise ConfigError(f"lineage_shares: generations must be at least 0; got {generations}")
     odds = logit(start) + np.arange(generations + 1) * math.log(survival / other)
-    return np.exp(-np.logaddexp(0.0, -odds))
+    return np.asarray(np.exp(-np.logaddexp(0.0, -odds)))
 
 
 def takeover_generations(
