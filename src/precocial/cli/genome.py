@@ -78,7 +78,10 @@ def compress(
         "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
     }  # fmt: skip
     if steps is not None:
-        given["loop"] = replace(base.loop, steps=steps, evaluate_every=max(1, steps // 10))
+        warmup = min(base.loop.warmup_steps, steps // 10)
+        given["loop"] = replace(
+            base.loop, steps=steps, warmup_steps=warmup, evaluate_every=max(1, steps // 10)
+        )
     config = replace(
         base, data=data, model=model or "", seed=common.seed,
         **{name: value for name, value in given.items() if value is not None},
@@ -213,6 +216,8 @@ def evolve(
     given: dict[str, Any] = {count: generations, "rate": rate, "batch": batch}
     if generations is not None:
         given["evaluate_every"] = max(1, min(settings.evaluate_every, generations // 10))
+        if loop == "innate":
+            given["warmup_steps"] = min(settings.warmup_steps, generations // 10)
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     config = replace(
         base, data=data, model=model or "", hidden=hidden, bytes=bytes, parameters=parameters,
