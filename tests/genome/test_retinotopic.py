@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 
 import pytest
@@ -15,6 +16,7 @@ from precocial.errors import ConfigError
 from precocial.genome.decoders.bilinear import Bilinear
 from precocial.genome.decoders.decoder import Decoder
 from precocial.genome.decoders.retinotopic import PerType, ReceptiveFields
+from precocial.genome.decoders.rules import decoder_from
 from precocial.genome.labels import Fourier, OneHot, Outer, Product
 
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
@@ -22,11 +24,10 @@ PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
 
 def written_out(rule: ReceptiveFields) -> Tensor:
     """The definition, weight by weight."""
-    channels, height, width = rule.retina
     fields = rule.fields().detach()
     before = [
         math.floor((s * (g - 1) + k - side) / 2)
-        for g, s, k, side in zip(rule.grid, rule.stride, rule.field, (height, width), strict=True)
+        for g, s, k, side in zip(rule.grid, rule.stride, rule.field, rule.retina[1:], strict=True)
     ]
     W = torch.zeros(rule.types, *rule.grid, *rule.retina)
     every = (range(n) for n in W.shape)
@@ -38,11 +39,23 @@ def written_out(rule: ReceptiveFields) -> Tensor:
     return W.reshape(rule.rows, rule.columns)
 
 
+def every_place_sees(side: int, places: int, stride: int, field: int) -> bool:
+    before = math.floor((stride * (places - 1) + field - side) / 2)
+    firsts = [stride * place - before for place in range(places)]
+    return all(any(0 <= first + u < side for u in range(field)) for first in firsts)
+
+
 def small() -> ReceptiveFields:
     torch.manual_seed(0)
     return ReceptiveFields(
         retina=(2, 6, 5), types=3, grid=(2, 3), stride=(3, 2), field=(3, 4), scale=0.5
     )
+
+
+def bilinear_rule(rank: int | None) -> Bilinear:
+    torch.manual_seed(1)
+    columns = Outer(OneHot(3), Fourier((2, 4), 2, constant=True))
+    return Bilinear(OneHot(5), columns, rank=rank, scale=0.5)
 
 
 @given(
@@ -59,11 +72,11 @@ def test_fields_lie_where_the_definition_puts_them(
     stride: tuple[int, int],
     field: tuple[int, int],
 ) -> None:
-    try:
-        rule = ReceptiveFields(retina=retina, types=types, grid=grid, stride=stride, field=field)
-    except ConfigError as error:
-        assert "see nothing" in str(error)
+    if not all(map(every_place_sees, retina[1:], grid, stride, field)):
+        with pytest.raises(ConfigError, match="see nothing"):
+            ReceptiveFields(retina=retina, types=types, grid=grid, stride=stride, field=field)
         return
+    rule = ReceptiveFields(retina=retina, types=types, grid=grid, stride=stride, field=field)
     W = written_out(rule)
     torch.testing.assert_close(rule.weight(), W)
     assert bool((rule.weight().abs().sum(dim=1) > 0).all())
@@ -111,6 +124,16 @@ def test_cosine_patterns_make_a_field_of_their_sum() -> None:
     assert rule.genes.numel() == 2 * 4
 
 
+@pytest.mark.parametrize(
+    "rule", [small(), bilinear_rule(None), bilinear_rule(2), PerType(types=2, cells=3)]
+)
+def test_a_spec_in_json_remakes_the_rule(rule: Decoder) -> None:
+    again = decoder_from(json.loads(json.dumps(rule.spec())))
+    again.load_state_dict(rule.state_dict())
+    assert torch.equal(again.weight(), rule.weight())
+    assert again.spec() == rule.spec()
+
+
 def test_a_bias_is_one_number_for_all_cells_of_a_type() -> None:
     rule = PerType(types=3, cells=4, scale=2.0)
     with torch.no_grad():
@@ -121,15 +144,9 @@ def test_a_bias_is_one_number_for_all_cells_of_a_type() -> None:
         PerType(types=0, cells=4)
 
 
-def bilinear(rank: int | None) -> Bilinear:
-    torch.manual_seed(1)
-    columns = Outer(OneHot(3), Fourier((2, 4), 2, constant=True))
-    return Bilinear(OneHot(5), columns, rank=rank, scale=0.5)
-
-
 @pytest.mark.parametrize("rank", [None, 1, 4])
 def test_a_bilinear_weight_is_what_its_labels_say(rank: int | None) -> None:
-    rule = bilinear(rank)
+    rule = bilinear_rule(rank)
     a, b = rule.row_labels.table(), rule.column_labels.table()
     if rank is None:
         G = rule.factors[0]
@@ -161,16 +178,18 @@ def test_labels_that_are_no_outer_product_are_one_axis() -> None:
 
 def test_a_rank_below_one_is_refused() -> None:
     with pytest.raises(ConfigError, match="rank"):
-        bilinear(0)
+        bilinear_rule(0)
 
 
 def test_wiring_can_be_shared() -> None:
-    one, other = bilinear(None), bilinear(None)
+    one, other = bilinear_rule(None), bilinear_rule(None)
     other.share(one)
     assert other.factors is one.factors
 
 
-@pytest.mark.parametrize("rule", [small(), bilinear(None), bilinear(2), PerType(types=2, cells=3)])
+@pytest.mark.parametrize(
+    "rule", [small(), bilinear_rule(None), bilinear_rule(2), PerType(types=2, cells=3)]
+)
 def test_gradients_are_those_of_finite_differences(rule: Decoder) -> None:
     rule = rule.double()
     names, values = zip(*rule.named_parameters(), strict=True)

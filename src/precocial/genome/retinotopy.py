@@ -17,7 +17,7 @@ from precocial.genome.genome import Gene, Genome
 from precocial.genome.labels import Fourier, OneHot, Outer
 from precocial.genome.phenotype import Part, parts_of
 
-_READOUT_SIZE = 8.0
+_READOUT_SIZE = 2.0
 """How much larger readout weights are than one over the cells of a type. Ours, chosen on validation
 images of Fashion-MNIST: Adam's steps suit the receptive fields and the readout at one rate."""
 

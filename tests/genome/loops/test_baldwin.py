@@ -63,10 +63,10 @@ def learned(made: Genome, config: Baldwin) -> tuple[float, float]:
 
 
 def test_where_only_learning_helps_baldwin_beats_innate() -> None:
-    baldwin = Baldwin(steps=70, lifetimes=3, lifetime_steps=4, batch=32, rate=0.02)
+    baldwin = Baldwin(steps=50, lifetimes=3, lifetime_steps=4, batch=32, rate=0.02)
     by_learning, by_birth = genome(), genome()
     rows = list(evolve(by_learning, network(), WORLDS, baldwin))
-    list(evolve(by_birth, network(), WORLDS, Innate(steps=210, batch=32, rate=0.02)))
+    list(evolve(by_birth, network(), WORLDS, Innate(steps=150, batch=32, rate=0.02)))
     born, grown = learned(by_learning, baldwin)
     born_innate, grown_innate = learned(by_birth, baldwin)
     assert born < 0.5  # no genome can know the names

@@ -90,7 +90,7 @@ def test_a_population_is_judged_alike_by_vmap_and_by_a_loop() -> None:
 
 def test_a_task_is_learned_without_a_gradient() -> None:
     made = Genome.for_model(network(), parameters=160, decoder="pair", labels="binary")
-    config = Evolution(generations=150, pairs=20, sigma=0.1, rate=0.05, batch=60, at_once=40)
+    config = Evolution(generations=100, pairs=20, sigma=0.1, rate=0.05, batch=60, at_once=40)
     rows = list(evolve(made, network(), blobs(), config))
     assert rows[-1]["fitness"] > rows[1]["fitness"] + 0.2
     assert max(row["valid"] for row in rows) > 0.75

@@ -137,8 +137,8 @@ def test_a_convolutional_network_by_the_schedule_of_the_paper() -> None:
     }
     made = Genome.for_model(model, parameters=500, decoder="pair", labels="paper")
     config = Lamarck(
-        generations=60, epochs=2, batch=20, rate=3e-3, epsilon=1.0, epsilon_decay=20,
-        share=1, least_weights=300, weight_batch=60, weight_rate=0.01, evaluate_every=60,
+        generations=40, epochs=2, batch=20, rate=3e-3, epsilon=1.0, epsilon_decay=20,
+        share=1, least_weights=300, weight_batch=60, weight_rate=0.01, evaluate_every=40,
     )  # fmt: skip
     rows = list(evolve(made, model, replace(task, **pictures), config))
     assert rows[-1]["valid"] > 0.8

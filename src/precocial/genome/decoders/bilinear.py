@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder, table_of
-from precocial.genome.labels import Labels, Outer
+from precocial.genome.labels import Labels, OneHot, Outer
 
 
 class Bilinear(Decoder):
@@ -57,7 +57,7 @@ class Bilinear(Decoder):
             wiring = torch.randn(widths[0], math.prod(widths[1:])) / widths[0] ** 0.5
             self.factors = nn.ParameterList([wiring])
         else:
-            # Products of as many normals as there are axes, summed over the rank: size 1/sqrt(width)
+            # `rank` products of one normal for each axis sum to a size of 1/sqrt(width)
             size = (rank * widths[0]) ** (-0.5 / len(widths))
             self.factors = nn.ParameterList([size * torch.randn(width, rank) for width in widths])
 
@@ -81,10 +81,10 @@ class Bilinear(Decoder):
     def product(self, x: Tensor) -> Tensor:
         """x W^T, first onto the inputs' labels, one axis at a time."""
         read = x.reshape(-1, *(part.count for part in self._parts))
-        for axis in range(len(self._parts)):
-            table = self.get_buffer(f"column_table_{axis}")
-            # tensordot puts the new axis last; after all axes they are in order again.
-            read = torch.tensordot(read, table, dims=([1], [0]))
+        for number, part in enumerate(self._parts):
+            if not isinstance(part, OneHot):
+                table = self.get_buffer(f"column_table_{number}")
+                read = (read.movedim(1 + number, -1) @ table).movedim(-1, 1 + number)
         out = self.scale * read.flatten(1) @ (self.row_table @ self.wiring()).T
         return out.reshape(*x.shape[:-1], self.rows)
 

@@ -125,8 +125,8 @@ def _margins(
         after.append(reach - side - before[-1])
     if any(margin >= width for margin, width in zip(after, field, strict=True)):
         raise ConfigError(
-            f"ReceptiveFields: a grid of {grid} fields of {field}, {stride} pixels apart, leaves an "
-            f"image of {retina}: some cells see nothing; take a smaller stride or a coarser grid"
+            f"ReceptiveFields: a grid of {grid} fields of {field}, {stride} pixels apart, leaves "
+            f"an image of {retina}: some cells see nothing; take a smaller stride or fewer places"
         )
     return (before[0], before[1]), (after[0], after[1])
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from precocial.errors import ConfigError
+from precocial.genome.decoders.bilinear import Bilinear
 from precocial.genome.decoders.cell_types import CellTypes
 from precocial.genome.decoders.chunked import Chunked
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
+from precocial.genome.decoders.retinotopic import PerType, ReceptiveFields
 from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
 from precocial.genome.labels import Labels, labels_from
@@ -134,6 +136,26 @@ def _sgem_from(spec: Any) -> Decoder:
     )
 
 
+def _bilinear_from(spec: Any) -> Decoder:
+    return Bilinear(
+        labels_from(spec["rows"]),
+        labels_from(spec["columns"]),
+        rank=spec["rank"],
+        scale=spec["scale"],
+    )
+
+
+def _receptive_fields_from(spec: Any) -> Decoder:
+    sizes = {name: tuple(spec[name]) for name in ("retina", "grid", "stride", "field")}
+    return ReceptiveFields(
+        **sizes, types=spec["types"], patterns=labels_from(spec["patterns"]), scale=spec["scale"]
+    )
+
+
+def _per_type_from(spec: Any) -> Decoder:
+    return PerType(types=spec["types"], cells=spec["cells"], scale=spec["scale"])
+
+
 def _plain(kind: Callable[..., Decoder]) -> Callable[[Any], Decoder]:
     """A decoder whose spec is its arguments."""
 
@@ -157,5 +179,8 @@ _MAKERS: dict[str, Callable[[Any], Decoder]] = {
     "sgem": _sgem_from,
     "subspace": _plain(Subspace),
     "cell_types": _plain(CellTypes),
+    "bilinear": _bilinear_from,
+    "receptive_fields": _receptive_fields_from,
+    "per_type": _per_type_from,
     "chunked": _plain(Chunked),
 }

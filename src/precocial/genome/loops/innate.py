@@ -59,8 +59,9 @@ class InnateLoop:
         config = self.config
         world = world_of(self.task, self.seed, generation)
         index = self._batch(world, generation)
-        examples = world.train.take(index)
-        loss = self._loss(self._forward(examples.inputs), examples.targets, index)
+        # Not `take`, which checks the values again: that is a sixth of a cheap step.
+        inputs, targets = world.train.inputs[index], world.train.targets[index]
+        loss = self._loss(self._forward(inputs), targets, index)
         set_rate(
             self._optimiser,
             cosine_rate(generation, config.steps, config.rate, config.warmup_steps),
@@ -75,7 +76,7 @@ class InnateLoop:
         with torch.no_grad():
             for name, mean in self._mean.items():
                 mean.lerp_(own[name], 1 - decay)
-        return {"loss": loss.item()}, len(examples)
+        return {"loss": loss.item()}, len(targets)
 
     def _batch(self, world: Task, step: int) -> Tensor:
         if isinstance(self.task, Worlds):  # a world is seen once
