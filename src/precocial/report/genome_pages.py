@@ -173,6 +173,7 @@ def tradeoff_page(path: io.PathLike) -> Page:
     Raises:
         DataError: a run without rows; MissingExtraError: torch is missing.
     """
+    from precocial.genome.lab.ledger import ledger
     from precocial.genome.lab.tradeoff import cell_table, half_line, predictions
 
     record = read_run(path)
@@ -208,6 +209,11 @@ def tradeoff_page(path: io.PathLike) -> Page:
                 Text(text="The variability at which (c(0) − chance) / (c(T) − chance) is a half. "
                      "Above range: even the most variable world leaves more to instinct."),
                 Table.of(halves),
+            )),
+            Section(key="ledger", title="The bits of real species", parts=(
+                Text(text="What a genome holds against what a connectome would take: why there is "
+                     "a bottleneck at all. A ratio above 1 does not fit."),
+                Table.of(list(ledger())),
             )),
             making_section(record),
         ),
