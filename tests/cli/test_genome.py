@@ -224,7 +224,7 @@ def test_a_model_that_cannot_be_compressed_is_told_before_anything_is_trained(
         ("birth cut.genome", "is cut short or damaged"),
         ("birth altered.genome", "its checksum is wrong"),
         ("birth whole.genome --model models.py:cnn", "this genome is for another model"),
-        ("birth whole.genome --data blobs.safetensors", "this genome is for another model"),
+        ("birth whole.genome --data blobs.safetensors", "is not a perceptron's"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(

@@ -108,9 +108,13 @@ def _layers_headline(shown: list[tuple[str, float, float, float]]) -> str:
         if arm not in by_arm:
             continue
         _, mean, low, high = by_arm[arm]
-        word = "helps" if low > 0 else "hurts" if high < 0 else "does not tell"
+        word = "helps" if low > 0 else "hurts" if high < 0 else "does neither beyond the seeds"
         said.append(f"{who} {word} ({_signed(mean)} points)")
-    best = max(shown, key=lambda row: row[1])
+    sure = [row for row in shown if row[2] > 0]
+    if not sure:
+        said.append("no layers gain beyond the seeds")
+        return "; ".join(said) + "."
+    best = max(sure, key=lambda row: row[1])
     said.append(f"most is gained with “{best[0]}” ({_signed(best[1])} points)")
     return "; ".join(said) + "."
 
