@@ -68,6 +68,7 @@ COMMANDS = (
     _genome("compress", "a model's weights from a few bytes, beside what else the bytes buy"),
     _genome("birth", "the network that is born from a .genome file"),
     _genome("evolve", "one genome by one of the four outer loops"),
+    _genome("tradeoff", "when instinct beats learning: variability, lifetime, genome bytes"),
     _genome("transfer", "which layers of a newborn help to learn other classes"),
     Command("claims", "precocial.cli.claims:claims", "each statement of the papers, checked"),
     Command("report", "precocial.cli.report:report", "one HTML page from run folders"),

@@ -78,7 +78,10 @@ def compress(
         "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
     }  # fmt: skip
     if steps is not None:
-        given["loop"] = replace(base.loop, steps=steps, evaluate_every=max(1, steps // 10))
+        warmup = min(base.loop.warmup_steps, steps // 10)
+        given["loop"] = replace(
+            base.loop, steps=steps, warmup_steps=warmup, evaluate_every=max(1, steps // 10)
+        )
     config = replace(
         base, data=data, model=model or "", seed=common.seed,
         **{name: value for name, value in given.items() if value is not None},
@@ -213,6 +216,8 @@ def evolve(
     given: dict[str, Any] = {count: generations, "rate": rate, "batch": batch}
     if generations is not None:
         given["evaluate_every"] = max(1, min(settings.evaluate_every, generations // 10))
+        if loop == "innate":
+            given["warmup_steps"] = min(settings.warmup_steps, generations // 10)
     settings = replace(settings, **{k: v for k, v in given.items() if v is not None})
     config = replace(
         base, data=data, model=model or "", hidden=hidden, bytes=bytes, parameters=parameters,
@@ -303,6 +308,69 @@ def transfer(
         lambda: [
             table(list(rows[0]), [list(row.values()) for row in rows],
                   title="Against none: accuracy ahead; log of the time to half of the way"),
+            page.headline,
+            str(written),
+        ],
+        common,
+    )  # fmt: skip
+
+
+def tradeoff(
+    *,
+    data: Named | None = None,
+    variabilities: tuple[float, ...] | None = None,
+    lifetimes: tuple[int, ...] | None = None,
+    bytes: tuple[int, ...] | None = None,
+    outer: Literal["innate", "baldwin"] = "innate",
+    seeds: int | None = None,
+    recipe: Recipe = "laptop",
+    out: Path = Path("genome"),
+    common: Common = COMMON,
+) -> None:
+    """When instinct beats learning: a grid of variability, lifetime and genome bytes, and a page.
+
+    A flag that is not given is the recipe's. Levels must rise.
+
+    Args:
+        data: pictures that the worlds are made of
+        variabilities: shares of the class names that change from life to life
+        lifetimes: steps of learning
+        bytes: of the genome's file, at most
+        outer: innate (the genome is selected on the score at birth), baldwin (after a life)
+        seeds: how many, from --seed on
+        recipe: smoke (seconds), laptop (minutes)
+        out: folder of run folders
+    """
+    from dataclasses import replace
+
+    from precocial.genome.lab import tradeoff as room
+
+    base = {
+        ("smoke", "innate"): room.smoke,
+        ("laptop", "innate"): room.laptop,
+        ("smoke", "baldwin"): lambda: replace(room.smoke(), outer="baldwin"),
+        ("laptop", "baldwin"): room.laptop_baldwin,
+    }[recipe, outer]()
+    given: dict[str, Any] = {
+        "data": data, "variabilities": variabilities, "lifetimes": lifetimes, "bytes": bytes,
+        "seeds": seeds,
+    }  # fmt: skip
+    config = replace(
+        base, seed=common.seed, **{name: v for name, v in given.items() if v is not None}
+    )
+    cells = len(config.variabilities) * len(config.lifetimes) * len(config.bytes)
+    record = _run(
+        room.tradeoff, config, out, "living", common, total=cells * config.seeds
+    )  # fmt: skip
+    page, written = _page(record.path)
+    found = room.cell_table(record.rows)
+    columns = ["variability", "lifetime", "bytes", "birth", "learned", "share", "gap", "survival",
+               "random_survival", "takeover"]  # fmt: skip
+    show(
+        {"run": record.path, "report": written, "headline": page.headline, "cells": found},
+        lambda: [
+            table(columns, [[row[name] for name in columns] for row in found],
+                  title="Means over seeds, in held-out worlds"),
             page.headline,
             str(written),
         ],

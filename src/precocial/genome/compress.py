@@ -93,7 +93,7 @@ def smoke() -> CompressConfig:
     return CompressConfig(
         hidden=(30,),
         budgets=(900,),
-        loop=Innate(steps=60, batch=100, evaluate_every=30),
+        loop=Innate(steps=100, batch=100, rate=0.02, warmup_steps=5, evaluate_every=50),
         rivals=("pooled linear", "pruned"),
         life_steps=10,
         dense_steps=60,

@@ -18,7 +18,7 @@ class Interval:
 
     mean: float
     low: float
-    """-inf with one seed: nothing is known of the spread"""
+    """-inf with one seed, or an infinite run: nothing is known of the spread"""
     high: float
     seeds: int
 

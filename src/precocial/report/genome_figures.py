@@ -158,8 +158,7 @@ def maps(
             place.imshow(here, cmap="viridis", vmin=bounds[0], vmax=bounds[1], origin="lower",
                          aspect="auto")  # fmt: skip
             _numbers(place, here, bounds)
-            place.set_title(f"{title}, {quantity(level)} {apart}" if column == 0
-                            else f"{quantity(level)} {apart}")  # fmt: skip
+            place.set_title(f"{title}, {quantity(level)} {apart}")
             place.set_xticks(range(len(levels[across])), [f"{x:g}" for x in levels[across]])
             place.set_yticks(range(len(levels[down])), [f"{y:g}" for y in levels[down]])
     figure.supxlabel(across, fontsize=10, color=art.INK)

@@ -108,9 +108,13 @@ def _layers_headline(shown: list[tuple[str, float, float, float]]) -> str:
         if arm not in by_arm:
             continue
         _, mean, low, high = by_arm[arm]
-        word = "helps" if low > 0 else "hurts" if high < 0 else "does not tell"
+        word = "helps" if low > 0 else "hurts" if high < 0 else "does neither beyond the seeds"
         said.append(f"{who} {word} ({_signed(mean)} points)")
-    best = max(shown, key=lambda row: row[1])
+    sure = [row for row in shown if row[2] > 0]
+    if not sure:
+        said.append("no layers gain beyond the seeds")
+        return "; ".join(said) + "."
+    best = max(sure, key=lambda row: row[1])
     said.append(f"most is gained with “{best[0]}” ({_signed(best[1])} points)")
     return "; ".join(said) + "."
 
@@ -173,6 +177,7 @@ def tradeoff_page(path: io.PathLike) -> Page:
     Raises:
         DataError: a run without rows; MissingExtraError: torch is missing.
     """
+    from precocial.genome.lab.ledger import ledger
     from precocial.genome.lab.tradeoff import cell_table, half_line, predictions
 
     record = read_run(path)
@@ -208,6 +213,11 @@ def tradeoff_page(path: io.PathLike) -> Page:
                 Text(text="The variability at which (c(0) − chance) / (c(T) − chance) is a half. "
                      "Above range: even the most variable world leaves more to instinct."),
                 Table.of(halves),
+            )),
+            Section(key="ledger", title="The bits of real species", parts=(
+                Text(text="What a genome holds against what a connectome would take: why there is "
+                     "a bottleneck at all. A ratio above 1 does not fit."),
+                Table.of(list(ledger())),
             )),
             making_section(record),
         ),

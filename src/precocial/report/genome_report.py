@@ -28,7 +28,11 @@ def genome_page(path: io.PathLike) -> Page:
         DataError: a run of another kind, or one without a genome.
         RunError: a damaged folder.
     """
-    found = GenomeFindings.of(read_run(path))
+    return page_of_findings(GenomeFindings.of(read_run(path)))
+
+
+def page_of_findings(found: GenomeFindings) -> Page:
+    """The sections of a run that has been read."""
     return Page(
         title=f"Born able? {model_name(found)}, {data_name(found)}",
         headline=headline(found),

@@ -76,6 +76,8 @@ class TradeoffConfig:
     """of Eq. 2; the article gives none"""
     seeds: int = 5
     """each with a phenotype, a genome, pictures, deals and lives of its own"""
+    seed: int = 0
+    """the first of them"""
 
     def __post_init__(self) -> None:
         one_of("TradeoffConfig: data", self.data, tuple(DATA))
@@ -137,7 +139,8 @@ def tradeoff(config: TradeoffConfig, run: Run) -> Iterator[Row]:
     """
     done = len(run.rows)
     task = named_task(config.data)
-    lineages = itertools.product(config.variabilities, config.bytes, range(config.seeds))
+    seeds = range(config.seed, config.seed + config.seeds)
+    lineages = itertools.product(config.variabilities, config.bytes, seeds)
     for number, (variability, size, seed) in enumerate(lineages):
         first = number * len(config.lifetimes)
         if first + len(config.lifetimes) <= done:
