@@ -47,9 +47,7 @@ def test_a_genome_learns_to_act_like_its_teacher() -> None:
     assert isinstance(before, Policy)
     seen = torch.from_numpy(episodes(teacher, ENV, 5, 9, greedy=False).observations)
     with torch.no_grad():
-        gap = [
-            float(teacher.divergence(teacher(seen), policy(seen))) for policy in (before, born)
-        ]
+        gap = [float(teacher.divergence(teacher(seen), policy(seen))) for policy in (before, born)]
     assert gap[1] < 0.2 * gap[0]
     assert episodes(born, ENV, 5, 1).returns.mean() > 300
 

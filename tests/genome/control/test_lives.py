@@ -115,7 +115,9 @@ def test_the_exploration_of_the_trainer_is_the_policys_distribution() -> None:
         assert torch.allclose(own.mean, mean, atol=1e-6)
         assert torch.allclose(own.stddev, log_std.exp(), atol=1e-6)
         # the optimiser moves the layer that replaced stable-baselines3's
-        held = {id(p) for group in life.model.policy.optimizer.param_groups for p in group["params"]}
+        held = {
+            id(p) for group in life.model.policy.optimizer.param_groups for p in group["params"]
+        }
         assert {id(p) for p in life.model.policy.parameters()} == held
 
 

@@ -136,9 +136,7 @@ def _fit(
     return total
 
 
-def fit_weights(
-    genome: Genome, policy: Policy, *, steps: int = 500, rate: float = 5e-3
-) -> float:
+def fit_weights(genome: Genome, policy: Policy, *, steps: int = 500, rate: float = 5e-3) -> float:
     """The paper's way: the rules to the trained weights by squared error, no action is looked at.
 
     The sum over tensors of the mean squared error by the mean square of the tensor, all weights at

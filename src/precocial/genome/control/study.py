@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from precocial.errors import ConfigError, FitError
+from precocial.errors import ConfigError, FitError, one_of
 from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
 from precocial.genome.control.lives import (
@@ -33,6 +33,7 @@ from precocial.genome.control.lives import (
     live,
 )
 from precocial.genome.control.policies import Policy
+from precocial.genome.decoders.rules import RULES
 from precocial.genome.genome import Genome
 from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lifetime import randomised, shuffled
@@ -54,7 +55,9 @@ class ControlConfig:
     ratios: tuple[float, ...] = (4.9, 10.0, 20.0)
     """compression: parameters of the policy by parameters of the genome, at least; 4.9 is the
     paper's"""
-    decoder: str = "two_tower"
+    decoders: tuple[str, ...] = ("two_tower",)
+    """rules that are tried for each size: the choosing episodes of `Distillation` choose among
+    them; the first is used where a genome is evolved"""
     ppo: Ppo = field(default_factory=Ppo)
     """trains the policy"""
     direct: DirectEvolution | None = None
@@ -87,6 +90,10 @@ class ControlConfig:
                 "ControlConfig: steps, first_episodes, window, test_episodes and hidden units are "
                 "at least 1, life_steps at least 0"
             )
+        for decoder in self.decoders:
+            one_of("ControlConfig: decoders", decoder, tuple(RULES))
+        if not self.decoders:
+            raise ConfigError("ControlConfig: decoders needs one rule at least")
         if not self.ratios or not min(self.ratios) > 1:
             raise ConfigError(f"ControlConfig: ratios must be above 1; got {self.ratios}")
 
@@ -133,7 +140,7 @@ def cartpole() -> ControlConfig:
         life=replace(ppo, falling=False, rate=3e-4),
         life_steps=20_000,
         distillation=Distillation(rounds=4, episodes=8, steps=300),
-        evolution=Evolution(generations=60, pairs=12, sigma=0.1, rate=0.05, evaluate_every=5),
+        evolution=Evolution(generations=30, pairs=8, sigma=0.1, rate=0.1, evaluate_every=5),
         fitness_episodes=2,
         gravity=3.0,
         first_episodes=40,
@@ -144,8 +151,9 @@ def cheetah() -> ControlConfig:
     """HalfCheetah, 17-64-64-12 (6,092 parameters), gravity x1.5."""
     return ControlConfig(
         env="HalfCheetah-v5",
+        decoders=("two_tower", "subspace"),
         steps=1_000_000,
-        distillation=Distillation(rounds=6, episodes=8, steps=1000),
+        distillation=Distillation(rounds=4, episodes=4, steps=1000, valid=4),
         life_steps=400_000,
         test_episodes=10,
     )
@@ -165,8 +173,9 @@ def control(config: ControlConfig, run: Run) -> Iterator[Row]:
     Rows have kind, arm ("trained", "random", "shuffled", "genome 4.9x", "evolved 4.9x"),
     parameters, seed and, by kind:
     "birth": return and return_sd over the test episodes, length (mean, steps); bytes of a genome's
-        file at 8 bits; steps of the environment behind the trained policy or an evolved genome.
-    "distilled": round, states, loss and valid, as `distil` yields them.
+        file at 8 bits, and its decoder; steps of the environment behind the trained policy or an
+        evolved genome; curve of the training, as below.
+    "distilled": decoder, and round, states, loss and valid, as `distil` yields them.
     "life": start and end (greedy returns in the scaled gravity before and after), first (mean
         return of the first episodes), episodes, to_level (steps until the mean of `window` episodes
         reaches `level`, null if it never does), target (that return), steps and curve (mean returns
@@ -235,19 +244,25 @@ class _Study:
         yield self.birth(RANDOM, self.random, self.size)
         yield self.birth(DIRECT, life.policy, self.size, steps=life.steps[-1], curve=parts(life))
 
-    def genome(self, ratio: float) -> Genome:
-        return Genome.for_model(
-            self.random, ratio=ratio, decoder=self.config.decoder, seed=self.seed("genome")
-        )
+    def genome(self, ratio: float, decoder: str) -> Genome:
+        seed = self.seed("genome", decoder)
+        return Genome.for_model(self.random, ratio=ratio, decoder=decoder, seed=seed)
 
     def distil(self, ratio: float) -> Iterator[Row]:
-        config, genome, arm = self.config, self.genome(ratio), f"genome {ratio:g}x"
-        rows = distil(
-            genome, self.policy(DIRECT), config.env, config.distillation, seed=self.seed(arm)
-        )
-        for row in rows:
-            yield {"kind": "distilled", "arm": arm, "parameters": genome.parameter_count, **row}
-        yield self.born(arm, genome)
+        config, arm, trained = self.config, f"genome {ratio:g}x", self.policy(DIRECT)
+        found: list[tuple[float, str, Genome]] = []
+        for decoder in config.decoders:
+            genome = self.genome(ratio, decoder)
+            common = {"arm": arm, "decoder": decoder, "parameters": genome.parameter_count}
+            best = -math.inf
+            for row in distil(
+                genome, trained, config.env, config.distillation, seed=self.seed(arm)
+            ):
+                best = max(best, row["valid"])
+                yield {"kind": "distilled", **common, **row}
+            found.append((best, decoder, genome))
+        _, decoder, genome = max(found, key=lambda one: one[0])
+        yield self.born(arm, genome, decoder=decoder)
         if ratio == min(config.ratios):
             mixed = shuffled(self.policy(arm), self.seed("shuffled"))
             assert isinstance(mixed, Policy)
@@ -260,12 +275,13 @@ class _Study:
         return self.birth(arm, born, genome.parameter_count, bytes=size, **more)
 
     def evolve(self, ratio: float) -> Iterator[Row]:
-        config, genome, arm = self.config, self.genome(ratio), f"evolved {ratio:g}x"
+        config, arm = self.config, f"evolved {ratio:g}x"
         assert config.evolution is not None
+        genome = self.genome(ratio, config.decoders[0])
         fitness = ReturnFitness(genome, self.random, config.env, n=config.fitness_episodes)
         for _ in evolve(genome, self.random, fitness, config.evolution, seed=self.seed(arm)):
             pass
-        yield self.born(arm, genome, steps=fitness.steps)
+        yield self.born(arm, genome, decoder=config.decoders[0], steps=fitness.steps)
 
     def live(self, arm: str) -> Iterator[Row]:
         config, start = self.config, self.policy(arm)
