@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from precocial.errors import ConfigError
-from precocial.genome import Genome
 from precocial.genome.baselines import stored_genome
-from precocial.genome.control.distil import Distillation, distil, fit_weights
+from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
 from precocial.genome.control.policies import Categorical, Policy
 from precocial.genome.loops.parts import copied, parameters_of
@@ -79,19 +77,6 @@ def test_same_seed_same_rows() -> None:
         for _ in range(2)
     ]
     assert found[0] == found[1]
-
-
-def test_weights_are_fitted_where_a_rule_can_hold_them() -> None:
-    policy = policy_for(ENV, (16,), 0)
-    genome = Genome.for_model(policy, parameters=90, decoder="low_rank", biases="store", seed=1)
-    planted = genome.birth(policy)
-    assert isinstance(planted, Policy)
-    other = Genome.for_model(policy, parameters=90, decoder="low_rank", biases="store", seed=2)
-    assert fit_weights(other, planted, steps=600, rate=0.05) < 1e-3
-    born = other.birth(policy)
-    seen = torch.from_numpy(np.random.default_rng(0).standard_normal((20, 4), dtype=np.float32))
-    with torch.no_grad():
-        assert torch.allclose(born(seen), planted(seen), atol=0.05)
 
 
 def test_settings_are_checked() -> None:

@@ -134,32 +134,3 @@ def _fit(
     if not math.isfinite(total):
         raise RunError("distil: the loss is no longer finite; lower the rate")
     return total
-
-
-def fit_weights(genome: Genome, policy: Policy, *, steps: int = 500, rate: float = 5e-3) -> float:
-    """The paper's way: the rules to the trained weights by squared error, no action is looked at.
-
-    The sum over tensors of the mean squared error by the mean square of the tensor, all weights at
-    once (a policy is small), by Adam with a cosine rate. Source: Algorithm 1 of Shuvaev et al.
-    2024; the relative error is ours.
-
-    Returns:
-        The mean relative error before the last step.
-    """
-    own = parameters_of(genome)
-    descent = torch.optim.Adam(own.values(), lr=rate)
-    wanted = {name: value.detach() for name, value in policy.named_parameters()}
-    error = math.inf
-    for step in range(steps):
-        errors = [
-            nn.functional.mse_loss(weights, wanted[name])
-            / wanted[name].square().mean().clamp_min(1e-12)
-            for name, weights in genome.express().items()
-        ]
-        loss = torch.stack(errors).mean()
-        set_rate(descent, cosine_rate(step, steps, rate, 0))
-        descent.zero_grad()
-        torch.autograd.backward(loss)
-        descent.step()
-        error = loss.item()
-    return error

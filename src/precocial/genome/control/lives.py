@@ -212,6 +212,11 @@ class PpoLife:
             self.model.learn(steps, reset_num_timesteps=self._calls == 0)
         self._calls += 1
 
+    @property
+    def steps(self) -> int:
+        """Of all environments together, so far."""
+        return int(self.model.num_timesteps)
+
     def policy(self) -> Policy:
         """A copy of the policy as it is now."""
         made = copy.deepcopy(self._start)
@@ -307,6 +312,7 @@ def _actor_critic(policy: Policy) -> Any:
     policies = need("stable_baselines3.common.policies", "gym")
     if not isinstance(policy, Gaussian):
         return policies.ActorCriticPolicy
+    moments = policy.moments
 
     class ActorCritic(policies.ActorCriticPolicy):  # type: ignore[misc,name-defined]
         def _build(self, lr_schedule: Any) -> None:
@@ -318,7 +324,7 @@ def _actor_critic(policy: Policy) -> Any:
             )
 
         def _get_action_dist_from_latent(self, latent_pi: Tensor) -> Any:
-            mean, log_std = policy.moments(self.action_net(latent_pi))
+            mean, log_std = moments(self.action_net(latent_pi))
             return self.action_dist.proba_distribution(mean, log_std)
 
     return ActorCritic

@@ -6,8 +6,8 @@
 
 Source: Shuvaev et al. 2024, HalfCheetah (a network of 6,092 parameters; mild decline of the return
 beyond 4.9-fold compression; gravity x1.5 compared by the mean of the first 400 episodes). Ours: the
-genome is distilled end to end instead of fitted to weights between phases of training, and a life
-inherits the policy only; its critic is new in every arm.
+genome is distilled end to end, with the paper's loop beside it where `intermittent` is set, and a
+life inherits the policy only; its critic is new in every arm.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
+from precocial.genome.control.intermittent import Intermittent, train_intermittently
 from precocial.genome.control.lives import (
     DirectEvolution,
     Life,
@@ -68,6 +69,8 @@ class ControlConfig:
     evolution: Evolution | None = None
     """if given, a genome of each size is also evolved on the return, without any teacher"""
     fitness_episodes: int = 4
+    intermittent: Intermittent | None = None
+    """if given, a genome of each size is also trained by the paper's loop, from random weights"""
     gravity: float = 1.5
     life_steps: int = 50_000
     """of a life where gravity is scaled; 0 for none"""
@@ -141,6 +144,7 @@ def cartpole() -> ControlConfig:
         life_steps=20_000,
         distillation=Distillation(rounds=4, episodes=8, steps=300),
         evolution=Evolution(generations=30, pairs=8, sigma=0.1, rate=0.1, evaluate_every=5),
+        intermittent=Intermittent(),
         fitness_episodes=2,
         gravity=3.0,
         first_episodes=40,
@@ -170,12 +174,13 @@ def every(recipe: ControlConfig, *, seeds: int = 3) -> list[ControlConfig]:
 def control(config: ControlConfig, run: Run) -> Iterator[Row]:
     """One seed: training, genomes of each size, lives where gravity is scaled.
 
-    Rows have kind, arm ("trained", "random", "shuffled", "genome 4.9x", "evolved 4.9x"),
-    parameters, seed and, by kind:
+    Rows have kind, arm ("trained", "random", "shuffled", "genome 4.9x", "evolved 4.9x",
+    "fitted 4.9x"), parameters, seed and, by kind:
     "birth": return and return_sd over the test episodes, length (mean, steps); bytes of a genome's
         file at 8 bits, and its decoder; steps of the environment behind the trained policy or an
         evolved genome; curve of the training, as below.
     "distilled": decoder, and round, states, loss and valid, as `distil` yields them.
+    "fitted": generation, steps, misfit and valid, as `train_intermittently` yields them.
     "life": start and end (greedy returns in the scaled gravity before and after), first (mean
         return of the first episodes), episodes, to_level (steps until the mean of `window` episodes
         reaches `level`, null if it never does), target (that return), steps and curve (mean returns
@@ -208,6 +213,8 @@ class _Study:
         found += [_with(self.distil, ratio) for ratio in config.ratios]
         if config.evolution is not None:
             found += [_with(self.evolve, ratio) for ratio in config.ratios]
+        if config.intermittent is not None:
+            found += [_with(self.fit, ratio) for ratio in config.ratios]
         if config.life_steps:
             arms = [*(f"genome {ratio:g}x" for ratio in config.ratios), DIRECT, RANDOM]
             found += [_with(self.live, arm) for arm in arms]
@@ -283,17 +290,27 @@ class _Study:
             pass
         yield self.born(arm, genome, decoder=config.decoders[0], steps=fitness.steps)
 
+    def fit(self, ratio: float) -> Iterator[Row]:
+        config, arm = self.config, f"fitted {ratio:g}x"
+        genome = self.genome(ratio, config.decoders[0])
+        steps = 0
+        for row in train_intermittently(
+            genome, self.random, config.env, config.ppo, config.intermittent, seed=self.seed(arm)
+        ):
+            steps = int(row["steps"])
+            yield {"kind": "fitted", "arm": arm, "parameters": genome.parameter_count, **row}
+        yield self.born(arm, genome, decoder=config.decoders[0], steps=steps)
+
     def live(self, arm: str) -> Iterator[Row]:
         config, start = self.config, self.policy(arm)
-        scaled = {"gravity": config.gravity}
         # One seed for all arms: they meet the same starts and the same new critic.
         life = live(
             start, config.env, config.life_trainer, steps=config.life_steps,
-            seed=self.seed("life"), **scaled,
+            seed=self.seed("life"), gravity=config.gravity,
         )  # fmt: skip
         n, seed = config.test_episodes, self.seed("test")
-        before = episodes(start, config.env, n, seed, **scaled)
-        after = episodes(life.policy, config.env, n, seed, **scaled)
+        before = episodes(start, config.env, n, seed, gravity=config.gravity)
+        after = episodes(life.policy, config.env, n, seed, gravity=config.gravity)
         trained = episodes(self.policy(DIRECT), config.env, n, seed).returns.mean()
         target = level(float(trained), config.level)
         yield {
