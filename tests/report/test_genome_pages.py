@@ -58,7 +58,7 @@ def tradeoff(config: Told) -> Iterator[Row]:
             "variability": variability, "lifetime": lifetime, "bytes": size, "seed": seed,
             "outer": "innate", "file_bytes": size - 3, "parameters": size, "ancestral": 0.9,
             "birth": birth, "learned": 0.9 + 0.0005 * lifetime, "random_learned": 0.7,
-            "gap": 0.9 - birth, "chance": 0.1, "share": None, "survival": 0.5,
+            "gap": 0.05 + 0.0001 * size, "chance": 0.1, "share": None, "survival": 0.5,
             "random_survival": 0.4, "takeover": 20.0,
         }  # fmt: skip
 
