@@ -33,8 +33,8 @@ ZADOR = "Zador 2019"
 _LAYER_CLASSES = 5
 """Classes of each half of the transfer study."""
 _LAYERS = (
-    "a perceptron, from five classes of Fashion-MNIST to the other five; the paper: a convolutional "
-    "network, from CIFAR-10 to SVHN"
+    "a perceptron, from five classes of Fashion-MNIST to the other five; the paper: a "
+    "convolutional network, from CIFAR-10 to SVHN"
 )
 
 
