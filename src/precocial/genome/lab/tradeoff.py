@@ -105,7 +105,7 @@ def laptop() -> TradeoffConfig:
 
 def laptop_baldwin() -> TradeoffConfig:
     """The same grid, selected on the score after a life, with fewer steps of the genome."""
-    return TradeoffConfig(outer="baldwin", outer_steps=120, lifetimes=(3, 10, 30))
+    return TradeoffConfig(outer="baldwin", outer_steps=160, lifetimes=(3, 10, 30))
 
 
 def smoke() -> TradeoffConfig:
