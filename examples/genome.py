@@ -15,7 +15,8 @@ print(f"{genome.phenotype_count} weights from {genome.parameter_count} numbers i
 
 born = genome.birth(model)
 rival = pooled(task, 900, steps=100, bits=6, seed=0)
-print(f"at birth {accuracy(born, task.test):.2f}, shuffled {accuracy(shuffled(born), task.test):.2f}")
+mixed = accuracy(shuffled(born), task.test)
+print(f"at birth {accuracy(born, task.test):.2f}, shuffled {mixed:.2f}")
 print(f"a linear model of {rival.bytes} bytes, trained: {accuracy(rival.model, task.test):.2f}")
 
 for name, start in (("newborn", born), ("random", model)):

@@ -63,3 +63,5 @@ def test_an_interval_over_seeds() -> None:
     assert over_seeds([5.0]).low == -math.inf
     with pytest.raises(FitError, match="no runs"):
         over_seeds([])
+    with pytest.raises(FitError, match="finite"):
+        over_seeds([1.0, math.inf])

@@ -98,7 +98,13 @@ def test_gains_are_paired_by_seed() -> None:
             rows.append(
                 {"arm": arm, "seed": seed, "step": step, "accuracy": level + better * (step > 0)}
             )
-    none, first, last = gains(rows, 5)
+    # an arm that learns nothing: its steps are those of a whole life
+    rows += [
+        {"arm": "dead", "seed": seed, "step": step, "accuracy": 0.2}
+        for seed, step in itertools.product(range(4), (0, 10, 20, 30))
+    ]
+    none, first, last, dead = gains(rows, 5)
+    assert 0 < last.half_way.mean < dead.half_way.mean < math.log(31)
     assert none.accuracy.mean == 0
     assert first.accuracy.mean == pytest.approx(0.05)
     assert first.accuracy.low == pytest.approx(0.05)  # the seeds' own level cancels

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from precocial.cli.output import COMMON, Common, note, number, show, table
 from precocial.errors import ConfigError, one_of
 
-ROOMS = ("transfer", "preferences")
+ROOMS = ("transfer", "genome", "preferences")
 
 
 def claims(
@@ -36,6 +36,8 @@ def claims(
     rows = []
     if room in ("", "transfer"):
         rows += _transfer(runs, mixed, common)
+    if room in ("", "genome"):
+        rows += _genome()
     if room in ("", "preferences"):
         rows += _preferences(common)
     columns = ["source", "statement", "figure", "ours", "tolerance", "verdict"]
@@ -52,6 +54,13 @@ def _transfer(runs: Path | None, mixed: Path | None, common: Common) -> list[dic
         seed=common.seed,
     )
     return judge(CLAIMS, evidence)
+
+
+def _genome() -> list[dict[str, Any]]:
+    from precocial.genome import CLAIMS, Evidence
+    from precocial.runs import judge
+
+    return judge(CLAIMS, Evidence())
 
 
 def _preferences(common: Common) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import precocial.genome.extra  # isort: skip  # noqa: F401  first: it says how to install torch
 from precocial.genome.addresses import LabelStyle, labels_for
 from precocial.genome.baselines import Rival, pooled, pruned, stored_genome, tiny_dense
+from precocial.genome.claims import CLAIMS, Evidence
 from precocial.genome.compress import CompressConfig, compress, compressing
 from precocial.genome.data import (
     cifar_folder,
@@ -55,6 +56,7 @@ from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
 from precocial.genome.sources import load_model, load_task
 
 __all__ = [
+    "CLAIMS",
     "PRESETS",
     "Axis",
     "Baldwin",
@@ -63,6 +65,7 @@ __all__ = [
     "Chunked",
     "CompressConfig",
     "Decoder",
+    "Evidence",
     "Evolution",
     "Examples",
     "Fourier",

@@ -31,16 +31,14 @@ def over_seeds(values: Iterable[float], level: float = 0.95) -> Interval:
     """The mean of independent runs, with the t interval of probability `level`.
 
     Raises:
-        FitError: no runs.
+        FitError: no runs, or one that is not finite.
     """
     found = np.array(list(values), dtype=np.float64)
     if not len(found):
         raise FitError("over_seeds: there are no runs to average")
-    if np.isnan(found).any() or {-math.inf, math.inf} <= set(found.tolist()):
-        raise FitError("over_seeds: runs that are NaN, or infinite both ways, have no mean")
+    if not np.isfinite(found).all():
+        raise FitError(f"over_seeds: every run must be finite; got {found.tolist()}")
     mean, half = float(found.mean()), math.inf
-    if math.isinf(mean):
-        return Interval(mean=mean, low=-math.inf, high=math.inf, seeds=len(found))
     if len(found) > 1:
         half = float(stats.t.ppf((1 + level) / 2, len(found) - 1) * stats.sem(found))
     return Interval(mean=mean, low=mean - half, high=mean + half, seeds=len(found))

@@ -347,7 +347,7 @@ class Gain:
     """mean over the marks of a life, birth apart, minus that of the arm "none", seed by seed"""
     half_way: Interval
     """log of the steps to half of the way from chance to the end of "none", against "none": below
-    0 is faster"""
+    0 is faster; a life that never gets there counts as if its last step had, so is too fast"""
 
 
 def gains(rows: Iterable[Mapping[str, Any]], classes: int) -> list[Gain]:
@@ -365,6 +365,7 @@ def gains(rows: Iterable[Mapping[str, Any]], classes: int) -> list[Gain]:
             ahead.append(float(own[1][1:].mean() - none[1][1:].mean()))
             level = (1 / classes + float(none[1][-1])) / 2
             # one step more: an arm may be there at birth
-            sooner.append(math.log1p(reached(*own, level)) - math.log1p(reached(*none, level)))
+            own_steps = min(reached(*own, level), float(own[0][-1]))
+            sooner.append(math.log1p(own_steps) - math.log1p(reached(*none, level)))
         found.append(Gain(arm=arm, accuracy=over_seeds(ahead), half_way=over_seeds(sooner)))
     return found

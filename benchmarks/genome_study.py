@@ -1,0 +1,94 @@
+"""The long runs of the genome room: what is born able, how it learns, what does not work.
+
+`python benchmarks/genome_study.py [--json]` prints the figures that ship. `--remake` makes them
+again and writes NAME.jsonl and NAME.json in `src/precocial/genome/results/`; `--only NAME` makes a
+part. Runs go to `--root` and resume there. Fashion-MNIST comes from Debian's package
+`dataset-fashion-mnist`.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+# run as a file, Python looks beside the file and not at the root
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.lib.measure import Row, row, show
+from precocial.genome import after_birth, experiment, fashion_study, negatives
+from precocial.genome.intervals import Interval, over_seeds
+from precocial.genome.shipped import is_shipped, shipped, write_shipped
+from precocial.runs import provenance, run
+
+COMMAND = "python benchmarks/genome_study.py --remake"
+Part = tuple[Callable[..., Any], Callable[[], Sequence[Any]]]
+PARTS: dict[str, Part] = {
+    "birth": (fashion_study.fashion_study, fashion_study.headlines),
+    "protocol": (experiment.protocol, lambda: experiment.every(experiment.laptop())),
+    "mnist": (
+        experiment.protocol,
+        lambda: experiment.every(replace(experiment.laptop(), data="mnist-5k")),
+    ),
+    "curves": (negatives.curves, lambda: [negatives.laptop_curves()]),
+    "layers": (negatives.layers, lambda: [negatives.laptop_layers()]),
+    "dip": (after_birth.dipping, lambda: [after_birth.laptop()]),
+    "saving": (after_birth.saving, lambda: [after_birth.laptop()]),
+}
+KEPT_KINDS = {"birth": "result", "protocol": "result", "mnist": "result"}
+"""Of these only the results ship, each with its setting: generations are in the run folders."""
+
+
+def remake(name: str, root: str) -> None:
+    """Run one part and ship its rows with their provenance."""
+    experiment_, recipes = PARTS[name]
+    records, rows = [], []
+    for config in recipes():
+        record = run(experiment_, config, root, command=f"{COMMAND} --only {name}")
+        records.append(record)
+        for one in record.rows:
+            if one.get("kind", "") == KEPT_KINDS.get(name, one.get("kind", "")):
+                named = {"preset": config.preset, "seed": config.seed} if name in (
+                    "protocol", "mnist") else {}  # fmt: skip
+                rows.append(named | one)
+    write_shipped(name, rows, provenance(records))
+
+
+def rows() -> list[Row]:
+    """What is shipped, a figure a line."""
+    found = []
+    if is_shipped("birth"):
+        for birth in fashion_study.births(shipped("birth")):
+            name = f"Fashion-MNIST at birth, {birth.setting}: {birth.parameters} parameters, "
+            found.append(_line(f"{name}at most {birth.most_bytes} bytes", birth.test, "accuracy"))
+    for part, data in (("protocol", "Fashion-MNIST"), ("mnist", "MNIST-5k")):
+        for preset in ("GN30", "GN20", "GN5"):
+            some = [r for r in shipped(part) if r["preset"] == preset] if is_shipped(part) else []
+            if some:
+                name = f"{data} at birth, the paper's protocol, {preset}"
+                found.append(_line(name, over_seeds(r["test"] for r in some), "accuracy"))
+    return found
+
+
+def _line(name: str, measured: Interval, unit: str) -> Row:
+    interval = f"95 % interval {measured.low:.4f} to {measured.high:.4f}, {measured.seeds} seeds"
+    return row(name, measured.mean, None, interval, unit, "more")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
+    parser.add_argument("--only", choices=tuple(PARTS))
+    parser.add_argument("--root", help="folder of the runs; default: a temporary one")
+    asked = parser.parse_args()
+    if asked.remake:
+        with tempfile.TemporaryDirectory() as temporary:
+            for part in [asked.only] if asked.only else PARTS:
+                remake(part, asked.root or temporary)
+    show(rows(), as_json=asked.json)

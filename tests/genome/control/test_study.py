@@ -1,0 +1,145 @@
+"""The study as a run: all arms, kills, and what the rows say."""
+
+from __future__ import annotations
+
+import functools
+import math
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from precocial.errors import ConfigError, FitError
+from precocial.genome import Genome
+from precocial.genome.control.episodes import policy_for
+from precocial.genome.control.lives import Life
+from precocial.genome.control.study import (
+    ControlConfig,
+    births,
+    cartpole,
+    cheetah,
+    control,
+    every,
+    parts,
+    recoveries,
+    smoke,
+    steps_to,
+)
+from precocial.runs import Run, config_dict, config_from, run
+
+GENOMES = ["genome 1.5x", "genome 2x"]
+
+
+@functools.cache
+def whole() -> tuple[dict[str, Any], ...]:
+    with tempfile.TemporaryDirectory() as root:
+        record = run(control, smoke(), root)
+        for arm, row in _births(record.rows).items():
+            if arm.startswith(("genome", "evolved")):
+                path = record.path / f"{arm.replace(' ', '-')}.genome"
+                assert path.stat().st_size == row["bytes"]
+                assert Genome.load(path).parameter_count == row["parameters"]
+        return record.rows
+
+
+def _births(rows: tuple[dict[str, Any], ...]) -> dict[str, dict[str, Any]]:
+    return {row["arm"]: row for row in rows if row["kind"] == "birth"}
+
+
+def test_every_arm_is_born_and_lives() -> None:
+    evolved = [arm.replace("genome", "evolved") for arm in GENOMES]
+    born = _births(whole())
+    assert set(born) == {"random", "trained", "shuffled", *GENOMES, *evolved}
+    assert born["trained"]["parameters"] == 4 * 16 + 16 + 16 * 2 + 2
+    for arm, ratio in zip(GENOMES, (1.5, 2.0), strict=True):
+        assert born[arm]["parameters"] <= born["trained"]["parameters"] / ratio
+    assert born["trained"]["return"] > born["random"]["return"]
+    lives = [row for row in whole() if row["kind"] == "life"]
+    assert [row["arm"] for row in lives] == [*GENOMES, "trained", "random"]
+    assert all(row["steps"] >= 1500 for row in lives)
+    assert all(row["seed"] == 0 for row in whole())
+
+
+def test_a_killed_run_ends_with_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    kept, calls = Run.checkpoint, []
+
+    def checkpoint(self: Run, *arguments: Any) -> None:
+        kept(self, *arguments)
+        calls.append(1)
+        if len(calls) in (2, 6):
+            raise KilledError
+
+    monkeypatch.setattr(Run, "checkpoint", checkpoint)
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            run(control, smoke(), tmp_path)
+    assert run(control, smoke(), tmp_path).rows == whole()
+
+
+def test_recipes() -> None:
+    for recipe in (smoke(), cartpole(), cheetah()):
+        assert config_from(ControlConfig, config_dict(recipe)) == recipe
+        assert len(recipe.ratios) >= 2
+    assert cheetah().ratios == (4.9, 10.0, 20.0)
+    assert cheetah().gravity == 1.5
+    assert [config.seed for config in every(smoke(), seeds=3)] == [0, 1, 2]
+    with pytest.raises(ConfigError, match="ratios"):
+        replace(smoke(), ratios=(0.5,))
+    with pytest.raises(ConfigError, match="at least 1"):
+        replace(smoke(), window=0)
+
+
+def life(returns: list[float]) -> Life:
+    steps = tuple(10 * (k + 1) for k in range(len(returns)))
+    return Life(policy=policy_for("CartPole-v1", (2,), 0), steps=steps, returns=tuple(returns))
+
+
+def test_steps_to_a_level() -> None:
+    assert steps_to(life([1, 1, 5, 3, 9]), 4, 2) == 40
+    assert steps_to(life([1, 1, 5, 3, 9]), 4, 1) == 30
+    assert steps_to(life([1, 1, 5]), 9, 2) is None
+    assert steps_to(life([9]), 1, 2) is None
+    assert parts(life([1, 3, 5, 7]), 2) == [[20, 2.0], [40, 6.0]]
+
+
+def birth(arm: str, seed: int, value: float) -> dict[str, Any]:
+    return {"kind": "birth", "arm": arm, "seed": seed, "return": value, "parameters": 10}
+
+
+def test_shares_are_paired_by_seed() -> None:
+    rows = [
+        birth("trained", 0, 110.0), birth("random", 0, 10.0), birth("genome", 0, 60.0),
+        birth("trained", 1, 220.0), birth("random", 1, 20.0), birth("genome", 1, 140.0),
+    ]  # fmt: skip
+    found = {b.arm: b for b in births(rows)}
+    assert found["genome"].returns.mean == 100
+    assert found["genome"].share.mean == pytest.approx((0.5 + 0.6) / 2)
+    assert found["trained"].share.mean == 1
+    assert found["random"].share.mean == 0
+    with pytest.raises(FitError, match="trained"):
+        births(rows[1:])
+
+
+def test_recoveries_are_against_direct_transfer() -> None:
+    def row(arm: str, seed: int, first: float, steps: int | None) -> dict[str, Any]:
+        figures = {"start": 0.0, "end": 1.0, "first": first, "to_level": steps}
+        return {"kind": "life", "arm": arm, "seed": seed, **figures}
+
+    rows = [
+        row("genome", 0, 12.0, 100), row("trained", 0, 10.0, None),
+        row("genome", 1, 25.0, 300), row("trained", 1, 20.0, 50),
+        row("genome", 2, 31.0, None), row("trained", 2, 30.0, None),
+    ]  # fmt: skip
+    found = {r.arm: r for r in recoveries(rows)}
+    assert found["genome"].ahead.mean == pytest.approx((2 + 5 + 1) / 3)
+    assert (found["genome"].steps, found["genome"].reached) == (300, 2)
+    assert (found["trained"].steps, found["trained"].reached) == (math.inf, 1)
+    with pytest.raises(FitError, match="trained"):
+        recoveries(rows[:1])
