@@ -137,6 +137,7 @@ def data_digest(name: str) -> str:
     inside = place.iterdir() if place.is_dir() else [place]
     digest = hashlib.sha256()
     for path in sorted(path for path in inside if path.is_file()):
+        digest.update(hashlib.sha256(path.name.encode()).digest())
         digest.update(hashlib.sha256(io.read_bytes(path, limit=_MOST_BYTES)).digest())
     return digest.hexdigest()
 

@@ -148,6 +148,8 @@ def maps(
     for row, (figure_name, title) in enumerate(names.items()):
         values = [cell[figure_name] for cell in cells if cell[figure_name] is not None]
         bounds = (min(values, default=0.0), max(values, default=1.0))
+        if figure_name == "share":  # where next to nothing is learned, a share may be anything
+            bounds = (0.0, 1.0)
         for column, level in enumerate(levels[apart]):
             place = grid[row, column]
             here = np.full((len(levels[down]), len(levels[across])), np.nan)

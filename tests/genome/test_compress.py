@@ -1,0 +1,113 @@
+"""Compression and evolution as runs: a kill costs nothing, and what is scored is what is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from precocial.errors import ConfigError
+from precocial.genome import CompressConfig, Genome, Innate, accuracy, compress, compressing
+from precocial.genome.compress import row_count
+from precocial.genome.evolving import EvolveConfig, evolving, generation_count
+from precocial.genome.experiment import perceptron_for
+from precocial.genome.sources import load_task
+from precocial.io import Row
+from precocial.runs import run
+from tests.genome.tiny_tasks import blobs, network
+
+QUICK = Innate(steps=4, batch=32, evaluate_every=2, warmup_steps=1)
+SMALL = CompressConfig(
+    hidden=(8,), budgets=(600, 60), loop=QUICK, rivals=("pooled linear", "subspace"),
+    decoder="subspace", life_steps=2, dense_steps=3, seeds=2, seed=3,
+)  # fmt: skip
+
+
+class KilledError(Exception):
+    """Stands for a signal."""
+
+
+def killing(after: int) -> Any:
+    """Raise at a row."""
+    seen: list[Row] = []
+
+    def look(row: Row) -> None:
+        seen.append(row)
+        if len(seen) == after:
+            raise KilledError
+
+    return look
+
+
+def test_a_compression_goes_on_from_the_seed_that_was_cut_short(tmp_path: Path) -> None:
+    whole = run(compressing, SMALL, tmp_path / "whole")
+    with pytest.raises(KilledError):
+        run(compressing, SMALL, tmp_path / "cut", on_row=killing(len(whole.rows) // 2 + 3))
+    again = run(compressing, SMALL, tmp_path / "cut")
+    assert again.rows == whole.rows
+    assert again.artefacts == whole.artefacts
+    assert "filters" in whole.artefacts
+    assert {row["seed"] for row in whole.rows} == {3, 4}
+
+
+def test_a_budget_that_nothing_fits_is_a_row_with_its_reason(tmp_path: Path) -> None:
+    record = run(compressing, SMALL, tmp_path)
+    points = [row for row in record.rows if row["kind"] == "point"]
+    (small, *_) = [row for row in points if row["budget"] == 60]
+    assert small["bytes"] is None
+    assert "needs at least" in small["note"]
+    # the rival of the genome's own rule is left out
+    assert [row["method"] for row in points if row["budget"] == 600][:3] == [
+        "genome", "shuffled", "pooled linear",
+    ]  # fmt: skip
+    assert row_count(SMALL) == 2 * (1 + 2 * 3)
+    for row in points:
+        if row["method"] == "genome" and row["bytes"]:
+            path = record.path / f"seed{row['seed']}-600.genome"
+            assert path.stat().st_size == row["bytes"] <= 600
+            task = load_task("digits")
+            born = Genome.load(path).birth(perceptron_for(task, (8,), row["seed"]))
+            assert accuracy(born, task.test) == row["test"]
+
+
+def test_an_evolution_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EvolveConfig(hidden=(6,), bytes=600, loop="innate", innate=QUICK)
+    assert generation_count(config) == 4
+    whole = run(evolving, config, tmp_path / "whole")
+    monkeypatch.setattr("precocial.genome.evolving.CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(KilledError):
+        run(evolving, config, tmp_path / "cut", on_row=killing(2))
+    again = run(evolving, config, tmp_path / "cut")
+    assert again.rows == whole.rows
+    files = [(record.path / "best.genome").read_bytes() for record in (whole, again)]
+    assert files[0] == files[1]
+
+
+def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> None:
+    task, model = blobs(), network()
+    genome = compress(model, task, bytes=500, loop=QUICK)
+    assert genome.save(tmp_path / "x.genome", bits=6) <= 500
+    for name, value in Genome.load(tmp_path / "x.genome").express().items():
+        assert torch.equal(value, genome.express()[name])
+    with pytest.raises(ConfigError, match="the model scores only 2"):
+        compress(network(classes=2), task, bytes=500)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"budgets": ()}, "at least 1"),
+        ({"budgets": (500, 500)}, "budgets must differ"),
+        ({"bits": 1}, "bits lie between 2 and 16"),
+        ({"rivals": ("lottery",)}, "lottery"),
+        ({"decoder": "lottery"}, "lottery"),
+        ({"seed": -1}, "seed is at least 0"),
+    ],
+)
+def test_settings_say_what_they_allow(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        CompressConfig(**wrong)
