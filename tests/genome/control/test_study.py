@@ -19,6 +19,7 @@ from precocial.genome.control.study import (
     ControlConfig,
     births,
     cartpole,
+    cartpole_small,
     cheetah,
     control,
     every,
@@ -83,8 +84,19 @@ def test_a_killed_run_ends_with_the_same_rows(
     assert run(control, smoke(), tmp_path).rows == whole()
 
 
+def test_a_rule_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+    few = replace(
+        smoke(), decoders=("two_tower", "subspace"), ratios=(4.0, 5.0), evolution=None,
+        life_steps=0,
+    )  # fmt: skip
+    record = run(control, few, tmp_path)
+    assert {row["decoder"] for row in record.rows if "decoder" in row} == {"subspace"}
+    with pytest.raises(ConfigError, match="ratio 4"):
+        run(control, replace(few, decoders=("two_tower",)), tmp_path)
+
+
 def test_recipes() -> None:
-    for recipe in (smoke(), cartpole(), cheetah()):
+    for recipe in (smoke(), cartpole(), cartpole_small(), cheetah()):
         assert config_from(ControlConfig, config_dict(recipe)) == recipe
         assert len(recipe.ratios) >= 2
     assert cheetah().ratios == (4.9, 10.0, 20.0)

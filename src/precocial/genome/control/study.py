@@ -57,8 +57,8 @@ class ControlConfig:
     """compression: parameters of the policy by parameters of the genome, at least; 4.9 is the
     paper's"""
     decoders: tuple[str, ...] = ("two_tower",)
-    """rules that are tried for each size: the choosing episodes of `Distillation` choose among
-    them; the first is used where a genome is evolved"""
+    """rules that are tried for each size where they fit: the choosing episodes of `Distillation`
+    choose among them; the first that fits is used where a genome is evolved or fitted"""
     ppo: Ppo = field(default_factory=Ppo)
     """trains the policy"""
     direct: DirectEvolution | None = None
@@ -144,10 +144,21 @@ def cartpole() -> ControlConfig:
         life_steps=20_000,
         distillation=Distillation(rounds=4, episodes=8, steps=300),
         evolution=Evolution(generations=30, pairs=8, sigma=0.1, rate=0.1, evaluate_every=5),
-        intermittent=Intermittent(),
         fitness_episodes=2,
         gravity=3.0,
         first_episodes=40,
+    )
+
+
+def cartpole_small() -> ControlConfig:
+    """CartPole down to sizes where birth fails, and the paper's loop beside distillation."""
+    return replace(
+        cartpole(),
+        ratios=(20.0, 28.0, 36.0),
+        decoders=("two_tower", "subspace"),
+        evolution=None,
+        intermittent=Intermittent(generations=10),
+        life_steps=0,
     )
 
 
@@ -251,15 +262,29 @@ class _Study:
         yield self.birth(RANDOM, self.random, self.size)
         yield self.birth(DIRECT, life.policy, self.size, steps=life.steps[-1], curve=parts(life))
 
-    def genome(self, ratio: float, decoder: str) -> Genome:
-        seed = self.seed("genome", decoder)
-        return Genome.for_model(self.random, ratio=ratio, decoder=decoder, seed=seed)
+    def genomes(self, ratio: float) -> list[tuple[str, Genome]]:
+        """A newborn genome of each decoder that is small enough.
+
+        Raises:
+            ConfigError: none is.
+        """
+        found, refused = [], ""
+        for decoder in self.config.decoders:
+            seed = self.seed("genome", decoder)
+            try:
+                genome = Genome.for_model(self.random, ratio=ratio, decoder=decoder, seed=seed)
+            except ConfigError as error:
+                refused = str(error)
+            else:
+                found.append((decoder, genome))
+        if not found:
+            raise ConfigError(f"ControlConfig: ratio {ratio:g}: {refused}")
+        return found
 
     def distil(self, ratio: float) -> Iterator[Row]:
         config, arm, trained = self.config, f"genome {ratio:g}x", self.policy(DIRECT)
         found: list[tuple[float, str, Genome]] = []
-        for decoder in config.decoders:
-            genome = self.genome(ratio, decoder)
+        for decoder, genome in self.genomes(ratio):
             common = {"arm": arm, "decoder": decoder, "parameters": genome.parameter_count}
             best = -math.inf
             for row in distil(
@@ -284,22 +309,22 @@ class _Study:
     def evolve(self, ratio: float) -> Iterator[Row]:
         config, arm = self.config, f"evolved {ratio:g}x"
         assert config.evolution is not None
-        genome = self.genome(ratio, config.decoders[0])
+        decoder, genome = self.genomes(ratio)[0]
         fitness = ReturnFitness(genome, self.random, config.env, n=config.fitness_episodes)
         for _ in evolve(genome, self.random, fitness, config.evolution, seed=self.seed(arm)):
             pass
-        yield self.born(arm, genome, decoder=config.decoders[0], steps=fitness.steps)
+        yield self.born(arm, genome, decoder=decoder, steps=fitness.steps)
 
     def fit(self, ratio: float) -> Iterator[Row]:
         config, arm = self.config, f"fitted {ratio:g}x"
-        genome = self.genome(ratio, config.decoders[0])
+        decoder, genome = self.genomes(ratio)[0]
         steps = 0
         for row in train_intermittently(
             genome, self.random, config.env, config.ppo, config.intermittent, seed=self.seed(arm)
         ):
             steps = int(row["steps"])
             yield {"kind": "fitted", "arm": arm, "parameters": genome.parameter_count, **row}
-        yield self.born(arm, genome, decoder=config.decoders[0], steps=steps)
+        yield self.born(arm, genome, decoder=decoder, steps=steps)
 
     def live(self, arm: str) -> Iterator[Row]:
         config, start = self.config, self.policy(arm)
