@@ -12,8 +12,9 @@ life inherits the policy only; its critic is new in every arm.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,9 +22,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from precocial.errors import ConfigError, FitError, one_of
+from precocial.errors import ConfigError, one_of
 from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
+from precocial.genome.control.figures import DIRECT, RANDOM, SHUFFLED
 from precocial.genome.control.intermittent import Intermittent, train_intermittently
 from precocial.genome.control.lives import (
     DirectEvolution,
@@ -36,14 +38,12 @@ from precocial.genome.control.lives import (
 from precocial.genome.control.policies import Policy
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
-from precocial.genome.lifetime import randomised, shuffled
+from precocial.genome.lifetime import shuffled
 from precocial.genome.loops.configs import Evolution
 from precocial.genome.loops.evolve import evolve
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
 
-DIRECT, RANDOM, SHUFFLED = "trained", "random", "shuffled"
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -179,9 +179,6 @@ def every(recipe: ControlConfig, *, seeds: int = 3) -> list[ControlConfig]:
     return [replace(recipe, seed=seed) for seed in range(seeds)]
 
 
-# ---------------------------------------------------------------- the run
-
-
 def control(config: ControlConfig, run: Run) -> Iterator[Row]:
     """One seed: training, genomes of each size, lives where gravity is scaled.
 
@@ -239,10 +236,9 @@ class _Study:
             self.arrays[f"{arm}.{name}"] = value.detach().numpy().copy()
 
     def policy(self, arm: str) -> Policy:
-        made = randomised(self.random, 0)
+        made = copy.deepcopy(self.random)
         names = made.state_dict()
         made.load_state_dict({name: torch.tensor(self.arrays[f"{arm}.{name}"]) for name in names})
-        assert isinstance(made, Policy)
         return made
 
     def birth(self, arm: str, policy: Policy, parameters: int, **more: Any) -> Row:
@@ -371,112 +367,3 @@ def parts(life: Life, count: int = 20) -> list[list[float]]:
     chunks = np.array_split(np.arange(len(life.returns)), min(count, len(life.returns)))
     returns = np.array(life.returns)
     return [[life.steps[c[-1]], round(float(returns[c].mean()), 2)] for c in chunks]
-
-
-# ---------------------------------------------------------------- what the rows say
-
-
-@dataclass(frozen=True, kw_only=True)
-class Birth:
-    """An arm at birth, over seeds."""
-
-    arm: str
-    parameters: int
-    returns: Interval
-    share: Interval
-    """of the trained policy's return above that of random weights, seed by seed"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recovery:
-    """An arm in the scaled gravity, over seeds."""
-
-    arm: str
-    start: Interval
-    """greedy return before the first step"""
-    first: Interval
-    """mean return of the first episodes"""
-    ahead: Interval
-    """`first` minus that of direct transfer, seed by seed"""
-    end: Interval
-    steps: float
-    """median over seeds of the steps to the level; inf if half of them or more never get there"""
-    reached: int
-    """seeds that get there"""
-
-
-def births(rows: Iterable[Mapping[str, Any]]) -> list[Birth]:
-    """Every arm at birth, from the rows of `control`, of all seeds together.
-
-    Raises:
-        FitError: a seed without its trained and its random policy.
-    """
-    by_arm = _by_arm(rows, "birth")
-    found = []
-    for arm, own in by_arm.items():
-        shares = []
-        for seed, row in own.items():
-            top, floor = (_of(by_arm, name, seed)["return"] for name in (DIRECT, RANDOM))
-            shares.append((row["return"] - floor) / (top - floor) if top != floor else math.nan)
-        found.append(
-            Birth(
-                arm=arm,
-                parameters=max(int(row["parameters"]) for row in own.values()),
-                returns=over_seeds(float(row["return"]) for row in own.values()),
-                share=over_seeds(shares),
-            )
-        )
-    return found
-
-
-def recoveries(rows: Iterable[Mapping[str, Any]]) -> list[Recovery]:
-    """Every arm's life in the scaled gravity, from the rows of `control` of all seeds together.
-
-    Raises:
-        FitError: a seed without direct transfer.
-    """
-    by_arm = _by_arm(rows, "life")
-    found = []
-    for arm, own in by_arm.items():
-        steps = [math.inf if row["to_level"] is None else row["to_level"] for row in own.values()]
-        ahead = [row["first"] - _of(by_arm, DIRECT, s)["first"] for s, row in own.items()]
-        found.append(
-            Recovery(
-                arm=arm,
-                start=_mean(own.values(), "start"),
-                first=_mean(own.values(), "first"),
-                ahead=over_seeds(ahead),
-                end=_mean(own.values(), "end"),
-                steps=_median(steps),
-                reached=sum(math.isfinite(value) for value in steps),
-            )
-        )
-    return found
-
-
-def _mean(rows: Iterable[Mapping[str, Any]], name: str) -> Interval:
-    return over_seeds(float(row[name]) for row in rows)
-
-
-def _median(values: Sequence[float]) -> float:
-    """The upper middle: no mean of a number and infinity."""
-    return sorted(values)[len(values) // 2]
-
-
-def _by_arm(
-    rows: Iterable[Mapping[str, Any]], kind: str
-) -> dict[str, dict[int, Mapping[str, Any]]]:
-    found: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["kind"] == kind:
-            found.setdefault(row["arm"], {})[int(row["seed"])] = row
-    return found
-
-
-def _of(
-    by_arm: Mapping[str, Mapping[int, Mapping[str, Any]]], arm: str, seed: int
-) -> Mapping[str, Any]:
-    row = by_arm.get(arm, {}).get(seed)
-    if row is None:
-        raise FitError(f"seed {seed} has no row of the arm {arm!r}; give the rows of whole runs")
-    return row
