@@ -44,6 +44,14 @@ def test_modes() -> None:
     assert made.moments(scores)[1].tolist() == [[LOG_STD[1], LOG_STD[0]]]
 
 
+def test_a_deviation_outside_its_range_can_come_back() -> None:
+    scores = torch.tensor([[0.0, -30.0]], requires_grad=True)
+    Gaussian(2, 2).divergence(torch.tensor([[0.5, 0.0]]), scores).backward()  # type: ignore[no-untyped-call]
+    assert scores.grad is not None
+    # with a deviation of e^-5, KL falls as it grows
+    assert float(scores.grad[0, 1]) < -100
+
+
 def test_a_policy_without_a_distribution_has_no_actions() -> None:
     with pytest.raises(ConfigError, match="Categorical"):
         Policy(2, 3).mode(torch.zeros(1, 3))

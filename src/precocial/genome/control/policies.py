@@ -78,9 +78,12 @@ class Gaussian(Policy):
     """
 
     def moments(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log standard deviations, [n, actions] each."""
+        """Means and log standard deviations, [n, actions] each.
+
+        The gradient passes the clamp as it is: a newborn may begin far outside, and must come back.
+        """
         mean, log_std = scores.chunk(2, dim=-1)
-        return mean, log_std.clamp(*LOG_STD)
+        return mean, log_std + (log_std.clamp(*LOG_STD) - log_std).detach()
 
     def mode(self, scores: Tensor) -> Tensor:
         return self.moments(scores)[0]
