@@ -127,7 +127,8 @@ def test_an_unknown_assumption_cannot_be_left_out() -> None:
 
 
 def test_the_engine_is_chosen_by_all_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    numpy_only = infer(WORLD, demos(), PLANNERS, LIST)
+    seen = demos()
+    numpy_only = infer(WORLD, seen, PLANNERS, LIST)
     assert posterior_module.planning_work(WORLD, PLANNERS, LIST) < values.WORTH_COMPILING
     asked: list[str] = []
     reference = values.solve_reference
@@ -137,10 +138,10 @@ def test_the_engine_is_chosen_by_all_the_work(monkeypatch: pytest.MonkeyPatch) -
         return reference(*args)
 
     monkeypatch.setattr(values, "solve_reference", noted)
-    # two backups, the second negated; each alone is worth less than this, both together more
+    # the rewards and their opposites: each alone is less work than this, both together more
     work = posterior_module.planning_work(WORLD, PLANNERS, LIST)
     monkeypatch.setattr(values, "WORTH_COMPILING", 0.9 * work)
-    compiled = infer(WORLD, demos(), PLANNERS, LIST)
+    compiled = infer(WORLD, seen, PLANNERS, LIST)
     assert asked == []
     np.testing.assert_allclose(compiled.log_data, numpy_only.log_data, atol=1e-4)
     boltzmann(3.0).policies(WORLD, TABLE)

@@ -87,8 +87,11 @@ def forecast(
     """
     import numpy as np
 
+    from precocial.errors import ConfigError
     from precocial.transfer import forecast as predict
 
+    if not (flat(parameters) and flat(fine_tune_data)):
+        raise ConfigError("name a size at least with --parameters, and with --fine-tune-data")
     found = _fit(runs, method, law, source, draws, common)
     N, D_F = (
         axis.ravel() for axis in np.meshgrid(flat(parameters), flat(fine_tune_data), indexing="ij")
