@@ -32,6 +32,11 @@ PAPER = "Shuvaev et al. 2024"
 ZADOR = "Zador 2019"
 _LAYER_CLASSES = 5
 """Classes of each half of the transfer study."""
+_PROTOCOLS = (
+    ("mnist", "5,000 MNIST images"),
+    ("protocol", "Fashion-MNIST"),
+    ("protocol_smaller", "Fashion-MNIST"),
+)
 _LAYERS = (
     "a perceptron, from five classes of Fashion-MNIST to the other five; the paper: a "
     "convolutional network, from CIFAR-10 to SVHN"
@@ -92,7 +97,7 @@ def _elsewhere(preset: str) -> Measure:
 
     def measure(evidence: Evidence) -> Measured:
         said = []
-        for study, data in (("mnist", "5,000 MNIST images"), ("protocol", "Fashion-MNIST")):
+        for study, data in _PROTOCOLS:
             if is_shipped(study):
                 some = [row["test"] for row in shipped(study) if row["preset"] == preset]
                 if some:
