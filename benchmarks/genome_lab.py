@@ -33,7 +33,7 @@ PARTS: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
     "hinton_nowlan": (hinton_nowlan, hinton_nowlan_laptop),
 }
 DEFAULT = tuple(name for name in PARTS if name != "tradeoff_baldwin")
-"""What `--remake` makes when `--only` names nothing: the Baldwinian grid takes half an hour."""
+"""What `--remake` makes when `--only` names nothing: the Baldwinian grid takes longest."""
 
 
 def remake(name: str, root: str) -> None:

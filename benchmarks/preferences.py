@@ -152,10 +152,10 @@ def backups(mdp: TabularMDP, how: Backup, R: Floats) -> float:
     """Q-backups a second of one block's sweeps in single precision."""
     block = Block(mdp, how, np.float32)
     np.copyto(block.R.reshape(-1, LANES), R[:LANES].reshape(LANES, -1).T)
-    sweeps = 400
+    sweeps, never = 400, np.full(LANES, NEVER)
 
     def work() -> None:
-        made = block.settle(NEVER, NEVER, sweeps, in_place=False)
+        made = block.settle(never, NEVER, sweeps, in_place=False)
         if made != sweeps:
             raise SystemExit(f"{made} sweeps were made, not {sweeps}")
 

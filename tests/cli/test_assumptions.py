@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from precocial import io
-from precocial.cli.assumptions import FIELDS, Watched, assumptions
+from precocial.cli.assumptions import FIELDS, assumptions
 from precocial.cli.cases import Case
 from precocial.errors import ConfigError, DataError
 from precocial.preferences import (
@@ -57,7 +57,7 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     io.write_csv("far.csv", [{"state": 9, "action": 0}])
     mdp = world()
     return Case(
-        mdp=mdp, demos=Demonstrations.from_arrays([0], [0]), planners=PLANNERS,
+        world=mdp, demos=Demonstrations.from_arrays([0], [0]), planners=PLANNERS,
         rewards=Rewards.goals(mdp).with_opposites(), ends=(), notes=[],
         read=lambda path: read_demonstrations(path).check(mdp),
     )  # fmt: skip
@@ -184,12 +184,3 @@ def test_what_is_no_assumption_is_told(word: str, said: str, case: Case) -> None
 def test_files_that_an_assumption_names_are_checked(word: str, case: Case) -> None:
     with pytest.raises(DataError, match=r"state 9 is not in this world|none\.csv: no such file"):
         assumptions([word], case)
-
-
-def test_a_watched_assumption_changes_nothing_and_ticks(case: Case) -> None:
-    ticks: list[int] = []
-    plain = BetterThanRandom()
-    watched = Watched(assumption=plain, tick=lambda: ticks.append(1))
-    assert watched.name == plain.name
-    np.testing.assert_array_equal(factors(watched, case), factors(plain, case))
-    assert len(ticks) == len(PLANNERS)

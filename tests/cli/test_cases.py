@@ -131,7 +131,7 @@ def test_features_are_weighed_in_every_combination() -> None:
     case = read_case(walk(), seen(features=Path("f.csv")))
     assert len(case.rewards) == 9
     assert case.rewards.feature_names == ("left", "up")
-    few = read_case(walk(), seen(features=Path("f.csv"), weights=(2.0, -1.0)))
+    few = read_case(walk(), seen(features=Path("f.csv"), weights=((2.0, -1.0),)))
     assert sorted(map(tuple, few.rewards.weights)) == [(-1, -1), (-1, 2), (2, -1), (2, 2)]
     Path("r.csv").write_text("state,goal\n15,1\n")
     both = read_case(walk(), seen(features=Path("f.csv"), rewards=Path("r.csv")))
@@ -145,7 +145,7 @@ def test_without_tables_the_candidates_are_goals_and_dangers() -> None:
 
 def test_weights_need_features() -> None:
     with pytest.raises(ConfigError, match="name a table with --features"):
-        read_case(walk(), seen(weights=(1.0,)))
+        read_case(walk(), seen(weights=((1.0,),)))
     columns = ",".join(f"f{i}" for i in range(13))
     Path("f.csv").write_text(f"state,{columns}\n0{',1' * 13}\n")
     with pytest.raises(ConfigError, match="1594323 rewards, at most 1000000"):
@@ -212,8 +212,11 @@ def test_costs_are_the_users_and_rank_what_would_decide(capsys: Capture) -> None
     consider = ("--consider", "better-than-random", "sign-anchor:feature=goal")
     found = said(capsys, "audit", "walk.csv", "--rewards", "r.csv", *cost, *consider)
     rows = found["audit"]["decides"]
-    costs = {row["kind"]: row["cost"] for row in rows if "discount" not in row["what"]}
-    assert costs == {"behaviour": 2, "known reward": 0.5, "comparison": 1, "assumption": 9}
+    costs = {(row["kind"], row["cost"]) for row in rows if "discount" not in row["what"]}
+    assert costs == {
+        ("behaviour", 2), ("known reward", 0.5), ("comparison", 1), ("assumption", 9),
+        ("demonstration", 5), ("demonstration", 6), ("second world", 10),
+    }  # fmt: skip
     told = [row["what"] for row in rows if row["kind"] == "assumption"]
     assert set(told) == {"assuming better than random", "assuming goal above 0"}
     worth = [row["bits"] / row["cost"] for row in rows]

@@ -168,13 +168,16 @@ def test_a_program_is_looked_into(tmp_path: Path, capsys: Capture) -> None:
         assert words in capsys.readouterr().err
 
 
-def test_what_a_policy_file_prints_stays_out_of_the_answer(tmp_path: Path, capsys: Capture) -> None:
+def test_what_a_policy_file_prints_stays_out_of_the_answer(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The program runs in a child process, which shares the files and not the memory.
     file = tmp_path / "talks.py"
     body = PROGRAM.replace("    return max", "    print('choosing')\n    return max")
     file.write_text("print('loading')\n" + body)
     lists = ("--states", f"{file}:STATES", "--actions", f"{file}:ACTIONS")
     assert main(["preferences", "inside", f"{file}:choose", *lists, "--json"]) == 0
-    out, err = capsys.readouterr()
+    out, err = capfd.readouterr()
     assert json.loads(out)["verdict"] == "maximises"
     assert "loading" in err
     assert "choosing" in err

@@ -198,3 +198,21 @@ def test_exports_of_other_tools_become_a_run_table(
     for wrong in ([str(export), "--column", "loss"], []):
         assert main(["transfer", "table", *wrong, "--out", str(out)]) == 2
         assert "NAME:=VALUE" in (err := capsys.readouterr().err) or "at least one" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["forecast", "runs.csv", "--fine-tune-data", "1e6"], "name a size at least"),
+        (["forecast", "runs.csv", "--parameters", "1e6"], "name a size at least"),
+        (
+            ["table", "runs.csv", "--out", "o.csv", "--column", "loss=a", "--column", "loss=b"],
+            "--column: loss stands twice, as a and b",
+        ),
+    ],
+)
+def test_flags_that_take_several_values_are_checked(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["transfer", *words]) == 2
+    assert told in capsys.readouterr().err

@@ -264,7 +264,8 @@ def test_wrappers_do_what_they_say() -> None:
         (lambda: solve(WORLD, np.zeros((2, 5, 3))), r"must be finite, \(H, 6, 3\)"),
         (lambda: solve(WORLD, np.full((6, 3), np.nan)), "must be finite"),
         (lambda: constructed_values(WORLD, np.zeros(6, int), 4), "n must lie in 1 to 3"),
-        (lambda: constructed_values(WORLD, np.full(6, 3), 1), "6 actions, 0 to 2"),
+        (lambda: constructed_values(WORLD, np.full(6, 3), 1), "actions must lie in 0 to 2"),
+        (lambda: constructed_values(WORLD, np.zeros(5, int), 1), "6 actions, 0 to 2"),
     ],
 )
 def test_bad_planners_are_refused(make: Any, said: str) -> None:

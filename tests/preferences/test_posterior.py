@@ -22,6 +22,8 @@ from precocial.preferences import (
     optimal,
     simulate,
 )
+from precocial.preferences import posterior as posterior_module
+from precocial.preferences.planning import values
 from tests.preferences.small_worlds import random_world, rewards
 
 WORLD = random_world(ends=1)
@@ -92,7 +94,7 @@ def test_feedback_counts_like_a_choice() -> None:
 def test_blocks_do_not_change_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     many = Rewards.tables(rewards(WORLD, 37))
     whole = infer(WORLD, demos(), defaults(), many).log_data
-    monkeypatch.setitem(infer.__globals__, "BLOCK", 8)
+    monkeypatch.setattr(posterior_module, "BLOCK", 8)
     told: list[tuple[int, int]] = []
     parts = infer(
         WORLD, demos(), defaults(), many, on_done=lambda done, total: told.append((done, total))
@@ -122,3 +124,25 @@ def test_what_cannot_be_inferred_is_refused(changes: dict, error: Any, said: str
 def test_an_unknown_assumption_cannot_be_left_out() -> None:
     with pytest.raises(ConfigError, match="no such assumptions"):
         infer(WORLD, None, PLANNERS, LIST).without("first")
+
+
+def test_the_engine_is_chosen_by_all_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = demos()
+    numpy_only = infer(WORLD, seen, PLANNERS, LIST)
+    assert posterior_module.planning_work(WORLD, PLANNERS, LIST) < values.WORTH_COMPILING
+    asked: list[str] = []
+    reference = values.solve_reference
+
+    def noted(*args: Any) -> Any:
+        asked.append("numpy")
+        return reference(*args)
+
+    monkeypatch.setattr(values, "solve_reference", noted)
+    # the rewards and their opposites: each alone is less work than this, both together more
+    work = posterior_module.planning_work(WORLD, PLANNERS, LIST)
+    monkeypatch.setattr(values, "WORTH_COMPILING", 0.9 * work)
+    compiled = infer(WORLD, seen, PLANNERS, LIST)
+    assert asked == []
+    np.testing.assert_allclose(compiled.log_data, numpy_only.log_data, atol=1e-4)
+    boltzmann(3.0).policies(WORLD, TABLE)
+    assert asked == ["numpy"]

@@ -50,7 +50,7 @@ def evolution(config: Told) -> Iterator[Row]:
 
 
 def tradeoff(config: Told) -> Iterator[Row]:
-    """More variable worlds, less instinct, as predicted; more bytes do not help."""
+    """More variable worlds, less instinct, as predicted; `low` is what more bytes cost."""
     grid = itertools.product((0.0, 0.4, 0.8), (5, 25), (500, 1000), range(3))
     for variability, lifetime, size, seed in grid:
         birth = 0.8 - 0.6 * variability - config.low * (size == 1000) + 0.003 * seed
@@ -58,8 +58,8 @@ def tradeoff(config: Told) -> Iterator[Row]:
             "variability": variability, "lifetime": lifetime, "bytes": size, "seed": seed,
             "outer": "innate", "file_bytes": size - 3, "parameters": size, "ancestral": 0.9,
             "birth": birth, "learned": 0.9 + 0.0005 * lifetime, "random_learned": 0.7,
-            "gap": 0.05 + 0.0001 * size, "chance": 0.1, "share": None, "survival": 0.5,
-            "random_survival": 0.4, "takeover": 20.0,
+            "gap": 0.9 - birth - 2 * config.low * (size == 1000), "chance": 0.1, "share": None,
+            "survival": 0.5, "random_survival": 0.4, "takeover": 20.0,
         }  # fmt: skip
 
 

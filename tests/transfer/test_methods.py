@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from precocial.errors import FitError
-from precocial.transfer import METHODS, fit_scratch, fit_transfer
+from precocial.transfer import METHODS, fit_scratch
 from precocial.transfer.methods import Parts, _joint_target, _redrawn, prepare
 from tests.transfer.planted import TEXT, changed, codes, drawn
 
@@ -47,23 +47,9 @@ def test_the_joint_fit_bounds_by_the_end_of_the_curve(loss: float, end: float) -
     moved = np.where(np.arange(len(drawn())) == row, loss, drawn().loss)
     parts, _ = parts_of(loss=moved)
     target, side = _joint_target(parts)
-    scratch = parts.scratch.table
-    at_end = scratch.loss[(drawn().N[row] == scratch.N) & np.isclose(scratch.D_F, end)]
-    assert target[32 + 5] == pytest.approx(np.log(at_end[0]))
+    at_end = parts.scratch.surface.log_loss(drawn().N[row], end)[0, 0]
+    assert target[32 + 5] == pytest.approx(at_end)
     assert np.flatnonzero(side).tolist() == [32 + 5]
-
-
-def test_the_joint_fit_weighs_a_bound_by_the_noise_of_the_fit() -> None:
-    table = drawn(0.003)
-    short = table.where(~table.is_scratch | (table.D_F < 1e9))
-    fit = fit_transfer(short, law="kaplan", draws=0)
-    assert fit.problem is not None
-    assert fit.problem.side is not None
-    assert fit.problem.side.any()
-    assert 0.5 * fit.noise < fit.problem.noise <= fit.noise
-    whole = fit_transfer(table, law="kaplan", draws=0)
-    assert whole.problem is not None
-    assert whole.problem.side is None
 
 
 def test_curves_that_rise_leave_every_redraw_a_number_or_a_bound() -> None:

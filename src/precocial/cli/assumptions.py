@@ -21,7 +21,7 @@ from precocial.preferences.assumptions import (
     Task,
 )
 from precocial.preferences.data.reward_tables import action_of, read_rewards, state_of
-from precocial.preferences.posterior import Assumption, Block, Floats
+from precocial.preferences.posterior import Assumption
 
 _COMMA = re.compile(r",(?![^(]*\))")
 """Between the items of a list; the name of a state, "G(3,3)", holds commas of its own."""
@@ -236,22 +236,3 @@ MAKERS: Mapping[str, Callable[[Fields, Case], Assumption]] = {
     "same-planner": _same_planner,
     "same-reward": _same_reward,
 }
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Watched:
-    """An assumption that says each time that it has judged a block."""
-
-    assumption: Assumption
-    tick: Callable[[], None]
-
-    @property
-    def name(self) -> str:
-        """Of the assumption."""
-        return self.assumption.name
-
-    def log_factor(self, block: Block) -> Floats:
-        """Of the assumption."""
-        found = self.assumption.log_factor(block)
-        self.tick()
-        return found

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from precocial.cli.seen import Seen
-from precocial.cli.words import named_once, named_words, plain_value
+from precocial.cli.words import flat, named_once, named_words, plain_value
 from precocial.errors import ConfigError
 from precocial.preferences.auditing.audit import goals_and_dangers
-from precocial.preferences.data.counted import mdp_from_counts
+from precocial.preferences.data.counted import CountedWorld, mdp_from_counts
 from precocial.preferences.data.discretiser import Discretiser
 from precocial.preferences.data.from_gym import GymWorld, mdp_from_gym
 from precocial.preferences.data.readers import read_recording
 from precocial.preferences.data.recording import Recording
-from precocial.preferences.data.reward_tables import read_features, read_rewards
+from precocial.preferences.data.reward_tables import read_rewards, read_table
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Plans, defaults
@@ -37,18 +37,24 @@ class Case:
     """A world, what was done there, and the candidates.
 
     Attributes:
+        world: as it was given, or counted, with the counts.
         ends: the own state of an environment that each last state stands for.
         read: demonstrations of another file, in the same world.
         notes: what to doubt.
     """
 
-    mdp: TabularMDP
+    world: TabularMDP | CountedWorld
     demos: Demonstrations
     planners: tuple[Plans, ...]
     rewards: Rewards
     ends: tuple[int, ...]
     read: Callable[[str], Demonstrations]
     notes: list[str]
+
+    @property
+    def mdp(self) -> TabularMDP:
+        """The world, or its mean where it was counted."""
+        return self.world.mdp if isinstance(self.world, CountedWorld) else self.world
 
 
 def read_case(path: Path, seen: Seen) -> Case:
@@ -65,25 +71,27 @@ def read_case(path: Path, seen: Seen) -> Case:
     recording = read_recording(path, **columns)
     cut = _cut(recording, seen.bins)
     demos = recording.demonstrations(**cut)
-    world: GymWorld | None = None
+    gym: GymWorld | None = None
+    world: TabularMDP | CountedWorld
     notes: list[str] = []
     if seen.env is not None:
-        world = mdp_from_gym(seen.env, discount=seen.discount, **options)
-        mdp = world.mdp
+        gym = mdp_from_gym(seen.env, discount=seen.discount, **options)
+        world = mdp = gym.mdp
     else:
-        mdp, notes = _counted(recording, demos, seen.discount, cut.get("states"))
+        world, notes = _counted(recording, demos, seen.discount, cut.get("states"))
+        mdp = world.mdp
 
     def fitted(what: Recording, found: Demonstrations) -> Demonstrations:
-        own = found if world is None else world.relabelled(found)
+        own = found if gym is None else gym.relabelled(found)
         return own.check(mdp, path=what.path, lines=what.lines)
 
     def read(other: str) -> Demonstrations:
         what = read_recording(other, **columns)
         return fitted(what, what.demonstrations(**cut))
 
-    ends = () if world is None else world.ends
+    ends = () if gym is None else gym.ends
     return Case(
-        mdp=mdp, demos=fitted(recording, demos), planners=defaults(),
+        world=world, demos=fitted(recording, demos), planners=defaults(),
         rewards=_rewards(seen, mdp, ends), ends=ends, read=read, notes=notes,
     )  # fmt: skip
 
@@ -122,7 +130,7 @@ def _cut(recording: Recording, bins: int) -> dict[str, Discretiser]:
 
 def _counted(
     recording: Recording, demos: Demonstrations, discount: float, boxes: Discretiser | None
-) -> tuple[TabularMDP, list[str]]:
+) -> tuple[CountedWorld, list[str]]:
     counted = mdp_from_counts(
         demos, discount=discount, terminal=recording.terminal_states(demos),
         n_states=boxes.n_states if boxes else None,
@@ -141,17 +149,18 @@ def _counted(
             f"observations were cut into {boxes.n_states} boxes: this audits the world of boxes; "
             "compare with other --bins"
         )
-    return counted.mdp, notes
+    return counted, notes
 
 
 def _rewards(seen: Seen, mdp: TabularMDP, ends: Sequence[int]) -> Rewards:
-    if seen.weights and seen.features is None:
+    if flat(seen.weights) and seen.features is None:
         raise ConfigError("--weights are those of features: name a table with --features")
     found = None
     if seen.rewards is not None:
         found = read_rewards(seen.rewards, mdp, ends=ends).with_opposites()
     if seen.features is not None:
-        names, phi = read_features(seen.features, mdp, ends=ends)
-        weighed = Rewards.grid(phi, sorted(set(seen.weights)) or WEIGHTS, names=names)
+        names, phi, arrival = read_table(seen.features, mdp, ends=ends)
+        values = sorted(set(flat(seen.weights))) or WEIGHTS
+        weighed = replace(Rewards.grid(phi, values, names=names), arrival=arrival)
         found = weighed if found is None else found | weighed
     return goals_and_dangers(mdp) if found is None else found

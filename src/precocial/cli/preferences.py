@@ -86,6 +86,7 @@ def audit(
         cost: KIND=NUMBER, what one more datum costs you, in any unit,
             for the ranking of what would decide: action=1
             comparison=1 known-reward=5 second-discount=5
+            demonstration=5 forced-start=6 second-world=10
             assumption=0
         people: choices of people: delay, risk_attend, risk_reappraisal
             (hBayesDM example data), swissmetro; with a file of
@@ -143,15 +144,13 @@ def _refuse_beside_people(seen: Seen, consider: Words, cost: Words) -> None:
 def _audit_demos(
     demos: Path, seen: Seen, consider: Words, cost: Words, out: Path, command: str, common: Common
 ) -> tuple[Any, Any]:
-    import itertools
     from dataclasses import replace
 
-    from precocial.cli.assumptions import Watched, assumptions
+    from precocial.cli.assumptions import assumptions
     from precocial.cli.cases import read_case
     from precocial.errors import ConfigError
     from precocial.preferences import audit as examine
     from precocial.preferences.auditing.record import AUDIT
-    from precocial.preferences.posterior import BLOCK
     from precocial.report.preferences_report import preferences_page
 
     costs = _costs(cost)
@@ -163,23 +162,11 @@ def _audit_demos(
     if asked and both:
         raise ConfigError(f"--consider: {min(both)} is assumed already")
     considered = [one for one in considered if one.name not in both]
-    # Assumptions made are judged for all the data and again for what is not held out.
-    fits = 2 if len(case.demos.episodes) > 1 else 1
-    total = (fits * len(made) + len(considered)) * len(case.planners)
-    total *= -(-len(case.rewards) // BLOCK)
     with working(_weighing(case), common) as progress:
-        done = itertools.count(1)
-
-        def watched(found: list[Any]) -> list[Any]:
-            return [
-                Watched(assumption=one, tick=lambda: progress.count(next(done), total))
-                for one in found
-            ]
-
         found = examine(
-            case.mdp, case.demos, planners=case.planners, rewards=case.rewards,
-            assume=watched(made), consider=watched(considered), bits=_bits(case), costs=costs,
-            seed=common.seed,
+            case.world, case.demos, planners=case.planners, rewards=case.rewards, assume=made,
+            consider=considered, bits=_bits(case), costs=costs, seed=common.seed,
+            on_done=progress.count,
         )  # fmt: skip
     record = replace(found.record, notes=[*found.record.notes, *case.notes], command=command)
     record.write(out / AUDIT)

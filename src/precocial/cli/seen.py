@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from precocial.cli.words import Words
+from precocial.cli.words import Numbers, Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Seen:
     features: Path | None = None
     """table of features, laid out like --rewards; each
     combination of weights is a candidate"""
-    weights: tuple[float, ...] = ()
+    weights: Numbers = ()
     """that a feature may have; none: -1 0 1"""
     assume: Words = ()
     """normative assumptions to make, with fields as in

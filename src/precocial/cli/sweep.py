@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Literal
 
 from precocial.cli.output import COMMON, Common, note, show, table
+from precocial.cli.words import Paths, flat
 from precocial.transfer.ladder import SweepConfig, SweepResult
 from precocial.transfer.ladder import recipe as named
 
 
 def sweep(
     *,
-    source: tuple[Path, ...] = (),
-    target: tuple[Path, ...] = (),
+    source: Paths = (),
+    target: Paths = (),
     recipe: Literal["smoke", "demo", "laptop", "paper"] = "demo",
     out: Path = Path("sweep"),
     workers: int = 2,
@@ -37,7 +38,9 @@ def sweep(
         steps_scale: factor on all steps; 2 shows how far from converged the figures are
     """
     config = replace(named(recipe, seed=common.seed), tokens=tokens, steps_scale=steps_scale)
-    result = train(config, out=out, workers=workers, common=common, source=source, target=target)
+    result = train(
+        config, out=out, workers=workers, common=common, source=flat(source), target=flat(target)
+    )
     rows = [
         [row["arm"], row["N"], row["D_F"], row["seed"], row["loss"], row["loss_se"]]
         for row in result.rows

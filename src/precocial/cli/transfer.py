@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, note, show, table
+from precocial.cli.words import Numbers, Words, flat, named_once
 
 Method = Literal["joint", "readoff", "logit-paper"]
 
@@ -63,8 +64,8 @@ def fit(
 def forecast(
     runs: Positional[Path],
     *,
-    parameters: tuple[float, ...],
-    fine_tune_data: tuple[float, ...],
+    parameters: Numbers,
+    fine_tune_data: Numbers,
     pretrain_data: float = float("nan"),
     method: Method = "joint",
     law: str | None = None,
@@ -86,10 +87,15 @@ def forecast(
     """
     import numpy as np
 
+    from precocial.errors import ConfigError
     from precocial.transfer import forecast as predict
 
+    if not (flat(parameters) and flat(fine_tune_data)):
+        raise ConfigError("name a size at least with --parameters, and with --fine-tune-data")
     found = _fit(runs, method, law, source, draws, common)
-    N, D_F = (axis.ravel() for axis in np.meshgrid(parameters, fine_tune_data, indexing="ij"))
+    N, D_F = (
+        axis.ravel() for axis in np.meshgrid(flat(parameters), flat(fine_tune_data), indexing="ij")
+    )
     result = predict(
         found, parameters=N, fine_tune_data=D_F, pretrain_data=pretrain_data, seed=common.seed
     )
@@ -176,7 +182,7 @@ def plan(
 def backtest(
     runs: Positional[tuple[Path, ...]],
     *,
-    laws: tuple[str, ...] = (),
+    laws: Words = (),
     axis: Literal["flops", "N", "D_F"] | None = None,
     source: str | None = None,
     common: Common = COMMON,
@@ -191,7 +197,7 @@ def backtest(
     """
     from precocial.transfer import backtest as compare
 
-    result = compare([_read(path, source) for path in runs], laws=laws or None, axis=axis)
+    result = compare([_read(path, source) for path in runs], laws=flat(laws) or None, axis=axis)
     columns = ["law", "counting", "parameters", "error", "bias", "folds", "failed"]
     show(
         {"axis": result.axis, "rows": result.rows()},
@@ -242,7 +248,7 @@ def table_of(
     *,
     out: Path,
     form: Literal["auto", "table", "trainer_state", "wandb", "mlflow"] = "auto",
-    column: tuple[str, ...] = (),
+    column: Words = (),
     common: Common = COMMON,
 ) -> None:
     """Make one run table from exports of other tools: W&B, MLflow, Hugging Face Trainer.
@@ -262,10 +268,7 @@ def table_of(
     if not exports:
         raise ConfigError("name at least one export to read")
     names, fixed = {}, {}
-    for text in column:
-        name, equals, value = text.partition("=")
-        if not (name.rstrip(":") and equals and value):
-            raise ConfigError(f"--column takes NAME=COLUMN or NAME:=VALUE; got {text!r}")
+    for name, value in named_once("--column", column, "NAME=COLUMN or NAME:=VALUE").items():
         if name.endswith(":") and name[:-1] not in REQUIRED:
             fixed[name[:-1]] = _value(value)
         else:

@@ -1,19 +1,23 @@
-"""Flags that take words: `--flag a b`, `--flag a --flag b`, and words such as NAME=VALUE."""
+"""Flags that take several values: `--flag a b`, `--flag a --flag b`, and words as NAME=VALUE."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from tyro.conf import UseAppendAction
 
+T = TypeVar("T")
 Words = UseAppendAction[tuple[tuple[str, ...], ...]]
 """A flag that may be repeated, with one word or several at a time: without this the last one would
 silently win."""
+Numbers = UseAppendAction[tuple[tuple[float, ...], ...]]
+Paths = UseAppendAction[tuple[tuple[Path, ...], ...]]
 
 
-def flat(words: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    """The words of a flag, however they were grouped."""
+def flat(words: tuple[tuple[T, ...], ...]) -> tuple[T, ...]:
+    """The values of a flag, however they were grouped."""
     return tuple(word for group in words for word in group)
 
 

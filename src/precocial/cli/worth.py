@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from precocial import io
 from precocial.cli.output import COMMON, Common, note, number, show, table
+from precocial.cli.words import Numbers, flat
 from precocial.worth import Curve, Worth, WorthRow
 from precocial.worth import worth as measure
 
@@ -22,7 +23,7 @@ def worth(
     base: Positional[Path],
     treated: Positional[Path],
     *,
-    at: tuple[float, ...] = (),
+    at: Numbers = (),
     method: Literal["cubic", "pchip", "power", "rectified"] = "cubic",
     bootstrap: int = 2000,
     level: float = 0.95,
@@ -61,7 +62,7 @@ def worth(
     found = measure(
         Curve.read(base, arm=base_arm or None, **units),
         Curve.read(treated, arm=treated_arm or None, **units),
-        at=list(at) or None,
+        at=list(flat(at)) or None,
         method=method,
         bootstrap=bootstrap,
         level=level,

@@ -23,6 +23,7 @@ from precocial.preferences.data.discretiser import Discretiser
 from precocial.preferences.data.from_gym import GymWorld, mdp_from_gym
 from precocial.preferences.data.readers import read_demonstrations, read_recording
 from precocial.preferences.data.recording import Recording
+from precocial.preferences.data.reward_tables import read_features, read_rewards
 from precocial.preferences.demos import Demonstrations, simulate
 from precocial.preferences.feedback import comparison, correction, feature_counts, ranking, stop
 from precocial.preferences.identify.ambiguity import (
@@ -75,8 +76,10 @@ from precocial.preferences.occam.theorems import (
     check_theorem_1,
 )
 from precocial.preferences.people.choices import ChoiceData, read_choices
+from precocial.preferences.people.comparison import Comparison
 from precocial.preferences.people.fit import fit_choices
 from precocial.preferences.people.posterior import ChoicePosterior
+from precocial.preferences.people.profile import profile_interval
 from precocial.preferences.planners import (
     Constant,
     Negated,
@@ -123,6 +126,7 @@ __all__ = [
     "Check",
     "ChoiceData",
     "ChoicePosterior",
+    "Comparison",
     "CompatibleRewards",
     "Constant",
     "CountedWorld",
@@ -215,11 +219,14 @@ __all__ = [
     "patch_activations",
     "poker",
     "probe_linearly",
+    "profile_interval",
     "proposition_7",
     "ranking",
     "read_choices",
     "read_demonstrations",
+    "read_features",
     "read_recording",
+    "read_rewards",
     "recover_reward",
     "regimes",
     "regret",

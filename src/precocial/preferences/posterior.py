@@ -19,11 +19,13 @@ from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.planners import Negated, Planner, Plans
-from precocial.preferences.planning.values import solve
+from precocial.preferences.planners import Constant, Negated, Planner, Plans
+from precocial.preferences.planning.values import Backup, planned, solve, solve_work
 from precocial.preferences.rewards import Rewards
 
 Floats = NDArray[np.float64]
+OnDone = Callable[[int, int], None] | None
+"""Called with how many of how many parts are done; or nothing."""
 MAX_PAIRS = 10_000_000
 BLOCK = 256
 """Rewards planned for at a time."""
@@ -191,26 +193,25 @@ def infer(
     if feedback:
         log_data += log_likelihood(feedback, rewards.weights)
     if counts is not None or assume:
-        parts = len(chosen) * -(-len(rewards) // BLOCK)
-        for done, (row, low, block) in enumerate(_blocks(mdp, chosen, rewards), 1):
-            place = (row, slice(low, low + len(block.rewards)))
-            if counts is not None:
-                log_data[place] += demonstrations_log_likelihood(block.policies, counts)
-            for assumption in assume:
-                factors[assumption.name][place] = assumption.log_factor(block)
-            if on_done is not None:
-                on_done(done, parts)
+        with planned(planning_work(mdp, chosen, rewards)):
+            for place, block in _blocks(mdp, chosen, rewards, on_done):
+                if counts is not None:
+                    log_data[place] += demonstrations_log_likelihood(block.policies, counts)
+                for assumption in assume:
+                    factors[assumption.name][place] = assumption.log_factor(block)
     return Posterior(
         mdp=mdp, demos=demos, planners=chosen, rewards=rewards,
         log_prior=_log_prior(prior, mdp, chosen, rewards), log_data=log_data, factors=factors,
     )  # fmt: skip
 
 
-def factor_of(posterior: Posterior, assumption: Assumption) -> Floats:
+def factor_of(posterior: Posterior, assumption: Assumption, *, on_done: OnDone = None) -> Floats:
     """(P, R) log factors of an assumption that a posterior was not made with."""
     factor = np.zeros(posterior.log_prior.shape)
-    for row, low, block in _blocks(posterior.mdp, posterior.planners, posterior.rewards):
-        factor[row, low : low + len(block.rewards)] = assumption.log_factor(block)
+    pairs = posterior.mdp, posterior.planners, posterior.rewards
+    with planned(planning_work(*pairs)):
+        for place, block in _blocks(*pairs, on_done):
+            factor[place] = assumption.log_factor(block)
     return factor
 
 
@@ -226,27 +227,46 @@ def demonstrations_log_likelihood(policies: Floats, counts: Floats) -> Floats:
         return np.asarray(np.log(policies[:, seen]) @ counts[seen])
 
 
+def block_count(planners: Sequence[Plans], rewards: Rewards) -> int:
+    """Blocks of all pairs."""
+    return len(planners) * -(-len(rewards) // BLOCK)
+
+
+def planning_work(mdp: TabularMDP, planners: Sequence[Plans], rewards: Rewards) -> float:
+    """What planning for all pairs takes, as `solve_work` counts it."""
+    cores = [_core(planner) for planner in planners]
+    shared = {(core.backup, sign) for core, sign in cores if isinstance(core, Planner)}
+    own = sum(not isinstance(core, Planner | Constant) for core, _ in cores)
+    backups = [*(backup for backup, _ in shared), *[Backup()] * own]
+    starts = range(0, len(rewards), BLOCK)
+    sizes = [min(BLOCK, len(rewards) - low) for low in starts]
+    return sum(solve_work(mdp, size, how) for size in sizes for how in backups)
+
+
 def _blocks(
-    mdp: TabularMDP, planners: Sequence[Plans], rewards: Rewards
-) -> Iterator[tuple[int, int, Block]]:
-    """Block by block and planner by planner."""
+    mdp: TabularMDP, planners: Sequence[Plans], rewards: Rewards, on_done: OnDone
+) -> Iterator[tuple[tuple[int, slice], Block]]:
+    """Block by block and planner by planner, with its place (P, R)."""
+    parts, done = block_count(planners, rewards), 0
     for low in range(0, len(rewards), BLOCK):
         R, kept = rewards.block(low, low + BLOCK), dict[object, Floats]()
-        weights = rewards.weights[low : low + BLOCK]
+        here = slice(low, low + len(R))
+        weights = rewards.weights[here]
         for row, policies in enumerate(plan_each(mdp, planners, R)):
-            yield row, low, Block(
+            yield (row, here), Block(
                 mdp=mdp, planner=planners[row], rewards=R, policies=policies, weights=weights,
                 kept=kept,
             )  # fmt: skip
+            done += 1
+            if on_done is not None:
+                on_done(done, parts)
 
 
 def plan_each(mdp: TabularMDP, planners: Sequence[Plans], R: Floats) -> Iterator[Floats]:
     """pi[h, s, a] of each planner in turn; planners with one backup and sign share its values."""
     values: dict[object, Floats] = {}
     for planner in planners:
-        core, sign = planner, 1.0
-        while isinstance(core, Negated):
-            core, sign = core.planner, -sign
+        core, sign = _core(planner)
         if isinstance(core, Planner):
             key = (core.backup, sign)
             if key not in values:
@@ -254,6 +274,14 @@ def plan_each(mdp: TabularMDP, planners: Sequence[Plans], R: Floats) -> Iterator
             yield core.rule(values[key])
         else:
             yield planner.policies(mdp, R)
+
+
+def _core(planner: Plans) -> tuple[Plans, float]:
+    """A planner without its negations, and their sign."""
+    sign = 1.0
+    while isinstance(planner, Negated):
+        planner, sign = planner.planner, -sign
+    return planner, sign
 
 
 def _log_prior(

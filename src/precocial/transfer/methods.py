@@ -1,13 +1,7 @@
 """Three ways to fit D_T = k * D_F**alpha * N**beta to the runs of both arms.
 
 joint        one robust likelihood of both arms: the from-scratch surface and the transfer law
-             together. A run outside the from-scratch range counts as a bound: the tail of the
-             normal beyond the curve's end, with the fit's noise. (Against a one-sided hinge, 200
-             tables each of the text row with ladders to 3e8 and of the mixed row to 1e9: bias of
-             beta +.0004, +.0008, not -.0008, -.0019; of alpha +.0019, -.0001, not +.0001, -.0008;
-             95 % intervals of beta cover .945, .92, not .935, .94; of D_E .946, .927, not .926,
-             .946; its profile .945, .935, not 1, .945. Draws keep which runs are bounds, so
-             intervals are a little short where many are.)
+             together; runs outside the from-scratch range count as one-sided bounds.
 readoff      D_E read off the measured curves, then the law fitted to log D_E, each run weighted
              by the slope of its curve.
 logit-paper  the paper's own fit of fits (appendix C): per D_F a half-size N* from the logit of
@@ -43,15 +37,12 @@ from precocial.transfer.scratch import EFFICIENT, MIN_DELTA, ScratchFit, robust_
 from precocial.transfer.surface import Surface
 from precocial.transfer.table import RunTable
 from precocial.transfer.uncertainty import wild_bootstrap
-from precocial.worth.monotone import MonotoneCurve
 from precocial.worth.solver import Problem, best_of, minimise
 
 Floats = NDArray[np.float64]
 
 MIN_RUNS = 4
 """Fewer fine-tuned runs than this cannot carry a law of three constants."""
-LEAST_NOISE = 1e-9
-"""Standard deviation of a log loss in the tail of a bound, at least: no run repeats to this."""
 MIN_PRETRAINING = 3
 """Amounts of pre-training data from which on D_pre has an exponent of its own."""
 
@@ -186,15 +177,14 @@ def joint(parts: Parts, delta: float | None, draws: int, rng: np.random.Generato
     model = JointModel(surface, parts.terms, base, used)
     target, side = _joint_target(parts)
     start = np.concatenate([surface.phi[0], _start(parts)])[None]
+    threshold = delta or parts.scratch.delta
     problem = Problem(
-        model=model, target=target, weights=np.ones(len(target)),
-        side=side if side.any() else None,
-        delta=delta or parts.scratch.delta, noise=max(LEAST_NOISE, parts.scratch.noise),
-    )  # fmt: skip
+        model=model, target=target, weights=np.ones(len(target)), delta=threshold, side=side
+    )
     for _ in range(0 if delta else 2):
         start = minimise(problem, start).theta
-        noise = max(LEAST_NOISE, _spread(problem, start))
-        problem = replace(problem, delta=max(MIN_DELTA, EFFICIENT * noise), noise=noise)
+        threshold = max(MIN_DELTA, EFFICIENT * _spread(problem, start))
+        problem = replace(problem, delta=threshold)
     start = best_of(problem, start).theta
     noise = _spread(problem, start)
     noise *= float(np.sqrt(len(target) / max(1, len(target) - start.shape[1])))
@@ -213,16 +203,12 @@ def _spread(problem: Problem, theta: Floats) -> float:
 
 
 def _joint_target(parts: Parts) -> tuple[Floats, NDArray[np.int_]]:
-    """Measured log losses; for a run beyond the curve, the end of the curve that was measured.
-
-    That end decides what is a bound. Given it, a bound's likelihood is the tail beyond it.
-    """
+    """Measured log losses; for a run beyond the curve, the curve's end as a bound."""
     base, used = parts.scratch.table, parts.used
     log_loss = np.log(used.loss)
     for row in np.flatnonzero(parts.side):
-        own = _own_curve(parts, row)
-        curve = MonotoneCurve.through(base.D_F[own], np.log(base.loss[own]))
-        log_loss[row] = curve.log_loss[-1 if parts.side[row] > 0 else 0]
+        end = _ends_of_curve(parts, row)[int(parts.side[row] > 0)]
+        log_loss[row] = parts.scratch.surface.log_loss(used.N[row], end)[0, 0]
     return (
         np.concatenate([np.log(base.loss), log_loss]),
         np.concatenate([np.zeros(len(base), dtype=int), parts.side]),
@@ -281,14 +267,9 @@ def _bounded(parts: Parts, log_D_E: Floats) -> tuple[Floats, NDArray[np.int_]]:
 
 def _ends_of_curve(parts: Parts, row: int | np.intp) -> tuple[float, float]:
     """The least and the most data that a model of this run's size was trained on from scratch."""
-    data = parts.scratch.table.D_F[_own_curve(parts, row)]
-    return float(data.min()), float(data.max())
-
-
-def _own_curve(parts: Parts, row: int | np.intp) -> NDArray[np.bool_]:
-    """Which from-scratch runs have this run's size."""
-    N, own = parts.scratch.table.N, parts.used.N[row]
-    return np.asarray(np.isclose(np.nan_to_num(N), np.nan_to_num(own), rtol=1e-6))
+    base, used = parts.scratch.table, parts.used
+    own = np.isclose(np.nan_to_num(base.N), np.nan_to_num(used.N[row]), rtol=1e-6)
+    return float(base.D_F[own].min()), float(base.D_F[own].max())
 
 
 def logit_paper(parts: Parts, delta: float | None, draws: int, rng: np.random.Generator) -> Found:

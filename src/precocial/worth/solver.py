@@ -7,11 +7,6 @@ Minimises for each of P problems at once
 by Levenberg-Marquardt on iteratively reweighted squares. The weights of that scheme bound the
 Huber function from above, so every accepted step lowers the true objective. A bootstrap, a
 profile and a set of starts are each one batch. Shape letters: P problems, p parameters, n rows.
-
-Of a censored row only the side is known on which its target lies. Where the noise s is known, its
-term is -s^2 log Phi(-side*r/s), the normal tail (Tobin 1958), as r^2/2 is s^2 times the density's;
-past delta it goes on as a straight line, as Huber's does. Without noise it is the limit s -> 0:
-Huber's on the wrong side, nothing on the right one.
 """
 
 from __future__ import annotations
@@ -23,7 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import erfcx, log_ndtr
 
 from precocial.errors import FitError
 
@@ -34,8 +28,6 @@ Model = Callable[[Floats], tuple[Floats, Floats]]
 
 _CHUNK = 4_000_000
 """Numbers in one Jacobian: larger batches are solved in pieces to bound memory (32 MB each)."""
-_STEEP = 1e3
-"""Spreads on the wrong side from which on the tail is a parabola to a millionth."""
 _POLISH = 300
 """BFGS steps at most: a law with a coordinate that runs away gains nothing more from them."""
 
@@ -58,10 +50,8 @@ class Problem:
         target: (n,) or (P, n) measured log losses.
         weights: (n,) or (P, n) row weights (bootstrap counts, say).
         delta: Huber's threshold, in units of the target.
-        side: (n,) or (P, n) 0 for a measured row; +1 where the prediction should lie at or below
-            the target, -1 where it should lie at or above it.
-        noise: standard deviation of a censored row about its prediction, in units of the target;
-            0 where it is not known.
+        side: (n,) or (P, n) 0 for a measured row; +1 where the target is only known to lie at or
+            above the prediction (a prediction below it costs nothing), -1 the other way round.
         fixed: (p,) or (P, p) parameters that stay where they start.
     """
 
@@ -70,7 +60,6 @@ class Problem:
     weights: Floats
     delta: float
     side: NDArray[np.int_] | None = None
-    noise: float = 0.0
     fixed: Bools | None = None
 
     def batch(self, index: NDArray[np.intp], size: int) -> Problem:
@@ -86,53 +75,21 @@ class Problem:
         )  # fmt: skip
 
     def residuals(self, predicted: Floats) -> Floats:
-        """(P, n); without noise zero where a censored row is satisfied."""
+        """(P, n); zero where a censored row is satisfied."""
         r = predicted - self.target
-        if self.side is None or self.noise > 0:
-            return r
-        return np.where(self.side * r < 0, 0.0, r)
+        return r if self.side is None else np.where(self.side * r < 0, 0.0, r)
 
     def objective(self, residuals: Floats) -> Floats:
-        """(P,) the weighted sum of Huber terms, and of tails where rows are censored."""
+        """(P,) the weighted sum of Huber terms."""
         size = np.abs(residuals)
         cost = np.where(
             size <= self.delta, 0.5 * residuals**2, self.delta * (size - 0.5 * self.delta)
         )
-        if self.side is not None and self.noise > 0:
-            wrong = self.side * residuals
-            tail, slope, _ = _tail(np.minimum(wrong, self.delta), self.noise)
-            tail = tail + slope * np.maximum(wrong - self.delta, 0.0)
-            cost = np.where(self.side != 0, tail, cost)
         return np.asarray((self.weights * cost).sum(axis=-1))
 
     def bends(self, residuals: Floats) -> Floats:
-        """(P, n) weights of the reweighted squares: w * min(1, delta/|r|); of a tail its curvature,
-        and past delta its slope over r."""
-        bent = self.delta / np.maximum(np.abs(residuals), self.delta)
-        if self.side is not None and self.noise > 0:
-            wrong = self.side * residuals
-            _, slope, curvature = _tail(np.minimum(wrong, self.delta), self.noise)
-            tail = np.where(wrong > self.delta, slope / np.maximum(wrong, self.delta), curvature)
-            bent = np.where(self.side != 0, tail, bent)
-        return self.weights * bent
-
-    def pulls(self, residuals: Floats) -> Floats:
-        """(P, n) what the reweighted squares are of: `bends` times it is the objective's slope."""
-        if self.side is None or self.noise == 0:
-            return residuals
-        wrong = self.side * residuals
-        _, slope, curvature = _tail(np.minimum(wrong, self.delta), self.noise)
-        tail = np.where(wrong > self.delta, wrong, slope / np.maximum(curvature, 1e-300))
-        return np.where(self.side != 0, self.side * tail, residuals)
-
-
-def _tail(r: Floats, noise: float) -> tuple[Floats, Floats, Floats]:
-    """f(r) = -noise^2 log Phi(-r/noise), f'(r) and f''(r), which lies in 0..1."""
-    z = r / noise
-    with np.errstate(over="ignore"):  # far on the right side nothing is left of the term
-        mills = np.sqrt(2 / np.pi) / erfcx(z / np.sqrt(2))
-    curvature = np.where(z < _STEEP, mills * (mills - z), 1.0)
-    return -(noise**2) * log_ndtr(-z), noise * mills, curvature
+        """(P, n) weights of the reweighted squares: w * min(1, delta/|r|)."""
+        return self.weights * (self.delta / np.maximum(np.abs(residuals), self.delta))
 
 
 def minimise(
@@ -195,7 +152,7 @@ def _steps(problem: Problem, residuals: Floats, jacobian: Floats, damping: Float
     """(P, p) damped Gauss-Newton steps, on columns scaled to unit curvature."""
     bent = problem.bends(residuals)
     weighted = jacobian * bent[:, None, :]
-    gradient = np.einsum("pjn,pn->pj", weighted, problem.pulls(residuals))
+    gradient = np.einsum("pjn,pn->pj", weighted, residuals)
     curvature = weighted @ jacobian.transpose(0, 2, 1)
     p = curvature.shape[1]
     scale = np.sqrt(np.maximum(np.einsum("pjj->pj", curvature), 1e-30))
@@ -230,8 +187,7 @@ def polish(problem: Problem, start: Floats) -> Solution:
     def value(theta: Floats) -> tuple[float, Floats]:
         predicted, jacobian = problem.model(theta[None])
         residuals = problem.residuals(predicted)
-        slopes = problem.bends(residuals) * problem.pulls(residuals)
-        gradient = (jacobian[0] * slopes[0]).sum(axis=1)
+        gradient = (jacobian[0] * (problem.bends(residuals) * residuals)[0]).sum(axis=1)
         if problem.fixed is not None:
             gradient = np.where(problem.fixed, 0.0, gradient)
         return float(problem.objective(residuals)[0]) / scale, gradient / scale

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,19 +10,18 @@ from typing import Any
 
 import pytest
 
-from precocial.errors import ConfigError, FitError
+from precocial.errors import ConfigError
 from precocial.genome import Genome
 from precocial.genome.control.episodes import policy_for
 from precocial.genome.control.lives import Life
 from precocial.genome.control.study import (
     ControlConfig,
-    births,
     cartpole,
+    cartpole_small,
     cheetah,
     control,
     every,
     parts,
-    recoveries,
     smoke,
     steps_to,
 )
@@ -83,8 +81,19 @@ def test_a_killed_run_ends_with_the_same_rows(
     assert run(control, smoke(), tmp_path).rows == whole()
 
 
+def test_a_rule_that_is_too_large_is_left_out(tmp_path: Path) -> None:
+    few = replace(
+        smoke(), decoders=("two_tower", "subspace"), ratios=(4.0, 5.0), evolution=None,
+        life_steps=0,
+    )  # fmt: skip
+    record = run(control, few, tmp_path)
+    assert {row["decoder"] for row in record.rows if "decoder" in row} == {"subspace"}
+    with pytest.raises(ConfigError, match="ratio 4"):
+        run(control, replace(few, decoders=("two_tower",)), tmp_path)
+
+
 def test_recipes() -> None:
-    for recipe in (smoke(), cartpole(), cheetah()):
+    for recipe in (smoke(), cartpole(), cartpole_small(), cheetah()):
         assert config_from(ControlConfig, config_dict(recipe)) == recipe
         assert len(recipe.ratios) >= 2
     assert cheetah().ratios == (4.9, 10.0, 20.0)
@@ -107,39 +116,3 @@ def test_steps_to_a_level() -> None:
     assert steps_to(life([1, 1, 5]), 9, 2) is None
     assert steps_to(life([9]), 1, 2) is None
     assert parts(life([1, 3, 5, 7]), 2) == [[20, 2.0], [40, 6.0]]
-
-
-def birth(arm: str, seed: int, value: float) -> dict[str, Any]:
-    return {"kind": "birth", "arm": arm, "seed": seed, "return": value, "parameters": 10}
-
-
-def test_shares_are_paired_by_seed() -> None:
-    rows = [
-        birth("trained", 0, 110.0), birth("random", 0, 10.0), birth("genome", 0, 60.0),
-        birth("trained", 1, 220.0), birth("random", 1, 20.0), birth("genome", 1, 140.0),
-    ]  # fmt: skip
-    found = {b.arm: b for b in births(rows)}
-    assert found["genome"].returns.mean == 100
-    assert found["genome"].share.mean == pytest.approx((0.5 + 0.6) / 2)
-    assert found["trained"].share.mean == 1
-    assert found["random"].share.mean == 0
-    with pytest.raises(FitError, match="trained"):
-        births(rows[1:])
-
-
-def test_recoveries_are_against_direct_transfer() -> None:
-    def row(arm: str, seed: int, first: float, steps: int | None) -> dict[str, Any]:
-        figures = {"start": 0.0, "end": 1.0, "first": first, "to_level": steps}
-        return {"kind": "life", "arm": arm, "seed": seed, **figures}
-
-    rows = [
-        row("genome", 0, 12.0, 100), row("trained", 0, 10.0, None),
-        row("genome", 1, 25.0, 300), row("trained", 1, 20.0, 50),
-        row("genome", 2, 31.0, None), row("trained", 2, 30.0, None),
-    ]  # fmt: skip
-    found = {r.arm: r for r in recoveries(rows)}
-    assert found["genome"].ahead.mean == pytest.approx((2 + 5 + 1) / 3)
-    assert (found["genome"].steps, found["genome"].reached) == (300, 2)
-    assert (found["trained"].steps, found["trained"].reached) == (math.inf, 1)
-    with pytest.raises(FitError, match="trained"):
-        recoveries(rows[:1])

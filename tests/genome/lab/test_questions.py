@@ -32,14 +32,17 @@ def curves(genome: float, dense: float, *, seeds: int = 4) -> Rows:
         for step in range(5):
             train = 0.2 * step if size == 0 else 0.15 * step
             test = share * train + 0.001 * seed * (size > 0)
-            rows.append({"noise": 0.2, "bytes": size, "seed": seed, "step": step, "train": train,
-                         "test": test})  # fmt: skip
+            # at the first rate nothing holds beyond the pictures of training
+            for rate, valid, known in ((0.1, 0.5 * test, 0.0), (0.2, test, test)):
+                rows.append({"noise": 0.2, "bytes": size, "rate": rate, "seed": seed, "step": step,
+                             "train": train, "valid": valid, "test": known})  # fmt: skip
     return rows
 
 
 def test_they_are_compared_at_the_highest_score_that_both_reach() -> None:
     (one,) = regularise.regularised(curves(0.9, 0.8))
     assert one.level.mean == pytest.approx(0.6)
+    assert one.rate == one.dense_rate == 0.2
     assert one.advantage.mean == pytest.approx(0.1 * 0.6 + 0.0015)
     assert one.advantage_at_end.mean == pytest.approx(0.9 * 0.6 - 0.8 * 0.8 + 0.0015)
     readings = [answer.reading for answer in questions.bottleneck_answers(curves(0.9, 0.8))]

@@ -9,6 +9,7 @@ import pytest
 
 from precocial.errors import ConfigError
 from precocial.preferences import (
+    BetterThanRandom,
     Demonstrations,
     TabularMDP,
     boltzmann,
@@ -99,3 +100,14 @@ def test_fewer_worlds_are_drawn_where_they_are_large(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("precocial.preferences.auditing.resampled.LARGEST", 4500)
     # 75 numbers P(s'|s, a) and 20 pairs of planner and reward
     assert audit(counted(20.0), demos(), planners=PLANNERS).record.resampled.worlds == 3
+
+
+def test_every_block_of_pairs_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    audit(
+        counted(20.0), demos(), planners=PLANNERS, worlds=3, consider=[BetterThanRandom()],
+        on_done=lambda done, total: told.append((done, total)),
+    )  # fmt: skip
+    # the posterior, the one without what is held out, an assumption, and three worlds
+    total = 6 * len(PLANNERS)
+    assert told == [(done, total) for done in range(1, total + 1)]

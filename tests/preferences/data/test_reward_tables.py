@@ -47,6 +47,18 @@ def test_a_reward_of_states_and_actions_is_paid_on_acting(tmp_path: Path) -> Non
     np.testing.assert_array_equal(toll, [[0, -1], [2.5, 0], [0, 0]])
 
 
+def test_a_reward_of_states_is_paid_by_the_successors_of_each_world(tmp_path: Path) -> None:
+    path = write(tmp_path, "state,r\n1,3\n")
+    P = world().dense.copy()
+    P[0, 0] = [0.5, 0.5, 0.0]
+    other = TabularMDP.from_arrays(P, discount=0.9, terminal=[False, False, True])
+    moved = read_rewards(path, world()).with_opposites().in_world(other).block()
+    np.testing.assert_array_equal(moved[:1], read_rewards(path, other).block())
+    np.testing.assert_array_equal(moved[1], -moved[0])
+    acts = read_rewards(write(tmp_path, "state,action,r\n0,0,3\n"), world())
+    assert acts.arrival is None
+
+
 @pytest.mark.parametrize("name", ["r.jsonl", "r.parquet"])
 def test_other_tables(tmp_path: Path, name: str) -> None:
     rows = [{"state": 1, "a": 2.0}, {"state": 2, "a": 1.0}]

@@ -55,6 +55,24 @@ def test_endings(tmp_path: Path, name: str) -> None:
     assert len(read_choices("delay", written(tmp_path, text, name))) == 3
 
 
+def test_columns_may_be_called_otherwise(tmp_path: Path) -> None:
+    plain = read_choices("delay", written(tmp_path, DELAY))
+    path = written(tmp_path, DELAY.replace("subjID", "who").replace("choice", "took"))
+    own = read_choices("delay", path, columns={"subjID": "who", "choice": "took"})
+    assert own.subjects == plain.subjects
+    np.testing.assert_array_equal(own.chosen, plain.chosen)
+    with pytest.raises(DataError, match="line 1, column 'choice': there is no such column"):
+        read_choices("delay", path, columns={"subjID": "who"})
+    for columns, said in (
+        ({"reward": "took"}, "a column of delay data must be"),
+        ({"choice": "delay_later"}, "one column of the file cannot be two; got 'delay_later'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            read_choices("delay", path, columns=columns)
+    with pytest.raises(ConfigError, match="name the file"):
+        read_choices("delay", columns={"subjID": "who"})
+
+
 def test_gambles_lose_with_either_sign(tmp_path: Path) -> None:
     data = read_choices("risk", written(tmp_path, RISK))
     assert data.columns["loss"].tolist() == [-1, -13.5, 0]

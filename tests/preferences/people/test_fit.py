@@ -204,6 +204,18 @@ def test_only_the_first_model_is_named_and_all_are_compared() -> None:
     assert alone.score("exponential") == found.comparison.score("exponential")
 
 
+def test_of_named_models_the_best_is_kept_unless_one_is_asked_for() -> None:
+    model = MODELS["delay"]["exponential"]
+    data = people(model, "delay", np.tile((0.02, 1.0), (2, 1)), np.ones(2), 12, 1)
+    names = ["hyperbolic", "exponential"]
+    nats = {name: fit_choices(data, name).held_out_nats for name in names}
+    found = fit_choices(data, models=names)
+    assert found.model == max(names, key=lambda name: nats[name])
+    assert {name: found.comparison.score(name).nats for name in names} == nats
+    for name in names:
+        assert fit_choices(data, name, models=names).model == name
+
+
 def test_a_person_who_never_waits_has_no_upper_end() -> None:
     model = MODELS["delay"]["hyperbolic"]
     data = people(model, "delay", np.tile((0.02, 1.0), (2, 1)), np.ones(2), 40, 1)
@@ -267,6 +279,11 @@ def test_mistakes_are_named() -> None:
         fit_choices(data, "prospect")
     with pytest.raises(ConfigError, match="held_out"):
         fit_choices(data, held_out=1.0)
+    for models in ([], ["linear"], ["hyperbolic", "hyperbolic"]):
+        with pytest.raises(ConfigError, match="fit_choices: model"):
+            fit_choices(data, models=models)
+    with pytest.raises(ConfigError, match="among models"):
+        fit_choices(data, "hyperbolic", models=["exponential"])
     with pytest.raises(FitError, match="subject 0 has 1 choices"):
         fit_choices(data.where(np.array([True, False])))
 

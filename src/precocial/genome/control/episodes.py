@@ -102,6 +102,8 @@ def policy_for(env_id: str, hidden: tuple[int, ...], seed: int, **options: Any) 
     kind = kinds.get(type(acts).__name__)
     if kind is None or len(acts.shape) != (kind is Gaussian):
         raise ConfigError(f"{env_id}: actions must be Discrete or a vector of reals; got {acts}")
+    if kind is Categorical and int(acts.start) != 0:
+        raise ConfigError(f"{env_id}: choices must be numbered from 0; got {acts}")
     out = int(acts.n) if kind is Categorical else 2 * int(acts.shape[0])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(stream_seed(seed, "genome", "control", "policy"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from precocial.errors import ConfigError
 
 LOG_STD = (-5.0, 2.0)
 """Log standard deviations are clamped to this range (ours), so that no torque is certain."""
@@ -33,16 +34,22 @@ class Policy(nn.Sequential):
         return [layer for layer in self if isinstance(layer, nn.Linear)]
 
     def mode(self, scores: Tensor) -> Tensor:
-        """The likeliest action of each row."""
-        raise TypeError(f"{type(self).__name__} has no actions; use Categorical or Gaussian")
+        """The likeliest action of each row: [n], or [n, actions]."""
+        raise _no_actions(self)
 
     def draw(self, scores: Tensor, random: np.random.Generator) -> Tensor:
         """An action of each row at random."""
-        raise TypeError(f"{type(self).__name__} has no actions; use Categorical or Gaussian")
+        raise _no_actions(self)
 
     def divergence(self, taught: Tensor, scores: Tensor) -> Tensor:
         """Mean over rows of KL(taught || scores) between the two distributions, in nats."""
-        raise TypeError(f"{type(self).__name__} has no actions; use Categorical or Gaussian")
+        raise _no_actions(self)
+
+
+def _no_actions(policy: Policy) -> ConfigError:
+    return ConfigError(
+        f"{type(policy).__name__} says nothing of actions; use Categorical or Gaussian"
+    )
 
 
 class Categorical(Policy):
@@ -71,9 +78,12 @@ class Gaussian(Policy):
     """
 
     def moments(self, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Means and log standard deviations, [n, actions] each."""
+        """Means and log standard deviations, [n, actions] each.
+
+        The gradient passes the clamp as it is: a newborn may begin far outside, and must come back.
+        """
         mean, log_std = scores.chunk(2, dim=-1)
-        return mean, log_std.clamp(*LOG_STD)
+        return mean, log_std + (log_std.clamp(*LOG_STD) - log_std).detach()
 
     def mode(self, scores: Tensor) -> Tensor:
         return self.moments(scores)[0]
@@ -89,15 +99,6 @@ class Gaussian(Policy):
         spread = torch.exp(2 * (log_t - log_std))
         shift = ((mean_t - mean) * torch.exp(-log_std)) ** 2
         return (log_std - log_t + 0.5 * (spread + shift - 1)).sum(-1).mean()
-
-
-def entropy(policy: Policy, scores: Tensor) -> Tensor:
-    """Mean entropy of the actions in nats (differential for real actions)."""
-    if isinstance(policy, Gaussian):
-        per_action = policy.moments(scores)[1] + 0.5 * math.log(2 * math.pi * math.e)
-        return per_action.sum(-1).mean()
-    logs = scores.log_softmax(-1)
-    return -(logs.exp() * logs).sum(-1).mean()
 
 
 def as_actions(policy: Policy, chosen: Tensor) -> NDArray[np.generic]:

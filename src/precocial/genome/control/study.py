@@ -12,8 +12,9 @@ life inherits the policy only; its critic is new in every arm.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,9 +22,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from precocial.errors import ConfigError, FitError, one_of
+from precocial.errors import ConfigError, one_of
 from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
+from precocial.genome.control.figures import DIRECT, RANDOM, SHUFFLED
 from precocial.genome.control.intermittent import Intermittent, train_intermittently
 from precocial.genome.control.lives import (
     DirectEvolution,
@@ -36,14 +38,12 @@ from precocial.genome.control.lives import (
 from precocial.genome.control.policies import Policy
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
-from precocial.genome.lifetime import randomised, shuffled
+from precocial.genome.lifetime import shuffled
 from precocial.genome.loops.configs import Evolution
 from precocial.genome.loops.evolve import evolve
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
 
-DIRECT, RANDOM, SHUFFLED = "trained", "random", "shuffled"
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -57,8 +57,8 @@ class ControlConfig:
     """compression: parameters of the policy by parameters of the genome, at least; 4.9 is the
     paper's"""
     decoders: tuple[str, ...] = ("two_tower",)
-    """rules that are tried for each size: the choosing episodes of `Distillation` choose among
-    them; the first is used where a genome is evolved"""
+    """rules that are tried for each size where they fit: the choosing episodes of `Distillation`
+    choose among them; the first that fits is used where a genome is evolved or fitted"""
     ppo: Ppo = field(default_factory=Ppo)
     """trains the policy"""
     direct: DirectEvolution | None = None
@@ -144,10 +144,21 @@ def cartpole() -> ControlConfig:
         life_steps=20_000,
         distillation=Distillation(rounds=4, episodes=8, steps=300),
         evolution=Evolution(generations=30, pairs=8, sigma=0.1, rate=0.1, evaluate_every=5),
-        intermittent=Intermittent(),
         fitness_episodes=2,
         gravity=3.0,
         first_episodes=40,
+    )
+
+
+def cartpole_small() -> ControlConfig:
+    """CartPole down to sizes where birth fails, and the paper's loop beside distillation."""
+    return replace(
+        cartpole(),
+        ratios=(20.0, 28.0, 36.0),
+        decoders=("two_tower", "subspace"),
+        evolution=None,
+        intermittent=Intermittent(generations=10),
+        life_steps=0,
     )
 
 
@@ -166,9 +177,6 @@ def cheetah() -> ControlConfig:
 def every(recipe: ControlConfig, *, seeds: int = 3) -> list[ControlConfig]:
     """The recipe for each seed, a run each."""
     return [replace(recipe, seed=seed) for seed in range(seeds)]
-
-
-# ---------------------------------------------------------------- the run
 
 
 def control(config: ControlConfig, run: Run) -> Iterator[Row]:
@@ -228,10 +236,9 @@ class _Study:
             self.arrays[f"{arm}.{name}"] = value.detach().numpy().copy()
 
     def policy(self, arm: str) -> Policy:
-        made = randomised(self.random, 0)
+        made = copy.deepcopy(self.random)
         names = made.state_dict()
         made.load_state_dict({name: torch.tensor(self.arrays[f"{arm}.{name}"]) for name in names})
-        assert isinstance(made, Policy)
         return made
 
     def birth(self, arm: str, policy: Policy, parameters: int, **more: Any) -> Row:
@@ -251,15 +258,29 @@ class _Study:
         yield self.birth(RANDOM, self.random, self.size)
         yield self.birth(DIRECT, life.policy, self.size, steps=life.steps[-1], curve=parts(life))
 
-    def genome(self, ratio: float, decoder: str) -> Genome:
-        seed = self.seed("genome", decoder)
-        return Genome.for_model(self.random, ratio=ratio, decoder=decoder, seed=seed)
+    def genomes(self, ratio: float) -> list[tuple[str, Genome]]:
+        """A newborn genome of each decoder that is small enough.
+
+        Raises:
+            ConfigError: none is.
+        """
+        found, refused = [], ""
+        for decoder in self.config.decoders:
+            seed = self.seed("genome", decoder)
+            try:
+                genome = Genome.for_model(self.random, ratio=ratio, decoder=decoder, seed=seed)
+            except ConfigError as error:
+                refused = str(error)
+            else:
+                found.append((decoder, genome))
+        if not found:
+            raise ConfigError(f"ControlConfig: ratio {ratio:g}: {refused}")
+        return found
 
     def distil(self, ratio: float) -> Iterator[Row]:
         config, arm, trained = self.config, f"genome {ratio:g}x", self.policy(DIRECT)
         found: list[tuple[float, str, Genome]] = []
-        for decoder in config.decoders:
-            genome = self.genome(ratio, decoder)
+        for decoder, genome in self.genomes(ratio):
             common = {"arm": arm, "decoder": decoder, "parameters": genome.parameter_count}
             best = -math.inf
             for row in distil(
@@ -284,22 +305,22 @@ class _Study:
     def evolve(self, ratio: float) -> Iterator[Row]:
         config, arm = self.config, f"evolved {ratio:g}x"
         assert config.evolution is not None
-        genome = self.genome(ratio, config.decoders[0])
+        decoder, genome = self.genomes(ratio)[0]
         fitness = ReturnFitness(genome, self.random, config.env, n=config.fitness_episodes)
         for _ in evolve(genome, self.random, fitness, config.evolution, seed=self.seed(arm)):
             pass
-        yield self.born(arm, genome, decoder=config.decoders[0], steps=fitness.steps)
+        yield self.born(arm, genome, decoder=decoder, steps=fitness.steps)
 
     def fit(self, ratio: float) -> Iterator[Row]:
         config, arm = self.config, f"fitted {ratio:g}x"
-        genome = self.genome(ratio, config.decoders[0])
+        decoder, genome = self.genomes(ratio)[0]
         steps = 0
         for row in train_intermittently(
             genome, self.random, config.env, config.ppo, config.intermittent, seed=self.seed(arm)
         ):
             steps = int(row["steps"])
             yield {"kind": "fitted", "arm": arm, "parameters": genome.parameter_count, **row}
-        yield self.born(arm, genome, decoder=config.decoders[0], steps=steps)
+        yield self.born(arm, genome, decoder=decoder, steps=steps)
 
     def live(self, arm: str) -> Iterator[Row]:
         config, start = self.config, self.policy(arm)
@@ -346,112 +367,3 @@ def parts(life: Life, count: int = 20) -> list[list[float]]:
     chunks = np.array_split(np.arange(len(life.returns)), min(count, len(life.returns)))
     returns = np.array(life.returns)
     return [[life.steps[c[-1]], round(float(returns[c].mean()), 2)] for c in chunks]
-
-
-# ---------------------------------------------------------------- what the rows say
-
-
-@dataclass(frozen=True, kw_only=True)
-class Birth:
-    """An arm at birth, over seeds."""
-
-    arm: str
-    parameters: int
-    returns: Interval
-    share: Interval
-    """of the trained policy's return above that of random weights, seed by seed"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recovery:
-    """An arm in the scaled gravity, over seeds."""
-
-    arm: str
-    start: Interval
-    """greedy return before the first step"""
-    first: Interval
-    """mean return of the first episodes"""
-    ahead: Interval
-    """`first` minus that of direct transfer, seed by seed"""
-    end: Interval
-    steps: float
-    """median over seeds of the steps to the level; inf if half of them or more never get there"""
-    reached: int
-    """seeds that get there"""
-
-
-def births(rows: Iterable[Mapping[str, Any]]) -> list[Birth]:
-    """Every arm at birth, from the rows of `control`, of all seeds together.
-
-    Raises:
-        FitError: a seed without its trained and its random policy.
-    """
-    by_arm = _by_arm(rows, "birth")
-    found = []
-    for arm, own in by_arm.items():
-        shares = []
-        for seed, row in own.items():
-            top, floor = (_of(by_arm, name, seed)["return"] for name in (DIRECT, RANDOM))
-            shares.append((row["return"] - floor) / (top - floor) if top != floor else math.nan)
-        found.append(
-            Birth(
-                arm=arm,
-                parameters=max(int(row["parameters"]) for row in own.values()),
-                returns=over_seeds(float(row["return"]) for row in own.values()),
-                share=over_seeds(shares),
-            )
-        )
-    return found
-
-
-def recoveries(rows: Iterable[Mapping[str, Any]]) -> list[Recovery]:
-    """Every arm's life in the scaled gravity, from the rows of `control` of all seeds together.
-
-    Raises:
-        FitError: a seed without direct transfer.
-    """
-    by_arm = _by_arm(rows, "life")
-    found = []
-    for arm, own in by_arm.items():
-        steps = [math.inf if row["to_level"] is None else row["to_level"] for row in own.values()]
-        ahead = [row["first"] - _of(by_arm, DIRECT, s)["first"] for s, row in own.items()]
-        found.append(
-            Recovery(
-                arm=arm,
-                start=_mean(own.values(), "start"),
-                first=_mean(own.values(), "first"),
-                ahead=over_seeds(ahead),
-                end=_mean(own.values(), "end"),
-                steps=_median(steps),
-                reached=sum(math.isfinite(value) for value in steps),
-            )
-        )
-    return found
-
-
-def _mean(rows: Iterable[Mapping[str, Any]], name: str) -> Interval:
-    return over_seeds(float(row[name]) for row in rows)
-
-
-def _median(values: Sequence[float]) -> float:
-    """The upper middle: no mean of a number and infinity."""
-    return sorted(values)[len(values) // 2]
-
-
-def _by_arm(
-    rows: Iterable[Mapping[str, Any]], kind: str
-) -> dict[str, dict[int, Mapping[str, Any]]]:
-    found: dict[str, dict[int, Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["kind"] == kind:
-            found.setdefault(row["arm"], {})[int(row["seed"])] = row
-    return found
-
-
-def _of(
-    by_arm: Mapping[str, Mapping[int, Mapping[str, Any]]], arm: str, seed: int
-) -> Mapping[str, Any]:
-    row = by_arm.get(arm, {}).get(seed)
-    if row is None:
-        raise FitError(f"seed {seed} has no row of the arm {arm!r}; give the rows of whole runs")
-    return row

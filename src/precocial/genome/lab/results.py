@@ -23,6 +23,7 @@ from precocial.io import Row
 RESULTS = Path(__file__).parents[1] / "results"
 """NAME.csv has the rows of a run, NAME.json its config, command, seeds and code."""
 SHIPPED = ("tradeoff", "tradeoff_baldwin", "regularise", "price", "heuristic", "hinton_nowlan")
+"""Names of the runs; those that were not made yet are left out of what is told."""
 _WORDS = ("arm", "outer", "genes")
 _FLAGS = {"True": True, "False": False, "": None}
 _PLACES = 6
@@ -49,13 +50,15 @@ def shipped(name: str) -> list[Row]:
             f"python benchmarks/genome_lab.py --remake --only {name}",
             path=path,
         )
-    return [
-        {
-            key: text if key in _WORDS else _FLAGS[text] if text in _FLAGS else float(text)
-            for key, text in row.items()
-        }
-        for row in io.read_csv(path)
-    ]
+    return [{key: _value(key, text) for key, text in row.items()} for row in io.read_csv(path)]
+
+
+def _value(key: str, text: str) -> str | float | bool | None:
+    if key in _WORDS:
+        return text
+    if text in _FLAGS:
+        return _FLAGS[text]
+    return int(text) if text.lstrip("-").isdigit() else float(text)
 
 
 def has(name: str) -> bool:

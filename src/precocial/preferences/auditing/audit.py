@@ -7,7 +7,8 @@ posterior may say: `undecidable` lists what every behaviour leaves open (Armstro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,17 +45,21 @@ from precocial.preferences.auditing.record import (
     Pair,
     World,
 )
-from precocial.preferences.auditing.resampled import given_world, resampled
+from precocial.preferences.auditing.resampled import given_world, resampled, worlds_drawn
 from precocial.preferences.data.counted import CountedWorld
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.planners import Plans, defaults
+from precocial.preferences.planning.values import planned
 from precocial.preferences.posterior import (
     Assumption,
+    OnDone,
     Posterior,
+    block_count,
     demonstrations_log_likelihood,
     entropy_bits,
     infer,
+    planning_work,
 )
 from precocial.preferences.rewards import Rewards
 
@@ -90,6 +95,7 @@ def audit(
     costs: Mapping[str, float] = COSTS,
     worlds: int | None = None,
     seed: int = 0,
+    on_done: Callable[[int, int], None] | None = None,
 ) -> Audit:
     """Audit demonstrations in a world.
 
@@ -105,6 +111,7 @@ def audit(
         costs: of one more datum by kind, see `COSTS`.
         worlds: how often a counted world is drawn again; default 8, fewer where worlds are large;
             0 takes it as exact, and the audit says so.
+        on_done: called with how many of how many blocks of pairs are planned for.
 
     Raises:
         DataError: demonstrations that cannot have happened.
@@ -119,7 +126,43 @@ def audit(
     demos.check(mdp)
     chosen = tuple(planners or defaults())
     options = rewards if rewards is not None else goals_and_dangers(mdp)
-    posterior = infer(mdp, demos, chosen, options, assume=assume)
+    times = _times(world, demos, chosen, options, consider, worlds)
+    with planned(times * planning_work(mdp, chosen, options)):
+        return _audited(
+            world, demos, chosen, options, assume=assume, consider=consider, bits=bits,
+            holdout=holdout, costs={**COSTS, **costs}, worlds=worlds, seed=seed,
+            tick=_counter(on_done, times * block_count(chosen, options)),
+        )  # fmt: skip
+
+
+def _times(
+    world: TabularMDP | CountedWorld, demos: Demonstrations, planners: Sequence[Plans],
+    rewards: Rewards, consider: Sequence[Assumption], worlds: int | None,
+) -> int:  # fmt: skip
+    """How often every pair is planned for: once, for what is not held out, for each assumption
+    that is considered, and in each world that is drawn."""
+    times = 1 + (len(demos.episodes) >= 2) + len(consider)
+    if isinstance(world, CountedWorld):
+        times += worlds_drawn(world, len(planners) * len(rewards), worlds)
+    return times
+
+
+def _counter(on_done: Callable[[int, int], None] | None, total: int) -> OnDone:
+    """Counts the blocks of all posteriors, whatever each of them says of its own."""
+    if on_done is None:
+        return None
+    done = itertools.count(1)
+    return lambda _, __: on_done(next(done), total)
+
+
+def _audited(
+    world: TabularMDP | CountedWorld, demos: Demonstrations, planners: tuple[Plans, ...],
+    rewards: Rewards, *, assume: Sequence[Assumption], consider: Sequence[Assumption],
+    bits: Floats | None, holdout: float, costs: Mapping[str, float], worlds: int | None,
+    seed: int, tick: OnDone,
+) -> Audit:  # fmt: skip
+    mdp = world.mdp if isinstance(world, CountedWorld) else world
+    posterior = infer(mdp, demos, planners, rewards, assume=assume, on_done=tick)
     pairs = likely_pairs(posterior)
     policy = deployed(posterior)
     moves = likely_moves(mdp, demos, pairs)
@@ -128,27 +171,31 @@ def audit(
     record = AuditRecord(
         format=FORMAT,
         world=_world(mdp),
-        planners=len(chosen),
+        planners=len(planners),
         without_twin=without_twin(posterior),
-        rewards=len(options),
+        rewards=len(rewards),
         assumptions=list(posterior.factors),
         entropy_bits=posterior.entropy_bits,
         prior_bits=entropy_bits(np.exp(posterior.log_prior)),
         pairs=[Pair(planner=p, reward=r, probability=mass) for p, r, mass in posterior.top(12)],
         coverage=_coverage(mdp, demos),
-        families=_families(mdp, demos, posterior, assume, bits, holdout, seed),
+        families=_families(mdp, demos, posterior, assume, bits, holdout, seed, tick),
         anchor=mdp.state_name(anchor_state(mdp, demos)),
         values=values,
         ambiguous=what_is_ambiguous(mdp, demos, posterior, values, moves, into),
         fit=goodness_of_fit(mdp, demos.counts(mdp), posterior, pairs, seed=seed),
-        resampled=resampled(world, posterior, policy, assume, worlds=worlds, seed=seed)
+        resampled=resampled(
+            world, posterior, policy, assume, worlds=worlds, seed=seed, on_done=tick
+        )
         if isinstance(world, CountedWorld)
         else given_world(),
         apart=apart(posterior),
         policy=deployed_actions(mdp, policy, pairs),
         regret=regret(mdp, policy, pairs),
         split=regret_split(posterior),
-        decides=what_would_decide(mdp, demos, posterior, pairs, consider, {**COSTS, **costs}, seed),
+        decides=what_would_decide(
+            mdp, demos, posterior, pairs, consider, costs, seed, on_done=tick
+        ),
         undecidable=undecidable(mdp, posterior),
         notes=_notes(mdp, demos, posterior),
         seed=seed,
@@ -203,13 +250,15 @@ def _coverage(mdp: TabularMDP, demos: Demonstrations) -> Coverage:
 
 def _families(
     mdp: TabularMDP, demos: Demonstrations, posterior: Posterior, assume: Sequence[Assumption],
-    bits: Floats | None, holdout: float, seed: int,
+    bits: Floats | None, holdout: float, seed: int, tick: OnDone,
 ) -> list[Family]:  # fmt: skip
     """The best pair of each planner, judged on episodes that it was not chosen on."""
     learned, held = posterior, None
     if len(demos.episodes) >= 2:
         seen, held = demos.split(holdout, seed=seed)
-        learned = infer(mdp, seen, posterior.planners, posterior.rewards, assume=assume)
+        learned = infer(
+            mdp, seen, posterior.planners, posterior.rewards, assume=assume, on_done=tick
+        )
     rows = []
     best = posterior.log_joint.argmax(axis=1)
     for p, planner in enumerate(posterior.planners):

@@ -22,7 +22,7 @@ from precocial.preferences.auditing.likely import LikelyPairs, deployed, likely_
 from precocial.preferences.auditing.record import Deciding, Open
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.posterior import Assumption, Posterior, factor_of
+from precocial.preferences.posterior import Assumption, OnDone, Posterior, factor_of
 
 Floats = NDArray[np.float64]
 SECOND_DISCOUNT = 0.5
@@ -40,8 +40,13 @@ is of whole episodes."""
 def what_would_decide(
     mdp: TabularMDP, demos: Demonstrations, posterior: Posterior, pairs: LikelyPairs,
     consider: Sequence[Assumption], costs: Mapping[str, float], seed: int = 0,
+    on_done: OnDone = None,
 ) -> list[Deciding]:  # fmt: skip
-    """Expected bits about the pair from one more datum of each kind, the best of its kind."""
+    """Expected bits about the pair from one more datum of each kind, the best of its kind.
+
+    Args:
+        on_done: called for each block of pairs that an assumption is judged on, as of `infer`.
+    """
     steps = usual_length(demos)
     rows = [
         _seen_action(mdp, "one more action, watched in", pairs.policies, pairs, costs["action"]),
@@ -51,7 +56,7 @@ def what_would_decide(
     ]
     rows += _comparison(posterior, costs["comparison"])
     worst = regret(mdp, deployed(posterior), pairs).worst
-    rows += [_assumed(posterior, worst, one, costs["assumption"]) for one in consider]
+    rows += [_assumed(posterior, worst, one, costs["assumption"], on_done) for one in consider]
     return sorted(rows, key=_worth_its_cost)
 
 
@@ -163,10 +168,12 @@ def _comparison(posterior: Posterior, cost: float) -> list[Deciding]:
     return [] if best is None else [best]
 
 
-def _assumed(posterior: Posterior, before: float, assumption: Assumption, cost: float) -> Deciding:
+def _assumed(
+    posterior: Posterior, before: float, assumption: Assumption, cost: float, on_done: OnDone
+) -> Deciding:
     """What an assumption would decide if it were made: bits between the two posteriors, and by how
     much the worst regret of what one would deploy falls."""
-    factor = factor_of(posterior, assumption)
+    factor = factor_of(posterior, assumption, on_done=on_done)
     if not np.isfinite(posterior.log_joint + factor).any():
         return Deciding(
             what=f"assuming {assumption.name}: it rules out every pair that fits", bits=0.0,

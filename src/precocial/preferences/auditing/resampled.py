@@ -17,7 +17,7 @@ from precocial.preferences.auditing.likely import deployed, regret_shares
 from precocial.preferences.auditing.record import Moved, Resampled
 from precocial.preferences.data.counted import CountedWorld
 from precocial.preferences.mdp import TabularMDP
-from precocial.preferences.posterior import Assumption, Posterior, infer
+from precocial.preferences.posterior import Assumption, OnDone, Posterior, infer
 
 Floats = NDArray[np.float64]
 WORLDS, FEWEST = 8, 2
@@ -37,17 +37,16 @@ def given_world() -> Resampled:
 
 def resampled(
     counted: CountedWorld, posterior: Posterior, policy: Floats, assume: Sequence[Assumption], *,
-    worlds: int | None = None, seed: int = 0,
+    worlds: int | None = None, seed: int = 0, on_done: OnDone = None,
 ) -> Resampled:  # fmt: skip
     """The main answers of `posterior`, of the mean world, in drawn ones.
 
     Args:
         policy: (S, A) what would be deployed.
-        worlds: how many; None for `WORLDS`, fewer if they are large; 0 for none.
+        worlds: how many, see `worlds_drawn`; 0 for none.
+        on_done: as of `infer`, which each world calls anew.
     """
-    if worlds is None:
-        work = counted.counts.size * posterior.log_prior.size
-        worlds = max(FEWEST, min(WORLDS, LARGEST // work))
+    worlds = worlds_drawn(counted, posterior.log_prior.size, worlds)
     unvisited = min(max(1 - counted.coverage, 0.0), 1.0)
     if worlds == 0:
         return Resampled(source="counted, taken as exact", worlds=0, unvisited=unvisited,
@@ -57,7 +56,7 @@ def resampled(
     here = _answers(posterior, pair, policy, policy)
     found, stays = [], 0
     for world in counted.sample(worlds, seed=seed):
-        again = _posterior_in(world, posterior, assume)
+        again = _posterior_in(world, posterior, assume, on_done)
         found.append(_answers(again, pair, policy, deployed(again)))
         stays += bool(again.probability[pair] >= (1 - TIED) * again.probability.max())
     low, high = np.min(found, axis=0), np.max(found, axis=0)
@@ -78,13 +77,21 @@ def resampled(
     )  # fmt: skip
 
 
+def worlds_drawn(counted: CountedWorld, pairs: int, asked: int | None) -> int:
+    """How many worlds are drawn: as many as are asked for; None for `WORLDS`, fewer if they are
+    large."""
+    if asked is not None:
+        return asked
+    return max(FEWEST, min(WORLDS, LARGEST // (counted.counts.size * pairs)))
+
+
 def _posterior_in(
-    world: TabularMDP, posterior: Posterior, assume: Sequence[Assumption]
+    world: TabularMDP, posterior: Posterior, assume: Sequence[Assumption], on_done: OnDone
 ) -> Posterior:
     """The same pairs, prior and demonstrations there."""
     return infer(
         world, posterior.demos, posterior.planners, posterior.rewards.in_world(world),
-        prior=np.exp(posterior.log_prior), assume=assume,
+        prior=np.exp(posterior.log_prior), assume=assume, on_done=on_done,
     )  # fmt: skip
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.preferences.mdp import TabularMDP
 from precocial.preferences.rewards import MAX_BYTES, Rewards
@@ -18,6 +20,7 @@ PLACE = ("state", "action")
 """The columns that say where; every other column is a reward or a feature."""
 
 
+@checked
 def read_rewards(path: io.PathLike, mdp: TabularMDP, *, ends: Sequence[int] = ()) -> Rewards:
     """Candidate rewards from a table (.csv, .tsv, .jsonl, .parquet), one a column.
 
@@ -25,6 +28,9 @@ def read_rewards(path: io.PathLike, mdp: TabularMDP, *, ends: Sequence[int] = ()
     action is a candidate, called as its column. With a column action a cell is R[s, a], paid on
     acting; without it a cell is r[s], paid on arriving: R[s, a] = sum_s' P(s'|s, a) r[s'].
     What is not listed is 0.
+
+    Rewards for arriving keep r[s], so that in another world (`Rewards.in_world`, as in an audit of
+    a counted one) they are paid by the successors there.
 
     Args:
         path: the table.
@@ -37,15 +43,34 @@ def read_rewards(path: io.PathLike, mdp: TabularMDP, *, ends: Sequence[int] = ()
             that is no finite number, or R[s, a] other than 0 in a terminal state.
         ConfigError: a table too large for this world.
     """
-    names, tables = read_features(path, mdp, ends=ends)
-    return Rewards.tables(tables, names)
+    names, tables, arrival = read_table(path, mdp, ends=ends)
+    return replace(Rewards.tables(tables, names), arrival=arrival)
 
 
+@checked
 def read_features(
     path: io.PathLike, mdp: TabularMDP, *, ends: Sequence[int] = ()
 ) -> tuple[tuple[str, ...], Floats]:
     """Names and phi[f, s, a], (F, S, A), from a table as `read_rewards` reads it, a feature a
-    column."""
+    column: `Rewards.grid` weighs them.
+
+    Args:
+        path: the table.
+        mdp: the world.
+        ends: of a `GymWorld`, as in `read_rewards`.
+
+    Raises:
+        DataError: as `read_rewards`.
+        ConfigError: a table too large for this world.
+    """
+    names, tables, _ = read_table(path, mdp, ends=ends)
+    return names, tables
+
+
+def read_table(
+    path: io.PathLike, mdp: TabularMDP, *, ends: Sequence[int] = ()
+) -> tuple[tuple[str, ...], Floats, Floats | None]:
+    """Names, phi[f, s, a] and, of what is paid on arriving, phi[f, s]; see `read_rewards`."""
     rows = io.read_table(path)
     names = tuple(dict.fromkeys(name for row in rows for name in row if name not in PLACE))
     if not rows or not names:
@@ -81,10 +106,10 @@ def read_features(
                     path=path, line=line, column=name,
                 )  # fmt: skip
     if acts:
-        return names, found
+        return names, found, None
     for extra, state in enumerate(ends, mdp.n_states - len(ends)):
         found[:, extra] = np.where(seen[extra], found[:, extra], found[:, state])
-    return names, mdp.on_arrival(found)
+    return names, mdp.on_arrival(found), found
 
 
 def state_of(mdp: TabularMDP, told: object) -> int:

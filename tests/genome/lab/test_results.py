@@ -1,0 +1,56 @@
+"""What is shipped: the rows of the laptop recipes, and that what they say can be computed."""
+
+from __future__ import annotations
+
+import pytest
+
+from precocial import io
+from precocial.errors import DataError
+from precocial.genome.lab import results
+from precocial.genome.lab.attention import laptop_heuristic
+from precocial.genome.lab.hinton_nowlan import laptop as laptop_hinton_nowlan
+from precocial.genome.lab.price import laptop_price
+from precocial.genome.lab.regularise import laptop_regularise
+from precocial.genome.lab.tradeoff import cell_table, half_line, laptop, laptop_baldwin, predictions
+from precocial.runs import config_dict
+
+RECIPES = {
+    "tradeoff": laptop,
+    "tradeoff_baldwin": laptop_baldwin,
+    "regularise": laptop_regularise,
+    "price": laptop_price,
+    "heuristic": laptop_heuristic,
+    "hinton_nowlan": laptop_hinton_nowlan,
+}
+
+
+@pytest.mark.parametrize("name", [name for name in results.SHIPPED if results.has(name)])
+def test_shipped_rows_are_of_the_laptop_recipe(name: str) -> None:
+    made = io.read_json(results.RESULTS / f"{name}.json")
+    recipe = io.loads(io.dumps(config_dict(RECIPES[name]())))
+    assert made["runs"][0]["config"] == recipe
+    assert name in made["command"]
+    rows = results.shipped(name)
+    assert len({row["seed"] for row in rows}) == made["runs"][0]["config"]["seeds"] >= 5
+
+
+def test_all_that_is_shipped_can_be_told() -> None:
+    told = results.rows()
+    assert any("variability up" in row["name"] for row in told)
+    assert any("attention" in row["name"] for row in told)
+    assert any("price" in row["name"] for row in told)
+    assert all(row["peer"].startswith("[") for row in told)
+
+
+def test_the_grid_is_whole() -> None:
+    rows = results.shipped("tradeoff")
+    assert len(rows) == 3 * 3 * 3 * laptop().seeds
+    assert len(cell_table(rows)) == 27
+    assert len(half_line(rows)) == 9
+    assert len(predictions(rows)) == 6
+
+
+def test_what_is_not_shipped_says_how_to_make_it() -> None:
+    with pytest.raises(DataError, match="--only nothing"):
+        results.shipped("nothing")
+    assert not results.has("nothing")
