@@ -174,8 +174,8 @@ def rivals(found: GenomeFindings) -> Section:
     ])  # fmt: skip
     return Section(key="rivals", title="What else the bytes buy", parts=(
         Text(text=lead, tone="lead"),
-        Text(text="Differences are paired by seed; unsure: the interval holds 0. The best rival is picked on the test examples, "
-             "which flatters the rivals."),
+        Text(text="Differences are paired by seed; unsure: the interval holds 0. The best rival is "
+             "picked on the test examples, which flatters the rivals."),
         table, *_missing(found),
     ))  # fmt: skip
 
