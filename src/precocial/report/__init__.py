@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from precocial.report.any_report import page_of
+from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
+from precocial.report.genome_report import genome_page
 from precocial.report.page import Page, Section, State, render
 from precocial.report.people_report import people_page
 from precocial.report.preferences_report import preferences_page
@@ -19,10 +21,14 @@ __all__ = [
     "Section",
     "State",
     "default_out",
+    "evolution_page",
+    "genome_page",
+    "layers_page",
     "page_of",
     "people_page",
     "preferences_page",
     "render",
+    "tradeoff_page",
     "transfer_page",
     "transfer_report",
 ]

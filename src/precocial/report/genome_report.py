@@ -174,8 +174,8 @@ def rivals(found: GenomeFindings) -> Section:
     ])  # fmt: skip
     return Section(key="rivals", title="What else the bytes buy", parts=(
         Text(text=lead, tone="lead"),
-        Text(text="Differences are paired by seed. The best rival is picked on the test examples, "
-             "which flatters the rivals."),
+        Text(text="Differences are paired by seed; unsure: the interval holds 0. The best rival is "
+             "picked on the test examples, which flatters the rivals."),
         table, *_missing(found),
     ))  # fmt: skip
 
@@ -185,7 +185,7 @@ def _points(value: float | None) -> float | None:
 
 
 def _better(one: Against) -> str:
-    sure = "" if one.ahead.sign else ", not beyond the seeds"
+    sure = "" if one.ahead.sign else ", unsure"
     return ("rival" if one.wins else "genome") + sure
 
 
