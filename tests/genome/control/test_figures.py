@@ -27,6 +27,8 @@ def test_shares_are_paired_by_seed() -> None:
     assert found["random"].share.mean == 0
     with pytest.raises(FitError, match="trained"):
         births(rows[1:])
+    worse = [birth("trained", 0, -9.0), birth("random", 0, -5.0), birth("genome", 0, -10.0)]
+    assert all(math.isnan(one.share.mean) for one in births(worse))
 
 
 def test_recoveries_are_against_direct_transfer() -> None:

@@ -136,3 +136,10 @@ def test_a_life_under_ppo_is_decided_by_its_seed_and_leaves_global_randomness_al
     assert not torch.equal(lives[0].policy.linears()[0].weight, policy.linears()[0].weight)
     assert list(lives[0].steps) == sorted(lives[0].steps)
     assert lives[0].steps[-1] <= 256
+
+
+@pytest.mark.usefixtures("ppo")
+def test_a_life_without_an_episode_says_so() -> None:
+    policy = policy_for("Pendulum-v1", (8,), 0)
+    with pytest.raises(ConfigError, match="no episode"):
+        live(policy, "Pendulum-v1", SMALL, steps=64, seed=0)

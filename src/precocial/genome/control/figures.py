@@ -22,7 +22,8 @@ class Birth:
     parameters: int
     returns: Interval
     share: Interval
-    """of the trained policy's return above that of random weights, seed by seed"""
+    """of what the trained policy's return is above that of random weights, seed by seed; NaN where
+    training gained nothing"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ def births(rows: Iterable[Mapping[str, Any]]) -> list[Birth]:
         shares = []
         for seed, row in own.items():
             top, floor = (_of(by_arm, name, seed)["return"] for name in (DIRECT, RANDOM))
-            shares.append((row["return"] - floor) / (top - floor) if top != floor else math.nan)
+            shares.append((row["return"] - floor) / (top - floor) if top > floor else math.nan)
         found.append(
             Birth(
                 arm=arm,

@@ -102,7 +102,8 @@ def live(
         gravity: see `make_env`, as for `options`.
 
     Raises:
-        ConfigError: an environment or a trainer that cannot be used.
+        ConfigError: an environment or a trainer that cannot be used, or a life that is over before
+            an episode is.
         MissingExtraError: stable-baselines3 is needed and missing.
     """
     if steps < 1:
@@ -113,6 +114,11 @@ def live(
     with PpoLife(policy, env_id, trainer, seed=seed, **env_options) as life:
         life.learn(steps)
         steps_at, returns = life.curve()
+        if not returns:
+            raise ConfigError(
+                f"live: no episode of {env_id} ended within {life.steps} steps of "
+                f"{trainer.environments} environments; give it more steps"
+            )
         return Life(policy=life.policy(), steps=steps_at, returns=returns)
 
 

@@ -130,7 +130,7 @@ def smoke() -> ControlConfig:
 
 
 def cartpole() -> ControlConfig:
-    """CartPole, 4-64-64-2, trained by PPO; gravity x3, because x1.5 costs a CartPole nothing."""
+    """CartPole, 4-64-64-2 (4,610 parameters), by PPO; gravity x3. 1.3 CPU-minutes a seed."""
     # stable-baselines3's zoo for CartPole-v1, apart from the number of steps
     ppo = Ppo(
         rollout=32, epochs=20, rate=1e-3, discount=0.98, trace=0.8, normalise_reward=False,
@@ -163,7 +163,10 @@ def cartpole_small() -> ControlConfig:
 
 
 def cheetah() -> ControlConfig:
-    """HalfCheetah, 17-64-64-12 (6,092 parameters), gravity x1.5."""
+    """HalfCheetah, 17-64-64-12 (6,092 parameters), gravity x1.5. Needs mujoco.
+
+    About 21 CPU-minutes a seed, reckoned from 2,500 steps of PPO a CPU-second (8,192 were timed).
+    """
     return ControlConfig(
         env="HalfCheetah-v5",
         decoders=("two_tower", "subspace"),
