@@ -91,7 +91,10 @@ def field_is(name: str, value: Any) -> Spoil:
         if not path.is_file():
             raise OSError("to read a pipe would take for ever")
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
-        changed = json.loads(lines[0]) | {name: value}
+        try:
+            changed = {**json.loads(lines[0]), name: value}
+        except (ValueError, TypeError, RecursionError, IndexError):
+            return  # another change has spoilt it already
         put(path, "\n".join([json.dumps(changed), *lines[1:], ""]).encode())
 
     return spoil

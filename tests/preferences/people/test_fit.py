@@ -164,7 +164,7 @@ def test_intervals_hold_what_they_say_when_people_come_from_the_prior() -> None:
 def test_the_true_kind_of_discounting_predicts_better(true: str, sign: int) -> None:
     data = people(MODELS["delay"][true], "delay", np.tile((0.03, 1.0), (6, 1)), np.ones(6), 120, 8)
     models = [coarse(MODELS["delay"][name]) for name in ("hyperbolic", "exponential")]
-    found = choice_fit._fit(data, models, 0.25, 0.95, 0).comparison
+    found = choice_fit._fit(data, models, False, 0.25, 0.95, 0).comparison
     contrast = found.contrast("hyperbolic", "exponential")
     assert contrast is not None
     assert contrast.total.sign == sign
@@ -233,7 +233,7 @@ def test_what_no_behaviour_decides(kind: str, name: str) -> None:
     model = coarse(MODELS[kind][name])
     parameters = (0.02, 0.8) if kind == "delay" else (0.8, 2.0)
     data = people(model, kind, np.array([parameters]), np.array([1.0]), 60, 9)
-    fit = choice_fit._fit(data, [model], 0.25, 0.95, 0)
+    fit = choice_fit._fit(data, [model], False, 0.25, 0.95, 0)
     bias, sign, scale = fit.undecided
     assert [u.name for u in fit.undecided] == ["bias", "sign", "scale"]
     assert max(u.gap_nats for u in fit.undecided) < 1e-9
@@ -245,7 +245,7 @@ def test_what_no_behaviour_decides(kind: str, name: str) -> None:
     def other(columns: Any, *theta: Any, as_bias: bool = False) -> Any:
         return (1 - 0.5 * as_bias) * model.advantage(columns, *theta)
 
-    wrong = choice_fit._fit(data, [replace(model, advantage=other)], 0.25, 0.95, 0)
+    wrong = choice_fit._fit(data, [replace(model, advantage=other)], False, 0.25, 0.95, 0)
     assert wrong.undecided[0].gap_nats > 0.1
 
 
