@@ -17,7 +17,7 @@ pass; a larger matrix is generated in blocks of rows that are computed again on 
 
 
 class Pair(Decoder):
-    """W[i, j] = scale * F(a_i, b_j), F a ReLU network with widths (|a| + |b|, *hidden, 1).
+    """W[i, j] = scale * F(a_i, b_j), F a ReLU network with widths `(|a| + |b|, *hidden, 1)`.
 
     The first layer is split: F's first layer on (a_i, b_j) is Wa a_i + Wb b_j + c, so it costs one
     product for each row and one for each column instead of one for each weight. The values are
