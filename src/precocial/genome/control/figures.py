@@ -21,9 +21,9 @@ class Birth:
     arm: str
     parameters: int
     returns: Interval
-    share: Interval
-    """of what the trained policy's return is above that of random weights, seed by seed; NaN where
-    training gained nothing"""
+    share: Interval | None
+    """of what the trained policy's return is above that of random weights, seed by seed; None where
+    training gained nothing with some seed"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +53,18 @@ def births(rows: Iterable[Mapping[str, Any]]) -> list[Birth]:
     by_arm = _by_arm(rows, "birth")
     found = []
     for arm, own in by_arm.items():
-        shares = []
+        shares: list[float] = []
+        gained = True
         for seed, row in own.items():
             top, floor = (_of(by_arm, name, seed)["return"] for name in (DIRECT, RANDOM))
-            shares.append((row["return"] - floor) / (top - floor) if top > floor else math.nan)
+            gained = gained and top > floor
+            shares.append((row["return"] - floor) / (top - floor) if top > floor else 0.0)
         found.append(
             Birth(
                 arm=arm,
                 parameters=max(int(row["parameters"]) for row in own.values()),
                 returns=over_seeds(float(row["return"]) for row in own.values()),
-                share=over_seeds(shares),
+                share=over_seeds(shares) if gained else None,
             )
         )
     return found
