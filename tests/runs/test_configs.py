@@ -179,3 +179,11 @@ def test_the_code_version_follows_the_sources_that_count(
         sys.modules.pop("trial")
         sys.modules.pop("mine.trial")
         shutil.rmtree(mine)
+
+
+def test_an_experiment_in_a_folder_of_a_room_runs_on_the_whole_room() -> None:
+    from precocial.genome.experiment import protocol
+    from precocial.genome.lab.tradeoff import tradeoff
+    from precocial.preferences.experiment import biases
+
+    assert code_version(tradeoff) == code_version(protocol) != code_version(biases)

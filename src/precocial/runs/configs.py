@@ -145,7 +145,7 @@ def code_version(experiment: Callable[..., Any]) -> str:
     """The package's version and a hash of the sources that decide a run's bits.
 
     Those are `precocial.lm`, `precocial.runs` and the package (or the lone file) of the
-    experiment: equal bytes are promised for equal code only.
+    experiment, of precocial's own experiments the whole room: equal bytes are promised for equal code only.
     """
     house = Path(precocial.__file__).parent
     digest = hashlib.sha256()
@@ -159,10 +159,17 @@ def code_version(experiment: Callable[..., Any]) -> str:
         except (OSError, TypeError) as error:
             raise ConfigError(f"the source of {experiment!r} is not to be found") from error
     elif experiment.__module__ != "__main__" and module is not None and module.__package__:
-        _digest_sources(digest, "own", sorted(source.parent.rglob("*.py")), source.parent)
+        own = _room(source, house)
+        _digest_sources(digest, "own", sorted(own.rglob("*.py")), own)
     else:
         _digest_sources(digest, "own", [source], source.parent)
     return f"{precocial.__version__}+{digest.hexdigest()[:16]}"
+
+
+def _room(source: Path, house: Path) -> Path:
+    """The folder whose code an experiment runs on: of precocial's own, the whole room."""
+    inside = source.relative_to(house).parts if source.is_relative_to(house) else ()
+    return house / inside[0] if len(inside) > 1 else source.parent
 
 
 def _source(experiment: Callable[..., Any]) -> Path:
