@@ -145,7 +145,8 @@ def code_version(experiment: Callable[..., Any]) -> str:
     """The package's version and a hash of the sources that decide a run's bits.
 
     Those are `precocial.lm`, `precocial.runs` and the package (or the lone file) of the
-    experiment, of precocial's own experiments the whole room: equal bytes are promised for equal code only.
+    experiment, of precocial's own experiments the whole room: equal bytes are promised for equal
+    code only.
     """
     house = Path(precocial.__file__).parent
     digest = hashlib.sha256()

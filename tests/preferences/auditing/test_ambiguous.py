@@ -168,3 +168,34 @@ def test_free_directions_are_the_shapings_and_what_was_never_seen() -> None:
     assert found.free is not None
     assert (found.free.rewards, found.free.unseen, found.free.numbers) == (4, 0, 12)
     assert found.free.weightings < found.free.features
+
+
+class Contrary:
+    """Does what its negation under another name does."""
+
+    name = "contrary"
+
+    def policies(self, mdp: TabularMDP, rewards: np.ndarray) -> np.ndarray:
+        return boltzmann(4.0).policies(mdp, -rewards)
+
+
+def test_nothing_is_settled_while_another_planner_is_likely() -> None:
+    R = rewards(world(), 1, seed=2)[0]
+    R[world().terminal] = 0
+    listed = Rewards.tables(np.stack([R, -R]), ["true", "opposite"])
+    sure, _ = of(boltzmann(4.0), R, listed)
+    assert sure.settled.behaviour + sure.settled.features > 0
+    open_, _ = of(boltzmann(4.0), R, listed, planners=(boltzmann(4.0), Contrary()))
+    assert open_.planner == "boltzmann 4"
+    assert open_.probability == pytest.approx(0.5)
+    assert open_.settled.behaviour == open_.settled.features == 0
+
+
+def test_a_planner_that_is_improbable_is_not_taken_as_known() -> None:
+    R = rewards(world(), 1, seed=2)[0]
+    R[world().terminal] = 0
+    listed = Rewards.tables(np.stack([R, 0.9 * R]), ["true", "smaller"])
+    person = hyperbolic(3.0, sophisticated=False, rule=NOISY)
+    found, _ = of(person, R, listed, planners=(person, boltzmann(4.0)), episodes=2000)
+    assert found.status == "no exact tool"
+    assert found.settled.behaviour == found.settled.features == 0

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import FitError
-from precocial.preferences.auditing.likely import LIKELY, RARE, anchor_state
+from precocial.preferences.auditing.likely import LARGEST_NULL_SPACE, LIKELY, RARE, anchor_state
 from precocial.preferences.auditing.record import (
     Ambiguous,
     FreeDirections,
@@ -37,13 +37,13 @@ from precocial.preferences.posterior import Posterior
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
 """That the exact sets hold the reward, whatever the luck of the counts."""
+CREDIBLE = 1 - CONFIDENCE
+"""A planner less probable than this is not taken as known."""
 STATES = 15
 """States whose intervals are asked for (ours)."""
 LARGEST_PROGRAMME = 4000
 """States x actions beyond which no linear programme is asked for (ours: at 2,000 each of the 60
 takes 0.03 s)."""
-LARGEST_NULL_SPACE = 800
-"""States x actions beyond which no null space is computed (ours: the SVD takes a second there)."""
 ZERO = 1e-7
 """An end of an interval nearer to 0 than this share of the box touches it: the solver's error."""
 
@@ -112,13 +112,15 @@ def what_is_ambiguous(
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Known:
     """A planner taken as known: its number, the sign with which it heeds the reward, its
-    probability (with its negation where that is likely), and what it says."""
+    probability (with its negation where that is likely), what it says, and whether no other planner
+    is likely: only then do its intervals settle anything."""
 
     place: int
     turned: bool
     probability: float
     both_signs: bool
     expert: Expert
+    alone: bool
 
 
 def _known_planner(mdp: TabularMDP, posterior: Posterior, counts: Floats) -> _Known | None:
@@ -133,8 +135,10 @@ def _known_planner(mdp: TabularMDP, posterior: Posterior, counts: Floats) -> _Kn
         expert = expert_of(core, mdp, counts)
         if expert is not None:
             probability, both = _sign(posterior, int(place))
-            return _Known(place=int(place), turned=turned, probability=probability,
-                          both_signs=both, expert=expert)  # fmt: skip
+            if probability < CREDIBLE:
+                continue
+            return _Known(place=int(place), turned=turned, probability=probability, both_signs=both,
+                          expert=expert, alone=1 - probability < LIKELY)  # fmt: skip
     return None
 
 
@@ -206,7 +210,7 @@ def _intervals(
         ends = _signed(ends, known)
         found.append([
             Interval(state=mdp.state_name(state), over=over, low=float(low), high=float(high),
-                     settles=bool(low > ZERO * bound or high < -ZERO * bound))
+                     settles=known.alone and bool(low > ZERO * bound or high < -ZERO * bound))
             for state, (low, high) in zip(states, ends, strict=True)
         ])  # fmt: skip
     return found, "exact", ""

@@ -308,7 +308,7 @@ def _notes(mdp: TabularMDP, demos: Demonstrations, posterior: Posterior) -> list
 def _unsigned_mass(posterior: Posterior) -> float:
     """The most that one reward and its opposite hold together."""
     weights = posterior.rewards.weights
-    order = np.arange(1, 1 + weights.shape[1])  # a sum that a vector and its opposite do not share
-    signs = np.sign((weights * order).sum(axis=1, keepdims=True))
+    first = np.argmax(weights != 0, axis=1)[:, None]
+    signs = np.sign(np.take_along_axis(weights, first, axis=1))  # a vector and its opposite differ
     _, group = np.unique(weights * signs, axis=0, return_inverse=True)
     return float(np.bincount(group.ravel(), posterior.reward_probability).max())

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax, xlogy
 
-from precocial.preferences.auditing.likely import LikelyPairs
+from precocial.preferences.auditing.likely import LARGEST_NULL_SPACE, LikelyPairs
 from precocial.preferences.demos import Demonstrations
 from precocial.preferences.identify.ambiguity import ambiguity
 from precocial.preferences.identify.experts import Expert
@@ -41,8 +41,6 @@ DENSE = 2_000_000
 """Numbers P(s'|s, a) beyond which no world with other successors is made (ours)."""
 TIED = 1e-9
 """Successors whose probabilities are nearer than this are alike."""
-NULL_SPACE = 800
-"""States x actions beyond which no null space is computed (ours: the SVD takes a second there)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +183,7 @@ def second_episode(world: SecondWorld, pairs: LikelyPairs, steps: int, seed: int
 def directions_left(mdp: TabularMDP, world: SecondWorld) -> int | None:
     """Directions of R(s, a) that endless behaviour of a noisily rational person, here and there,
     would leave open; None where R(s, a) is not the same, or the worlds are too large to ask."""
-    if not world.same_reward or mdp.n_states * mdp.n_actions > NULL_SPACE:
+    if not world.same_reward or mdp.n_states * mdp.n_actions > LARGEST_NULL_SPACE:
         return None
     pi = mdp.uniform_policy()  # the null space is the same for every policy
     return ambiguity([Expert.soft(mdp, pi), Expert.soft(world.mdp, pi)]).dimension

@@ -27,6 +27,8 @@ RARE = 1e-9
 """Moves that lead to a state more seldom than this do not (ours)."""
 MAX_COMPARED = 60
 """Rewards whose distances are taken, the likeliest first."""
+LARGEST_NULL_SPACE = 800
+"""States x actions beyond which no null space is computed (ours: the SVD takes a second there)."""
 LIKELY = 1e-3
 """A pair counts in worst cases if it is at least this likely beside the likeliest (ours)."""
 
