@@ -86,3 +86,8 @@ def test_what_is_paid_on_arriving_is_paid_so_in_another_world() -> None:
             features=goals.features, weights=goals.weights, feature_names=goals.feature_names,
             arrival=np.eye(2),
         )  # fmt: skip
+
+
+def test_a_grid_too_large_for_64_bits_is_refused_before_it_is_listed() -> None:
+    with pytest.raises(ConfigError, match=f"{3**41} rewards"):
+        Rewards.grid(np.zeros((41, 2, 2)), [-1, 0, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -117,7 +118,7 @@ class Rewards:
         lists = [np.asarray(row, dtype=np.float64) for row in values] if each else [values] * F
         if len(lists) != F or not all(len(row) for row in lists):
             raise ConfigError(f"grid: give one list of values a feature ({F}); got {len(lists)}")
-        count = int(np.prod([len(row) for row in lists]))
+        count = math.prod(len(row) for row in lists)
         if count > MAX_REWARDS:
             raise ConfigError(
                 f"grid: {count} rewards, at most {MAX_REWARDS} can be enumerated. Take fewer values"
