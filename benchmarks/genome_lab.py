@@ -1,7 +1,7 @@
 """The trade-off lab of `genome`: instinct against learning; the figures.
 
 `python benchmarks/genome_lab.py [--json]` prints them. `--remake` makes them again (a few minutes
-on one core) and writes NAME.csv and NAME.json in `src/precocial/genome/results/`; `--only NAME`
+on one core) and writes NAME.jsonl and NAME.json in `src/precocial/genome/results/`; `--only NAME`
 makes a part of them. Runs go to `--root` and resume there.
 """
 
@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from precocial import io
 from precocial.genome.lab import results
 from precocial.genome.lab.attention import heuristic, laptop_heuristic
 from precocial.genome.lab.hinton_nowlan import hinton_nowlan
@@ -21,6 +20,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as hinton_nowlan_laptop
 from precocial.genome.lab.price import laptop_price, price
 from precocial.genome.lab.regularise import laptop_regularise, regularise
 from precocial.genome.lab.tradeoff import laptop, laptop_baldwin, tradeoff
+from precocial.genome.shipped import write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_lab.py --remake"
@@ -40,8 +40,7 @@ def remake(name: str, root: str) -> None:
     """Run one part and ship its rows with their provenance."""
     experiment, recipe = PARTS[name]
     record = run(experiment, recipe(), root, command=f"{COMMAND} --only {name}")
-    io.write_csv(results.RESULTS / f"{name}.csv", results.rounded(record.rows))
-    io.write_json(results.RESULTS / f"{name}.json", provenance([record]))
+    write_shipped(name, record.rows, provenance([record]))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,17 @@ RESULTS = Path(__file__).parent / "results"
 _PLACES = 6
 
 
-def write_shipped(name: str, rows: Iterable[Mapping[str, Any]], provenance: Any) -> None:
-    """Rows with six places, which keeps the tables small, and their provenance."""
-    kept = [
+def rounded(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """Rows with six places, which keeps the tables small."""
+    return [
         {key: round(v, _PLACES) if isinstance(v, float) else v for key, v in row.items()}
         for row in rows
     ]
-    io.write_jsonl(RESULTS / f"{name}.jsonl", kept)
+
+
+def write_shipped(name: str, rows: Iterable[Mapping[str, Any]], provenance: Any) -> None:
+    """Ship the rows, rounded, and how they were made."""
+    io.write_jsonl(RESULTS / f"{name}.jsonl", rounded(rows))
     io.write_json(RESULTS / f"{name}.json", provenance)
 
 
@@ -33,8 +37,8 @@ def shipped(name: str) -> list[Row]:
     path = RESULTS / f"{name}.jsonl"
     if not path.is_file():
         raise DataError(
-            f"no rows of {name!r} are shipped; make them: "
-            f"python benchmarks/genome_study.py --remake --only {name}",
+            f"no rows of {name!r} are shipped; make them with --remake --only {name} of "
+            "benchmarks/genome_study.py or benchmarks/genome_lab.py",
             path=path,
         )
     return io.read_jsonl(path)

@@ -12,6 +12,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as laptop_hinton_nowlan
 from precocial.genome.lab.price import laptop_price
 from precocial.genome.lab.regularise import laptop_regularise
 from precocial.genome.lab.tradeoff import cell_table, half_line, laptop, laptop_baldwin, predictions
+from precocial.genome.shipped import RESULTS, is_shipped, shipped
 from precocial.runs import config_dict
 
 RECIPES = {
@@ -24,13 +25,13 @@ RECIPES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in results.SHIPPED if results.has(name)])
+@pytest.mark.parametrize("name", [name for name in results.SHIPPED if is_shipped(name)])
 def test_shipped_rows_are_of_the_laptop_recipe(name: str) -> None:
-    made = io.read_json(results.RESULTS / f"{name}.json")
+    made = io.read_json(RESULTS / f"{name}.json")
     recipe = io.loads(io.dumps(config_dict(RECIPES[name]())))
     assert made["runs"][0]["config"] == recipe
     assert name in made["command"]
-    rows = results.shipped(name)
+    rows = shipped(name)
     assert len({row["seed"] for row in rows}) == made["runs"][0]["config"]["seeds"] >= 5
 
 
@@ -43,7 +44,7 @@ def test_all_that_is_shipped_can_be_told() -> None:
 
 
 def test_the_grid_is_whole() -> None:
-    rows = results.shipped("tradeoff")
+    rows = shipped("tradeoff")
     assert len(rows) == 3 * 3 * 3 * laptop().seeds
     assert len(cell_table(rows)) == 27
     assert len(half_line(rows)) == 9
@@ -52,5 +53,5 @@ def test_the_grid_is_whole() -> None:
 
 def test_what_is_not_shipped_says_how_to_make_it() -> None:
     with pytest.raises(DataError, match="--only nothing"):
-        results.shipped("nothing")
-    assert not results.has("nothing")
+        shipped("nothing")
+    assert not is_shipped("nothing")
