@@ -14,11 +14,13 @@ _ROOMS = (
     "io",
     "worth",
     "choice",
+    "feedback",
     "runs",
     "lm",
     "transfer",
     "preferences",
     "genome",
+    "normativity",
     "report",
     "testing",
 )

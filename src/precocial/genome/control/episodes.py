@@ -58,7 +58,7 @@ def make_env(env_id: str, *, gravity: float = 1.0, **options: Any) -> Any:
     try:
         spec = gymnasium.spec(env_id)
         if "mujoco" in str(spec.entry_point):
-            need("mujoco", "gym")
+            need("mujoco", "control")
         env = gymnasium.make(env_id, disable_env_checker=True, **options)
     except ImportError:
         raise

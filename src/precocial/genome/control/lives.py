@@ -277,9 +277,9 @@ def _own_randomness(seed: int) -> Iterator[None]:
 def _made(
     policy: Policy, env_id: str, config: Ppo, seed: int, options: dict[str, Any]
 ) -> tuple[Any, list[Any]]:
-    sb3 = need("stable_baselines3", "gym")
-    monitor = need("stable_baselines3.common.monitor", "gym").Monitor
-    vectors = need("stable_baselines3.common.vec_env", "gym")
+    sb3 = need("stable_baselines3", "control")
+    monitor = need("stable_baselines3.common.monitor", "control").Monitor
+    vectors = need("stable_baselines3.common.vec_env", "control")
     monitors = [monitor(make_env(env_id, **options)) for _ in range(config.environments)]
     many = vectors.DummyVecEnv([lambda env=env: env for env in monitors])
     if config.normalise_reward:
@@ -315,7 +315,7 @@ def _actor_critic(policy: Policy) -> Any:
     Its own Gaussian has one standard deviation for all states; ours depends on the state, so the
     last layer is twice as wide.
     """
-    policies = need("stable_baselines3.common.policies", "gym")
+    policies = need("stable_baselines3.common.policies", "control")
     if not isinstance(policy, Gaussian):
         return policies.ActorCriticPolicy
     moments = policy.moments
