@@ -1,4 +1,4 @@
-"""What a teacher says, at any level, with how sure they are; where it is kept and who is simulated."""
+"""What teachers say, at any level and how surely; where it is kept; simulated teachers."""
 
 from __future__ import annotations
 
