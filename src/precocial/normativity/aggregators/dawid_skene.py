@@ -198,7 +198,7 @@ Model = DawidSkene | OneCoin | CentredDawidSkene
 def _expectation_maximisation(model: Model, data: Given) -> Aggregated:
     from precocial.normativity.aggregators import kernels  # loads numba, late
 
-    T, W, K = data.shape
+    _, W, K = data.shape
     proba = data.majority()
     counts = np.zeros((W, K, K))
     kernels.confusion_counts(*data.rows, proba, counts)
@@ -221,9 +221,7 @@ def _expectation_maximisation(model: Model, data: Given) -> Aggregated:
     )  # fmt: skip
 
 
-def _from_counts(
-    model: Model, data: Given, counts: Floats, proba: Floats
-) -> tuple[Floats, Floats]:
+def _from_counts(model: Model, data: Given, counts: Floats, proba: Floats) -> tuple[Floats, Floats]:
     """The M step: tables (W, K given, K true) and the class prior."""
     K = data.shape[2]
     table = model.table(counts if data.past is None else counts + data.past)
@@ -247,7 +245,7 @@ def _skill(counts: Floats, hits: Any, misses: Any) -> Floats:
         right + hits, total + hits + misses,
         out=np.full(len(counts), everyone), where=total + hits + misses > 0,
     )  # fmt: skip
-    return np.clip(own, FLOOR, 1 - FLOOR)
+    return np.asarray(np.clip(own, FLOOR, 1 - FLOOR))
 
 
 def _coins(skill: Floats, K: int) -> Floats:

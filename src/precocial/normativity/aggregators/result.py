@@ -168,7 +168,7 @@ def weighted_counts(data: Given, weight: Floats | None = None) -> Floats:
     T, _, K = data.shape
     at = data.votes.task.astype(np.int64) * K + data.votes.label
     weights = data.weight if weight is None else weight
-    return np.bincount(at, weights=weights, minlength=T * K).reshape(T, K)
+    return np.asarray(np.bincount(at, weights=weights, minlength=T * K), float).reshape(T, K)
 
 
 def clamped(proba: Floats, gold: NDArray[np.int64]) -> Floats:
