@@ -58,7 +58,7 @@ class DawidSkene:
     per_class: float = 0.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(
@@ -109,7 +109,7 @@ class OneCoin:
     per_class: float = 0.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(
@@ -156,7 +156,7 @@ class CentredDawidSkene:
     per_class: float = 1.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(

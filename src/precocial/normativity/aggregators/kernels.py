@@ -14,6 +14,8 @@ from typing import Any
 import numba
 
 njit: Any = numba.njit
+NOTHING = -100.0
+"""A log probability below which a class is given none (ours): exp would be spent on 1e-44."""
 
 
 @njit(cache=True, nogil=True)
@@ -25,13 +27,21 @@ def finish(row, gold, out):
             out[k] = 0.0
         out[gold] = 1.0
         return row[gold]
-    top = row[0]
+    best = 0
     for k in range(1, K):
-        top = max(top, row[k])
-    total = 0.0
+        if row[k] > row[best]:
+            best = k
+    top = row[best]
+    total = 1.0
     for k in range(K):
-        out[k] = math.exp(row[k] - top)
-        total += out[k]
+        below = row[k] - top
+        if k == best:
+            out[k] = 1.0
+        elif below < NOTHING:
+            out[k] = 0.0
+        else:
+            out[k] = math.exp(below)
+            total += out[k]
     for k in range(K):
         out[k] /= total
     return top + math.log(total)
@@ -47,16 +57,17 @@ def confusion_pass(starts, teacher, label, weight, log_p, log_prior, gold, row, 
     counts[:] = 0.0
     likelihood = 0.0
     for t in range(T):
-        row[:] = log_prior
+        for k in range(K):
+            row[k] = log_prior[k]
         for v in range(starts[t], starts[t + 1]):
-            said = log_p[teacher[v], label[v]]
+            w, said, much = teacher[v], label[v], weight[v]
             for k in range(K):
-                row[k] += weight[v] * said[k]
+                row[k] += much * log_p[w, said, k]
         likelihood += finish(row, gold[t], proba[t])
         for v in range(starts[t], starts[t + 1]):
-            into = counts[teacher[v], label[v]]
+            w, said, much = teacher[v], label[v], weight[v]
             for k in range(K):
-                into[k] += weight[v] * proba[t, k]
+                counts[w, said, k] += much * proba[t, k]
     return likelihood
 
 

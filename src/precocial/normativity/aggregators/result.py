@@ -110,8 +110,9 @@ class Given:
 
     @property
     def rows(self) -> tuple[Any, ...]:
-        """What every kernel takes first."""
-        return self.starts, self.votes.teacher, self.votes.label, self.weight
+        """What every kernel takes first; without a sign, an index need not be tested for one."""
+        teacher, label = self.votes.teacher.view(np.uint32), self.votes.label.view(np.uint32)
+        return self.starts.view(np.uint64), teacher, label, self.weight
 
     def majority(self) -> Floats:
         """(T, K) shares of votes, gold as certainty; the mean of these for tasks without votes."""
