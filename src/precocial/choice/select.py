@@ -192,9 +192,9 @@ def _sorted_boundary(scores: Array, base: Array | None, need: float, *, sure: bo
 
 
 def doubtful(above: Any, at: Any, need: Any) -> Any:
-    """Whether rounding could have made another group the boundary."""
+    """Whether this is not the boundary, or might not be but for rounding."""
     edge = need * (1 - SLACK)
-    return (abs(above - edge) < DOUBT * need) | (abs(above + at - edge) < DOUBT * need)
+    return (above > edge - DOUBT * need) | (above + at < edge + DOUBT * need)
 
 
 def in_doubt(scores: Array, base: Array | None, q: float) -> float:
