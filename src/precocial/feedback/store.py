@@ -272,6 +272,8 @@ class Store:
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         number, key, *_, written, body, checksum, before = row
         try:
+            if not (isinstance(body, bytes) and isinstance(written, float)):
+                raise ValueError("a field has another type")
             if checksum != _checksum(before or b"", number, written, body):
                 raise ValueError("its checksum does not fit")
             item: Item = _DECODER.decode(body)
