@@ -1,7 +1,7 @@
 """Lemke's method for a linear complementarity problem, with lexicographic ratios.
 
-Find z >= 0 with w = M z + k >= 0 and z'w = 0 (Lemke 1965; Cottle, Pang and Stone 1992, 4.4). Written
-here because SciPy has no solver for it.
+Find z >= 0 with w = M z + k >= 0 and z'w = 0 (Lemke 1965; Cottle, Pang and Stone 1992, 4.4).
+Written here because SciPy has no solver for it.
 """
 
 from __future__ import annotations

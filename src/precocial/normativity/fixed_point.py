@@ -414,11 +414,11 @@ def change_when_adding_level(
     changes, first = [], 0.0
     for level in range(1, fixed.needed + n + 1):
         new = floored(R @ K, p, eps)
-        change = float((0.5 * np.abs(new - R).sum(axis=1)).max())
-        first = change if level == 1 else first
+        moved = float((0.5 * np.abs(new - R).sum(axis=1)).max())
+        first = moved if level == 1 else first
         R = new
         if level > fixed.needed:
-            changes.append(change)
+            changes.append(moved)
     bound = rate ** np.array([level - 1.0 for level in levels]) * first
     change = np.array(changes)
     holds = bool((change <= bound + ROUNDING).all() and (change <= fixed.tol).all())

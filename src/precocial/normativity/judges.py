@@ -46,7 +46,8 @@ class Choices:
         mass = (on * self.base).sum(axis=-1)
         total = (on * (self.base * values)).sum(axis=-1)
         plain = (on * values).sum(axis=-1) / on.sum(axis=-1)
-        return np.where(mass > 0, total / np.where(mass > 0, mass, 1.0), plain)
+        mean = np.where(mass > 0, total / np.where(mass > 0, mass, 1.0), plain)
+        return np.asarray(mean, dtype=np.float64)
 
 
 class Judges:

@@ -74,7 +74,7 @@ def _quantile_row(score: Floats, low: Floats, high: Floats) -> Floats:
 def gap_of(S: Floats, r: Floats, low: Floats, high: Floats) -> float:
     """g(r) = max over the polytope of <r', S'r>, less <r, S'r>; 0 at a fixed point."""
     verdict = r @ S
-    return float(max((quantile_in(verdict, low, high) - r) @ verdict, 0.0))
+    return max(float((quantile_in(verdict, low, high) - r) @ verdict), 0.0)
 
 
 def project(x: Floats, low: Floats, high: Floats) -> Floats:
@@ -94,7 +94,8 @@ def project(x: Floats, low: Floats, high: Floats) -> Floats:
     a, b = knots[first], knots[last]
     at, to = (np.clip(x - t, low, high).sum() for t in (a, b))
     share = (at - 1.0) / (at - to) if at > to else 0.0
-    return np.clip(x - (a + np.clip(share, 0.0, 1.0) * (b - a)), low, high)
+    moved = x - (a + np.clip(share, 0.0, 1.0) * (b - a))
+    return np.asarray(np.clip(moved, low, high))
 
 
 def settle(
