@@ -45,8 +45,10 @@ def dobrushin(kernel: Floats) -> float:
 
 
 def second_eigenvalue(kernel: Floats) -> float | None:
-    """abs(lambda_2) of a stochastic matrix, the rate at which levels settle in the end; to 1 % above
-    200 rows; None if the iterative solver gave up."""
+    """abs(lambda_2) of a stochastic matrix, the rate at which levels settle in the end.
+
+    To 1 % above 200 rows, where None says that the iterative solver gave up.
+    """
     m = len(kernel)
     if m < 2:
         return 0.0

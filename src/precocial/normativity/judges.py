@@ -16,6 +16,8 @@ from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+SLACK = 2.0**-46
+"""As in `precocial.choice.quantilize`: a mass this close to q reaches it."""
 MOST_BYTES = 8 * 2**30
 
 
@@ -98,7 +100,7 @@ class Judges:
         ranked = p[self.order] if p.ndim == 1 else np.take_along_axis(p[None], self.order, axis=-1)
         reached = np.cumsum(ranked, axis=-1)
         # The first place at which the mass reaches q; rounding may leave the sum just below 1.
-        first = np.minimum((reached < q).sum(axis=-1), self._last(ranked))[..., None]
+        first = np.minimum((reached < q * (1 - SLACK)).sum(axis=-1), self._last(ranked))[..., None]
         cut = np.take_along_axis(self.order, first, axis=-1)
         if self.ties:
             boundary = np.take_along_axis(self.place, cut, axis=-1)
