@@ -25,6 +25,8 @@ from precocial.normativity.aggregators.glad import Glad
 from precocial.normativity.aggregators.mace import Mace
 from precocial.normativity.aggregators.majority import Majority, WeightedMajority
 from precocial.normativity.aggregators.result import Aggregated, Aggregator
+from precocial.normativity.fixed_point import FixedPoint, fixed_point
+from precocial.normativity.levels import Hierarchy, Level
 
 Floats = NDArray[np.float64]
 FOLDS, FOLDS_USED = 4, 2
@@ -189,3 +191,33 @@ def _standard(row: Floats) -> Floats:
     if spread <= 1e-12:  # a judge who sees no difference has no say
         return np.zeros_like(row)
     return np.asarray((row - row.mean()) / spread)
+
+
+def chosen(
+    verdict: Judged, *, base: Floats, trust: Floats, q: float, q_judges: float
+) -> FixedPoint:
+    """Which processes to use, and which judges to believe: the fixed point of two levels.
+
+    Level 0 holds the processes, level 1 their judges, who also judge one another, for ever: a judge
+    is worth to another the correlation of their scores. The mean judge's semantics: processes are
+    the top q of `base` by the mean score of the judges, judges the top `q_judges` of `trust` by
+    their mean standing with the judges. A judge who contradicts the others loses its say, within
+    its density bound 1 / q_judges.
+
+    Args:
+        verdict: scores of processes.
+        base: (M,) initial distribution of processes.
+        trust: (J,) initial distribution of judges.
+        q, q_judges: the part of each that may be kept.
+    """
+    seen = np.abs(verdict.scores).sum(axis=1) > 0
+    agreement = np.zeros((len(seen), len(seen)))
+    if seen.any():
+        agreement[np.ix_(seen, seen)] = np.corrcoef(verdict.scores[seen]).reshape(
+            seen.sum(), seen.sum()
+        )
+    levels = [
+        Level("processes", verdict.processes, initial=base, q=q),
+        Level("judges", verdict.judges, initial=trust, q=q_judges),
+    ]
+    return fixed_point(Hierarchy(levels, [verdict.scores, agreement], semantics="mean"))
