@@ -50,9 +50,8 @@ from precocial.normativity.panel import (
     Judged,
     chosen,
     default_panel,
-    gold_score,
     judged,
-    standard,
+    with_gold,
 )
 from precocial.runs import stream
 
@@ -185,7 +184,7 @@ def without_gold(crowds: list[Crowd], made_up: list[Crowd]) -> list[dict[str, An
     return found
 
 
-def with_gold(crowds: list[Crowd], settings: dict[str, Any], draws: int) -> list[dict[str, Any]]:
+def with_checked(crowds: list[Crowd], settings: dict[str, Any], draws: int) -> list[dict[str, Any]]:
     """Rows of the sets with 50 gold labels, means over draws."""
     tables: dict[tuple[str, float], list[tuple[float, float]]] = {}
     ds: dict[str, list[float]] = {}
@@ -202,7 +201,7 @@ def with_gold(crowds: list[Crowd], settings: dict[str, Any], draws: int) -> list
             }
             plain = DawidSkene().fit(one.votes, gold=named)
             ds.setdefault(one.name, []).append(one.accuracy(plain.proba, hidden))
-            verdict = _with_gold(one, known)
+            verdict = with_gold(one.verdict, list(one.blind), known)
             fits: dict[int, Floats] = {}
             for trust in GOLD_TRUST:
                 part = CHECKED / (CHECKED + trust)
@@ -235,22 +234,6 @@ def with_gold(crowds: list[Crowd], settings: dict[str, Any], draws: int) -> list
                 "Dawid-Skene": float(np.mean(ds[name])), "draws": draws,
             })  # fmt: skip
     return found
-
-
-def _with_gold(one: Crowd, known: NDArray[np.int64]) -> Judged:
-    """The verdict with a judge who has seen the gold."""
-    fits = [_Fit(proba) for proba in one.blind]
-    row = np.array([gold_score(fit, known) for fit in fits])
-    return Judged(
-        processes=one.verdict.processes, judges=(*one.verdict.judges, "gold"),
-        raw=np.vstack([one.verdict.raw, row]),
-        scores=np.vstack([one.verdict.scores, standard(row)]),
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class _Fit:
-    proba: Floats
 
 
 def singles(crowds: list[Crowd]) -> list[dict[str, Any]]:
@@ -327,7 +310,7 @@ def main() -> None:
     crowds = [crowd(data, name) for family in FAMILIES for name in family]
     made_up = [generated(name, seed) for name in GENERATED for seed in range(COPIES)]
     table = without_gold(crowds, made_up)
-    table += with_gold(crowds, {row["set"]: row for row in table}, asked.draws)
+    table += with_checked(crowds, {row["set"]: row for row in table}, asked.draws)
     table += singles(crowds)
     if not asked.no_peer:
         with tempfile.TemporaryDirectory() as made:

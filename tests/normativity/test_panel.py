@@ -10,9 +10,10 @@ from precocial.normativity.panel import (
     Judged,
     chosen,
     default_panel,
-    gold_score,
+    gold_scores,
     judged,
     standard,
+    with_gold,
 )
 
 
@@ -101,7 +102,7 @@ def test_gold_is_a_fourth_judge() -> None:
     assert found.judges[-1] == "gold"
     hits = (fits[1].label[:30] == truth[:30]).mean()
     sure = fits[1].proba[np.arange(30), truth[:30]].mean()
-    assert gold_score(fits[1], gold) == pytest.approx((hits + sure) / 2)
+    assert gold_scores(fits[1].proba, gold).mean() == pytest.approx((hits + sure) / 2)
     assert found.raw[-1, 1] == pytest.approx((hits + sure) / 2)
 
 
@@ -131,3 +132,22 @@ def test_the_default_panel_has_names_of_its_own() -> None:
     names = [one.name for one in default_panel()]
     assert len(set(names)) == len(names) == 15
     assert DawidSkene().name in names
+
+
+def test_gold_says_as_much_as_chance_does_not_explain() -> None:
+    """Two processes, one right on all gold tasks, one on half: more tasks, more of a verdict; of
+    equals none."""
+
+    def verdict(n: int, alike: bool) -> np.ndarray:
+        gold = np.zeros(n, dtype=int)
+        good, half = np.tile([1.0, 0], (n, 1)), np.tile([1.0, 0], (n, 1))
+        half[: n // 2] = [0, 1]
+        first = half[::-1].copy() if alike else good
+        two = with_gold(verdict_of([[0.0, 1], [0.0, 1]]), [first, half], gold)
+        return np.asarray(two.scores[-1])
+
+    few, many = verdict(4, False), verdict(400, False)
+    assert 0 < few[0] < many[0] < 1
+    assert many[0] > 0.98
+    assert verdict(400, True).tolist() == [0, 0]
+    assert verdict(1, False).tolist() == [0, 0]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 Floats = NDArray[np.float64]
-TEMPERATURE = 2.5
+TEMPERATURE = 3.0
 """Ours, chosen by `benchmarks/real_crowds.py` with one family of crowds left out."""
 SPREAD = 0.5
 """Standard deviation of the logarithm of the temperature from one crowd to the next (ours: from

@@ -75,7 +75,7 @@ class Judged:
         raw: (J, M) in each judge's own unit: nats a held-out vote, share of tasks on which two
             halves of the teachers agree, share of votes that are right, half the hits and half the
             probability of gold.
-        scores: (J, M) each row with mean 0 and standard deviation 1, or all 0.
+        scores: (J, M) each row with mean 0 and standard deviation 1 (of "gold" less), or all 0.
     """
 
     processes: tuple[str, ...]
@@ -137,24 +137,47 @@ def judged(
         _halves(panel, some, much, history, rng),
         np.array([_charity(fit, weight) for fit in fits]),
     ]
-    names = list(JUDGES)
-    if gold is not None and (gold >= 0).any():
-        rows.append(np.array([gold_score(fit, gold) for fit in fits]))
-        names.append("gold")
-    raw = np.array(rows)
+    verdict = Judged(
+        processes=tuple(one.name for one in panel), judges=JUDGES, raw=np.array(rows),
+        scores=np.array([standard(row) for row in rows]),
+    )  # fmt: skip
+    if gold is None or not (gold >= 0).any():
+        return verdict
+    return with_gold(verdict, [fit.proba for fit in fits], gold)
+
+
+def with_gold(verdict: Judged, probas: Sequence[Floats], gold: NDArray[np.int64]) -> Judged:
+    """The verdict with a fourth judge, "gold".
+
+    Its scores are shrunk by 1 - e^2 / s^2 (0 at least), s the standard deviation of the processes'
+    gold scores and e the standard error of their differences: what chance explains is no verdict.
+
+    Args:
+        verdict: of the other judges.
+        probas: M times (T, K), of fits without gold.
+        gold: (T,) class or -1.
+    """
+    each = np.array([gold_scores(proba, gold) for proba in probas])
+    raw = each.mean(axis=1)
+    apart = each - each.mean(axis=0)
+    n = each.shape[1]
+    error = float(apart.var(axis=1, ddof=1).mean() / n) if n > 1 else np.inf
+    spread = float(raw.var())
+    sure = max(0.0, 1 - error / spread) if spread > 0 else 0.0
     return Judged(
-        processes=tuple(one.name for one in panel), judges=tuple(names), raw=raw,
-        scores=np.array([standard(row) for row in raw]),
+        processes=verdict.processes, judges=(*verdict.judges, "gold"),
+        raw=np.vstack([verdict.raw, raw]),
+        scores=np.vstack([verdict.scores, sure * standard(raw)]),
     )  # fmt: skip
 
 
-def gold_score(fit: Aggregated, gold: NDArray[np.int64]) -> float:
-    """Mean over gold tasks of half the hit (ties share) and half the probability of gold."""
+def gold_scores(proba: Floats, gold: NDArray[np.int64]) -> Floats:
+    """Of each gold task, half the hit (ties share) and half the probability of gold."""
     known = np.flatnonzero(gold >= 0)
-    proba = fit.proba[known]
-    best = proba >= proba.max(axis=1, keepdims=True) - 1e-9
+    p = proba[known]
+    best = p >= p.max(axis=1, keepdims=True) - 1e-9
     at = np.arange(len(known)), gold[known]
-    return float(0.5 * np.mean(best[at] / best.sum(axis=1)) + 0.5 * np.mean(proba[at]))
+    return np.asarray(0.5 * best[at] / best.sum(axis=1) + 0.5 * p[at])
 
 
 def _some_tasks(votes: Votes, rng: np.random.Generator) -> NDArray[np.bool_]:
@@ -221,10 +244,10 @@ def chosen(
     """Which processes to use, and which judges to believe: the fixed point of two levels.
 
     Level 0 holds the processes, level 1 their judges, who also judge one another, for ever: a judge
-    is worth to another the correlation of their scores. The mean judge's semantics: processes are
-    the top q of `base` by the mean score of the judges, judges the top `q_judges` of `trust` by
-    their mean standing with the judges. A judge who contradicts the others loses its say, within
-    its density bound 1 / q_judges.
+    is worth to another the mean product of their scores (their correlation where neither is
+    shrunk). The mean judge's semantics: processes are the top q of `base` by the mean score of the
+    judges, judges the top `q_judges` of `trust` by their mean standing with the judges. A judge who
+    contradicts the others loses its say, within its density bound 1 / q_judges.
 
     Args:
         verdict: scores of processes.
@@ -232,12 +255,7 @@ def chosen(
         trust: (J,) initial distribution of judges.
         q, q_judges: the part of each that may be kept.
     """
-    seen = np.abs(verdict.scores).sum(axis=1) > 0
-    agreement = np.zeros((len(seen), len(seen)))
-    if seen.any():
-        agreement[np.ix_(seen, seen)] = np.corrcoef(verdict.scores[seen]).reshape(
-            seen.sum(), seen.sum()
-        )
+    agreement = verdict.scores @ verdict.scores.T / len(verdict.processes)
     levels = [
         Level("processes", verdict.processes, initial=base, q=q),
         Level("judges", verdict.judges, initial=trust, q=q_judges),
