@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from precocial.choice.feedback import Choice, log_likelihood
+from precocial.choice.quantilizer import quantilize
 from precocial.choice.rules import boltzmann, epsilon_greedy, greedy, nth_best, satisfice, stick
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "greedy",
     "log_likelihood",
     "nth_best",
+    "quantilize",
     "satisfice",
     "stick",
 ]
