@@ -324,6 +324,21 @@ def standing(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(reversed(kept))
 
 
+def numbered(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The items of a file: of equal ones, the second and later get ids that count them. So what
+    was said twice is kept twice, and adding one file to a store again adds nothing."""
+    times: dict[str, int] = {}
+    found: list[Item] = []
+    for item in items:
+        times[item.id] = times.get(item.id, 0) + 1
+        if times[item.id] > 1:
+            word = f"{item.id} {times[item.id]}"
+            name = hashlib.sha256(word.encode()).hexdigest()[:32]
+            item = msgspec.structs.replace(item, id=name)
+        found.append(item)
+    return tuple(found)
+
+
 def plain(content: Content) -> str:
     """A content as text: messages as lines of "role: text"."""
     if isinstance(content, str):
@@ -390,14 +405,15 @@ def _text(what: str, name: str, value: Any, most: float = math.inf) -> None:
         raise ConfigError(
             f"{what}: {name} has {len(value)} characters; at most {most:.0f} are allowed"
         )
-    if "\0" in value or not (value.isascii() or _is_unicode(value)):
+    if "\0" in value or not (value.isascii() or is_unicode(value)):
         raise ConfigError(
             f"{what}: {name} must be text without NUL bytes and halves of surrogate pairs; got "
             f"{shown(value)}"
         )
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
+    """Whether a text has no half of a surrogate pair, which no file could hold."""
     try:
         value.encode()
     except UnicodeEncodeError:
