@@ -80,7 +80,7 @@ class FixedPoint:
             "did not converge".
         advice: what to do, or what holds, in words.
         levels: the distribution of each level, by name.
-        actions: level 0's, with certain labels obeyed.
+        actions: level 0's.
         needed: N, the number of levels after which one more changes at most `tol` from every start.
         tv: [n], TV between the levels n+1 and n of the shared top, from its initial distribution.
             Without `share`: how far apart two tops can still be n levels further down.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.normativity.judges import Judges
+from precocial.normativity.statements import Statement, statement_of
 
 Floats = NDArray[np.float64]
 Semantics = Literal["sample", "mean"]
@@ -30,6 +32,8 @@ Q = 0.75
 """Ours: the largest round q at which one more level moves at most a third of what the last did."""
 DEPTH = 3
 """Ours: levels of an unshared top; two above the first are the fewest that can disagree."""
+CONFIDENCE = 0.95
+"""Ours: sure, but not certain."""
 MASS = 1e-6
 """How far an initial distribution may be from summing to 1."""
 
@@ -109,6 +113,16 @@ class Level:
     def p(self) -> Floats:
         """The initial distribution, normalised."""
         return np.asarray(self.initial, dtype=np.float64)
+
+    @cached_property
+    def where(self) -> dict[str, int]:
+        """The place of each item."""
+        return {item: place for place, item in enumerate(self.items)}
+
+    @cached_property
+    def task_where(self) -> dict[str, int]:
+        """The place of each task."""
+        return {task: place for place, task in enumerate(self.tasks or ())}
 
     @staticmethod
     def sampled(
@@ -212,6 +226,7 @@ class Hierarchy:
         self.levels: tuple[Level, ...] = tuple(levels)
         self.judges: tuple[Judges, ...] = tuple(judges)
         self.share, self.semantics = bool(share), semantics
+        self.statements: list[Statement] = []
         self.q = tuple(q_of("Hierarchy", q if one.q is None else one.q) for one in levels)
         self.floor = tuple(
             floor_of("Hierarchy", floor if one.floor is None else one.floor) for one in levels
@@ -237,6 +252,50 @@ class Hierarchy:
         if level < 0 or (level > top and not self.share):
             raise ConfigError(f"level must lie in 0 to {top}; got {level}")
         return min(int(level), top)
+
+    @checked
+    def feedback(
+        self, *, level: str | int, item: Any = None, value: float = 1.0,
+        confidence: float = CONFIDENCE, source: str, better_than: str | None = None,
+        task: str | None = None, kind: str = "", count: float | None = None,
+    ) -> int:  # fmt: skip
+        """Note one piece of feedback for `fit`; returns its number, for feedback on it.
+
+        Args:
+            level: a level; "whole" for the whole chain; "sources" or "statements" for feedback on
+                feedback.
+            item: on a level, the item; of "whole", None (the fixed point as it stands) or a chain
+                {level: item}; of "sources", the source or group; of "statements", a number.
+            value: in [0, 1]: whether it is right, good, better, reliable or sound.
+            confidence: the probability that it holds, as the source sees it. A label of confidence
+                1 and value 1 is obeyed where it was given, and elsewhere weighs like any other.
+            source: who says it.
+            better_than: makes it a comparison: `item` is better than this one.
+            task: on a level with tasks, which one.
+            kind: on level 0, "score" for a score in place of a label; of "sources", the kind of
+                that source's feedback that is meant (every kind by default).
+            count: how many observations it stands for; 1, and `COUNT` for feedback on feedback.
+
+        Raises:
+            ConfigError: unknown names, numbers out of range.
+        """
+        number = len(self.statements)
+        self.statements.append(
+            statement_of(
+                self,
+                number,
+                level=level,
+                item=item,
+                value=value,
+                confidence=confidence,
+                source=source,
+                better_than=better_than,
+                task=task,
+                kind=kind,
+                count=count,
+            )
+        )
+        return number
 
 
 def _judges(n: int, levels: Sequence[Level], given: Any) -> Judges:

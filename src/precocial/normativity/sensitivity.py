@@ -12,6 +12,7 @@ At a kink this is one of the derivatives on either side.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.fixed_point import FixedPoint
 from precocial.normativity.judges import Choices
+from precocial.normativity.levels import Hierarchy
 
 Floats = NDArray[np.float64]
 Method = Literal["auto", "solve", "series"]
@@ -61,22 +63,28 @@ def gradient(
     for name in toward:
         if name not in names:
             raise ConfigError(f"gradient: no level {name!r}; there are {', '.join(names)}")
-    found: dict[str, Floats] = {}
-    v = _asked(fixed, toward, 0)
-    top = len(names) - 1
+    wanted = [_asked(fixed, toward, n) for n in range(len(names))]
+    r = [fixed.levels[name] for name in names]
+    return dict(zip(names, gradient_at(hierarchy, kernels, fixed.initial, r, wanted, method)))
+
+
+def gradient_at(
+    hierarchy: Hierarchy, kernels: Sequence[Choices], initial: Sequence[Floats],
+    r: Sequence[Floats], toward: Sequence[Floats], method: Method = "auto",
+) -> list[Floats]:  # fmt: skip
+    """`gradient`, level by level, at distributions r that have settled under these kernels."""
+    found: list[Floats] = []
+    v = toward[0]
+    top = len(r) - 1
     for n in range(top):
-        p, eps = fixed.initial[n], hierarchy.floor[n]
-        judging = fixed.levels[names[n + 1]]
-        found[names[n]] = _through(kernels[n], judging, v, eps) + eps * p * v
-        v = _asked(fixed, toward, n + 1) + _lifted(kernels[n], v, eps, p)
-    p, eps = fixed.initial[top], hierarchy.floor[top]
+        p, eps = initial[n], hierarchy.floor[n]
+        found.append(_through(kernels[n], r[n + 1], v, eps) + eps * p * v)
+        v = toward[n + 1] + _lifted(kernels[n], v, eps, p)
+    p, eps = initial[top], hierarchy.floor[top]
     if not hierarchy.share:
-        found[names[top]] = p * v
-        return found
-    K, r = kernels[top].probability, fixed.levels[names[top]]
-    y = _resolved(K, r, p, eps, v, method)
-    found[names[top]] = _through(kernels[top], r, y, eps) + eps * p * y
-    return found
+        return [*found, p * v]
+    y = _resolved(kernels[top].probability, r[top], p, eps, v, method)
+    return [*found, _through(kernels[top], r[top], y, eps) + eps * p * y]
 
 
 def in_logits(fixed: FixedPoint, free: dict[str, Floats]) -> dict[str, Floats]:
