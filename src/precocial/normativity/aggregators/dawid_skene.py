@@ -221,9 +221,7 @@ def _expectation_maximisation(model: Model, data: Given) -> Aggregated:
     )  # fmt: skip
 
 
-def _from_counts(
-    model: Model, data: Given, counts: Floats, proba: Floats
-) -> tuple[Floats, Floats]:
+def _from_counts(model: Model, data: Given, counts: Floats, proba: Floats) -> tuple[Floats, Floats]:
     """The M step: tables (W, K given, K true) and the class prior."""
     K = data.shape[2]
     table = model.table(counts if data.past is None else counts + data.past)

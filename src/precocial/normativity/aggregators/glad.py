@@ -17,7 +17,6 @@ from precocial.normativity.aggregators.dawid_skene import CLASS_PRIORS, ClassPri
 from precocial.normativity.aggregators.result import (
     Aggregated,
     Floats,
-    Given,
     History,
     coin_confusion,
     given,
