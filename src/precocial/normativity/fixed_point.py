@@ -291,7 +291,7 @@ def _mean(
     return {
         "status": status, "top": best.r, "needed": best.steps, "tv": tv,
         "bounds": np.full(len(tv), np.inf), "trace": np.array([tops[0], best.r]), "rate": 1.0,
-        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap",
+        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap", "cycle": max(end.cycle for end in ends),
         "apart": apart, "second_eigenvalue": None, "gap": best.gap,
     }  # fmt: skip
 
@@ -323,6 +323,7 @@ def _result(
 ) -> FixedPoint:  # fmt: skip
     """Follow the top down to the actions, and say what holds."""
     parts.pop("rate")
+    cycle = parts.pop("cycle", 0)
     r = parts.pop("top")
     found = [r]
     for n in range(len(hierarchy.levels) - 2, -1, -1):
@@ -338,15 +339,16 @@ def _result(
     return FixedPoint(
         levels=levels, actions=levels[hierarchy.levels[0].name], density=density, tol=tol,
         hierarchy=hierarchy, initial=initial, kernels=kernels,
-        advice=_advice(parts, hierarchy), **parts,
+        advice=_advice(parts, hierarchy, cycle), **parts,
     )  # fmt: skip
 
 
-def _advice(parts: dict[str, Any], hierarchy: Hierarchy) -> str:
+def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
     status, by = parts["status"], parts["certified_by"]
     if status == "did not converge" and hierarchy.semantics == "mean":
+        how = f"go round in a cycle of {cycle}" if cycle else "did not settle"
         return (
-            f"the mean judge's answers did not settle; the gap is {parts['gap']:.3g}. Try "
+            f"the mean judge's answers {how}; the gap is {parts['gap']:.3g}. Try "
             'solver="complementarity", a larger floor, or semantics="sample"'
         )
     if status == "did not converge":

@@ -16,6 +16,8 @@ from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
+SLACK = 2.0**-46
+"""As in `precocial.choice.quantilize`: a mass this close to q reaches it."""
 MOST_BYTES = 8 * 2**30
 
 
@@ -42,6 +44,11 @@ class Choices:
         dQ[g] = alpha[g] * (dp[g] - the share of dp taken from the boundary), so this mean is all
         that the derivative needs besides the choice itself.
         """
+        if not self.judges.ties:
+            cut = np.take_along_axis(self.judges.order, self.boundary[..., None], axis=-1)
+            if values.ndim == 1:
+                return values[cut[..., 0]]
+            return np.take_along_axis(values[None], cut, axis=-1)[..., 0]
         on = self.judges.place == self.boundary[..., None]
         mass = (on * self.base).sum(axis=-1)
         total = (on * (self.base * values)).sum(axis=-1)
@@ -57,6 +64,7 @@ class Judges:
         scores: S.
         order: items by falling score, for each judge.
         place: each item's place in that order, the same for items of equal score.
+        ties: whether any judge gives two items the same score.
     """
 
     def __init__(self, scores: ArrayLike) -> None:
@@ -78,6 +86,7 @@ class Judges:
         falling = np.take_along_axis(S, self.order, axis=-1)
         new = np.zeros(S.shape, dtype=np.int32)
         new[..., 1:] = falling[..., 1:] != falling[..., :-1]
+        self.ties = bool((new[..., 1:] == 0).any())
         self.place: Ints = np.empty(S.shape, dtype=np.int32)
         np.put_along_axis(self.place, self.order, np.cumsum(new, axis=-1, dtype=np.int32), axis=-1)
 
@@ -91,14 +100,21 @@ class Judges:
         ranked = p[self.order] if p.ndim == 1 else np.take_along_axis(p[None], self.order, axis=-1)
         reached = np.cumsum(ranked, axis=-1)
         # The first place at which the mass reaches q; rounding may leave the sum just below 1.
-        first = np.minimum((reached < q).sum(axis=-1), self._last(ranked))
-        cut = np.take_along_axis(self.order, first[..., None], axis=-1)
-        boundary = np.take_along_axis(self.place, cut, axis=-1)
-        above, on = self.place < boundary, self.place == boundary
-        mass_above = (above * p).sum(axis=-1, keepdims=True)
-        mass_on = (on * p).sum(axis=-1, keepdims=True)
-        part = np.clip((q - mass_above) / np.where(mass_on > 0, mass_on, 1.0), 0.0, 1.0)
-        K = (above + on * part) * (p / q)
+        first = np.minimum((reached < q * (1 - SLACK)).sum(axis=-1), self._last(ranked))[..., None]
+        cut = np.take_along_axis(self.order, first, axis=-1)
+        if self.ties:
+            boundary = np.take_along_axis(self.place, cut, axis=-1)
+            above, on = self.place < boundary, self.place == boundary
+            mass_above = (above * p).sum(axis=-1, keepdims=True)
+            mass_on = (on * p).sum(axis=-1, keepdims=True)
+            part = np.clip((q - mass_above) / np.where(mass_on > 0, mass_on, 1.0), 0.0, 1.0)
+            K = (above + on * part) * (p / q)
+        else:
+            boundary = first.astype(np.int32)
+            K = (self.place < boundary) * (p / q)
+            mass_on = np.take_along_axis(ranked, first, axis=-1)
+            mass_above = np.take_along_axis(reached, first, axis=-1) - mass_on
+            np.put_along_axis(K, cut, np.clip(q - mass_above, 0.0, mass_on) / q, axis=-1)
         K /= K.sum(axis=-1, keepdims=True)
         return Choices(probability=K, boundary=boundary[..., 0], judges=self, base=p)
 

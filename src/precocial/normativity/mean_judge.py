@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice import quantilize
 from precocial.normativity.complementarity import lemke
 
 Floats = NDArray[np.float64]
@@ -33,14 +34,15 @@ CHECK = 25
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Settled:
-    """One run from one start: where it ended, its gap, and whether that is small enough."""
+    """One run from one start: where it ended, its gap, whether that is small enough, and, if the
+    answers went round in a circle, its length."""
 
     r: Floats
     gap: float
     steps: int
     converged: bool
     tv: tuple[float, ...] = ()
-    method: str = ""
+    cycle: int = 0
 
 
 def box_of(p: Floats, q: float, floor: float) -> tuple[Floats, Floats]:
@@ -53,22 +55,11 @@ def quantile_in(score: Floats, low: Floats, high: Floats) -> Floats:
 
     With low = 0 and high = p/q this is the quantilizer Q_q(p, score).
     """
-    if score.ndim == 1:
-        return _quantile_row(score, low, high)
-    rows = [_quantile_row(s, a, b) for s, a, b in zip(score, low, high)]
-    return np.array(rows)
-
-
-def _quantile_row(score: Floats, low: Floats, high: Floats) -> Floats:
     room = high - low
-    left = 1.0 - low.sum()
-    order = np.argsort(-score, kind="stable")
-    reached = np.cumsum(room[order])
-    first = min(int(np.searchsorted(reached, left)), len(score) - 1)
-    at = score[order[first]]
-    above, on = score > at, score == at
-    part = (left - room[above].sum()) / room[on].sum() if room[on].sum() > 0 else 0.0
-    return np.asarray(low + room * (above + on * np.clip(part, 0.0, 1.0)))
+    left = 1.0 - low.sum(axis=-1, keepdims=True)
+    space = room.sum(axis=-1, keepdims=True)
+    chosen = quantilize(score, left[..., 0] / space[..., 0], base=room / space)
+    return np.asarray(low + left * chosen)
 
 
 def gap_of(S: Floats, r: Floats, low: Floats, high: Floats) -> float:
@@ -134,16 +125,23 @@ def settle(
 def _iterate(
     S: Floats, low: Floats, high: Floats, start: Floats, tol: float, most: int
 ) -> Settled:  # fmt: skip
-    r, tvs = start, []
-    for _ in range(most):
+    r, tvs, cycle = start, [], 0
+    seen = {np.round(r, 12).tobytes(): 0}
+    for step in range(1, most + 1):
         new = quantile_in(r @ S, low, high)
         tvs.append(float(0.5 * np.abs(new - r).sum()))
         r = new
         if tvs[-1] <= tol:
             break
+        before = seen.setdefault(np.round(r, 12).tobytes(), step)
+        if before < step:
+            cycle = step - before
+            break
     gap = gap_of(S, r, low, high)
-    settled = tvs[-1] <= tol and gap <= tol
-    return Settled(r=r, gap=gap, steps=len(tvs), converged=settled, tv=tuple(tvs), method="iterate")
+    return Settled(
+        r=r, gap=gap, steps=len(tvs), converged=tvs[-1] <= tol and gap <= tol, tv=tuple(tvs),
+        cycle=cycle,
+    )  # fmt: skip
 
 
 def _extragradient(
@@ -166,9 +164,7 @@ def _extragradient(
                 best, low_gap = one, gap
         if low_gap <= tol:
             break
-    return Settled(
-        r=best, gap=low_gap, steps=step_number, converged=low_gap <= tol, method="extragradient"
-    )
+    return Settled(r=best, gap=low_gap, steps=step_number, converged=low_gap <= tol)
 
 
 def polished(S: Floats, r: Floats, low: Floats, high: Floats) -> Floats:
@@ -215,4 +211,4 @@ def _exact(S: Floats, low: Floats, high: Floats, start: Floats, tol: float) -> S
     r = np.clip(low + z[:m], low, high)
     r = project(polished(S, r, low, high), low, high)
     gap = gap_of(S, r, low, high)
-    return Settled(r=r, gap=gap, steps=steps, converged=gap <= tol, method="complementarity")
+    return Settled(r=r, gap=gap, steps=steps, converged=gap <= tol)

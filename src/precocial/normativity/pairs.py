@@ -6,25 +6,38 @@ from __future__ import annotations
 from typing import Any, no_type_check
 
 import numba
+import numpy as np
 
 njit: Any = numba.njit
-TILE = 32
-"""Rows compared with 32 others while both are in the cache (ours, measured at 3,000 rows)."""
+BLOCK = 16
+"""Rows that stay in the cache while all later ones pass (ours, measured at 3,000 rows)."""
 
 
 @no_type_check
 @njit(cache=True, fastmath=True, nogil=True)
-def largest_distance(kernel):
-    """The largest sum of absolute differences between two rows."""
+def furthest_pair(kernel):
+    """The two rows of kernel[h, g] (float32, rows a multiple of 4) that are furthest apart.
+
+    Four rows are compared with every later one at a time, so that each number is loaded once for
+    four uses.
+    """
     count, items = kernel.shape
-    largest = 0.0
-    for low in range(0, count, TILE):
-        for a in range(low, count):
-            first = kernel[a]
-            for b in range(low, min(low + TILE, a)):
-                second = kernel[b]
-                total = 0.0
+    largest, first, second = np.float32(-1.0), 0, 0
+    sums = np.zeros(4, dtype=np.float32)
+    for block in range(0, count, BLOCK):
+        for other in range(block + 1, count):
+            row = kernel[other]
+            for low in range(block, min(block + BLOCK, other), 4):
+                a, b, c, d = kernel[low], kernel[low + 1], kernel[low + 2], kernel[low + 3]
+                s = t = u = v = np.float32(0.0)
                 for i in range(items):
-                    total += abs(first[i] - second[i])
-                largest = max(largest, total)
-    return largest
+                    x = row[i]
+                    s += abs(x - a[i])
+                    t += abs(x - b[i])
+                    u += abs(x - c[i])
+                    v += abs(x - d[i])
+                sums[0], sums[1], sums[2], sums[3] = s, t, u, v
+                for k in range(4):
+                    if sums[k] > largest:
+                        largest, first, second = sums[k], low + k, other
+    return first, second
