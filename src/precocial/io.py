@@ -69,8 +69,8 @@ def database_path(path: PathLike, *, create: bool) -> Path:
     """
     try:
         file = Path(path).absolute()
-        if not file.parent.is_dir():
-            raise DataError("its folder does not exist; make it first", path=path)
+        if "\0" in str(file) or not file.parent.is_dir():
+            raise DataError("has a NUL byte, or its folder does not exist", path=repr(path))
         for name in (file, *(Path(f"{file}{tail}") for tail in ("-wal", "-shm", "-journal"))):
             # SQLite follows links, and would write through one to a file elsewhere
             if os.path.lexists(name) and not stat.S_ISREG(os.lstat(name).st_mode):

@@ -95,14 +95,15 @@ class Store:
         run(
             "PRAGMA cache_size = -65536"
         )  # KiB: the index of ids of a million items, which are random
-        if not is_laid(self._connection, self.path):  # before a file of others is written to
-            self._patiently("PRAGMA journal_mode = WAL")
+        laid = is_laid(self._connection, self.path)  # before a file of others is written to
+        self._patiently("PRAGMA journal_mode = WAL")
         # FULL: a commit waits for the disk. NORMAL, SQLite's advice for WAL, would lose the last
         # commits when the power goes, though not when the process does.
         run("PRAGMA synchronous = FULL")
         run("PRAGMA fullfsync = ON")
-        with self._transaction():
-            lay_tables(self._connection, self.path)
+        if not laid:  # to read, one need not wait for who writes
+            with self._transaction():
+                lay_tables(self._connection, self.path)
 
     # ------------------------------------------------------------ adding
 
@@ -271,6 +272,8 @@ class Store:
     def _entry(self, row: tuple[Any, ...]) -> Entry:
         number, key, *_, written, body, checksum, before = row
         try:
+            if not (isinstance(body, bytes) and isinstance(written, float)):
+                raise ValueError("a field has another type")
             if checksum != _checksum(before or b"", number, written, body):
                 raise ValueError("its checksum does not fit")
             item: Item = _DECODER.decode(body)
