@@ -213,6 +213,7 @@ def _factorised(
 
     A dict is some ten times quicker than np.unique on text: it hashes where that one sorts.
     """
+    codes: NDArray[Any]
     if isinstance(column, np.ndarray):
         values, first, codes = np.unique(column, return_index=True, return_inverse=True)
         order = np.argsort(first)

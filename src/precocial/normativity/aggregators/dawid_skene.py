@@ -58,7 +58,7 @@ class DawidSkene:
     per_class: float = 0.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(
@@ -109,7 +109,7 @@ class OneCoin:
     per_class: float = 0.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(
@@ -156,7 +156,7 @@ class CentredDawidSkene:
     per_class: float = 1.0
     class_prior: ClassPrior = "estimated"
     steps: int = 100
-    tolerance: float = 1e-6
+    tolerance: float = 1e-5
 
     def __post_init__(self) -> None:
         positive(
@@ -198,7 +198,7 @@ Model = DawidSkene | OneCoin | CentredDawidSkene
 def _expectation_maximisation(model: Model, data: Given) -> Aggregated:
     from precocial.normativity.aggregators import kernels  # loads numba, late
 
-    T, W, K = data.shape
+    _, W, K = data.shape
     proba = data.majority()
     counts = np.zeros((W, K, K))
     kernels.confusion_counts(*data.rows, proba, counts)
@@ -245,7 +245,7 @@ def _skill(counts: Floats, hits: Any, misses: Any) -> Floats:
         right + hits, total + hits + misses,
         out=np.full(len(counts), everyone), where=total + hits + misses > 0,
     )  # fmt: skip
-    return np.clip(own, FLOOR, 1 - FLOOR)
+    return np.asarray(np.clip(own, FLOOR, 1 - FLOOR))
 
 
 def _coins(skill: Floats, K: int) -> Floats:

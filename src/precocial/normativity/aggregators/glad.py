@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from precocial.errors import one_of
+from precocial.errors import ConfigError, one_of
 from precocial.feedback.votes import Votes
 from precocial.normativity.aggregators.dawid_skene import CLASS_PRIORS, ClassPrior
 from precocial.normativity.aggregators.result import (
@@ -24,8 +24,13 @@ from precocial.normativity.aggregators.result import (
     steps_allowed,
 )
 
+MIN_SPREAD = 1e-3
+"""Below it a prior is as good as a constant (ours)."""
 WIDEST = 30.0
 """Bound on |alpha| and |beta| (ours): beyond it exp overflows long before a prior lets it."""
+EM_STEPS, DAMPING = 20, 0.5
+"""Damped EM steps before L-BFGS (ours): alone, its first long steps can swap two classes of unequal
+size, which leaves every teacher with a negative ability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +40,8 @@ class Glad:
 
     The same model and priors as crowd-kit's. Departure: we maximise the marginal likelihood with
     the priors by L-BFGS, with its exact gradient (that of the expected complete likelihood, by
-    Fisher's identity), where they alternate EM with 25 steps of conjugate gradients. Past counts
-    are votes, right or wrong, on tasks of the average ease of the prior.
+    Fisher's identity), after a few damped EM steps, where they alternate EM with 25 steps of
+    conjugate gradients. Past counts are votes, right or wrong, on tasks of the prior's mean ease.
 
     Attributes:
         able, easy: the means of the priors of alpha and beta; spread: their standard deviation.
@@ -54,7 +59,9 @@ class Glad:
 
     def __post_init__(self) -> None:
         positive("Glad", spread=self.spread, tolerance=self.tolerance)
-        positive("Glad", able=abs(self.able), easy=abs(self.easy), precision=1 / self.spread**2)
+        positive("Glad", able=abs(self.able), easy=abs(self.easy))
+        if self.spread < MIN_SPREAD:
+            raise ConfigError(f"Glad: spread must be at least {MIN_SPREAD}; got {self.spread!r}")
         one_of("Glad: class_prior", self.class_prior, CLASS_PRIORS)
         steps_allowed("Glad", self.steps)
 
@@ -77,15 +84,14 @@ class Glad:
             shares = data.majority().sum(axis=0) + 1
             prior = shares / shares.sum()
         proba, row = np.empty((T, K)), np.empty(K)
-        slopes = np.empty(W + T)
+        slopes, curves = np.empty(W + T), np.empty(W + T)
         found = {"likelihood": 0.0}
         log_prior = np.log(prior)
 
         def objective(x: Floats) -> tuple[float, Floats]:
             found["likelihood"] = kernels.ability_pass(
-                *data.rows, x[:W], x[W:], log_prior, data.gold, row, proba,
-                slopes[:W], slopes[W:],
-            )  # fmt: skip
+                *data.rows, x[:W], x[W:], log_prior, data.gold, row, proba, slopes, curves
+            )
             away = (x - centre) / self.spread**2
             value = found["likelihood"] - 0.5 * float(away @ (x - centre))
             slope = slopes - away
@@ -95,8 +101,12 @@ class Glad:
             return -value, -slope
 
         centre = np.concatenate([np.full(W, self.able), np.full(T, self.easy)])
+        x = centre.copy()
+        for _ in range(EM_STEPS):
+            slope = -objective(x)[1]
+            x += np.clip(DAMPING * slope / (curves + 1 / self.spread**2), -1, 1)
         done = minimize(
-            objective, centre, method="L-BFGS-B", jac=True, bounds=[(-WIDEST, WIDEST)] * (W + T),
+            objective, x, method="L-BFGS-B", jac=True, bounds=[(-WIDEST, WIDEST)] * (W + T),
             options={"maxiter": self.steps, "ftol": self.tolerance, "gtol": 1e-6, "maxcor": 10},
         )  # fmt: skip
         objective(done.x)  # the probabilities that belong to the solution
@@ -105,8 +115,9 @@ class Glad:
         return Aggregated(
             name=self.name, votes=votes, proba=proba, class_prior=prior,
             confusion=coin_confusion(accuracy, K) if K > 1 else np.ones((W, 1, 1)),
-            accuracy=accuracy, log_likelihood=float(found["likelihood"]), steps=int(done.nfev),
-            converged=bool(done.success), parameters={"ability": ability, "ease": ease},
+            accuracy=accuracy, log_likelihood=float(found["likelihood"]),
+            steps=int(done.nfev) + EM_STEPS, converged=bool(done.success),
+            parameters={"ability": ability, "ease": ease},
         )  # fmt: skip
 
     def _past(self, past: Floats, alpha: Floats) -> tuple[float, Floats]:

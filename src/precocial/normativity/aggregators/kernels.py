@@ -14,6 +14,8 @@ from typing import Any
 import numba
 
 njit: Any = numba.njit
+NOTHING = -100.0
+"""A log probability below which a class is given none (ours): exp would be spent on 1e-44."""
 
 
 @njit(cache=True, nogil=True)
@@ -25,13 +27,21 @@ def finish(row, gold, out):
             out[k] = 0.0
         out[gold] = 1.0
         return row[gold]
-    top = row[0]
+    best = 0
     for k in range(1, K):
-        top = max(top, row[k])
-    total = 0.0
+        if row[k] > row[best]:
+            best = k
+    top = row[best]
+    total = 1.0
     for k in range(K):
-        out[k] = math.exp(row[k] - top)
-        total += out[k]
+        below = row[k] - top
+        if k == best:
+            out[k] = 1.0
+        elif below < NOTHING:
+            out[k] = 0.0
+        else:
+            out[k] = math.exp(below)
+            total += out[k]
     for k in range(K):
         out[k] /= total
     return top + math.log(total)
@@ -47,16 +57,17 @@ def confusion_pass(starts, teacher, label, weight, log_p, log_prior, gold, row, 
     counts[:] = 0.0
     likelihood = 0.0
     for t in range(T):
-        row[:] = log_prior
+        for k in range(K):
+            row[k] = log_prior[k]
         for v in range(starts[t], starts[t + 1]):
-            said = log_p[teacher[v], label[v]]
+            w, said, much = teacher[v], label[v], weight[v]
             for k in range(K):
-                row[k] += weight[v] * said[k]
+                row[k] += much * log_p[w, said, k]
         likelihood += finish(row, gold[t], proba[t])
         for v in range(starts[t], starts[t + 1]):
-            into = counts[teacher[v], label[v]]
+            w, said, much = teacher[v], label[v], weight[v]
             for k in range(K):
-                into[k] += weight[v] * proba[t, k]
+                counts[w, said, k] += much * proba[t, k]
     return likelihood
 
 
@@ -94,27 +105,29 @@ def guess_pass(
             likelihood += weight[v] * log_guess[teacher[v], label[v]]
         likelihood += finish(row, gold[t], proba[t])
         for v in range(starts[t], starts[t + 1]):
-            w, l = teacher[v], label[v]
-            right = proba[t, l]
-            known = right * (1.0 - guessing[w, l])
+            w, said = teacher[v], label[v]
+            right = proba[t, said]
+            known = right * (1.0 - guessing[w, said])
             knows[w] += weight[v] * known
-            guesses[w, l] += weight[v] * (1.0 - known)
+            guesses[w, said] += weight[v] * (1.0 - known)
     return likelihood
 
 
 @njit(cache=True, nogil=True)
 def ability_pass(
-    starts, teacher, label, weight, alpha, beta, log_prior, gold, row, proba, by_alpha, by_beta
+    starts, teacher, label, weight, alpha, beta, log_prior, gold, row, proba, slope, curve
 ):
     """The log likelihood of GLAD and its gradient, with the probabilities that it rests on.
 
     alpha: (W,) abilities; beta: (T,) logarithms of how easy tasks are. The gradient of the
     marginal likelihood is that of the expected complete one (Fisher's identity), so one pass
-    serves: sum of weight (P[right] - s) times the derivative of alpha exp(beta).
+    serves: sum of weight (P[right] - s) times the derivative of x = alpha exp(beta). slope and
+    curve: (W + T,), curve the diagonal of the expected curvature, weight s (1 - s) dx dx.
     """
     T, K = proba.shape
-    by_alpha[:] = 0.0
-    by_beta[:] = 0.0
+    W = len(alpha)
+    slope[:] = 0.0
+    curve[:] = 0.0
     likelihood = 0.0
     others = math.log(max(K - 1, 1))
     for t in range(T):
@@ -127,14 +140,15 @@ def ability_pass(
             likelihood += weight[v] * (log_s - x - others)
             row[label[v]] += weight[v] * (x + others)
         likelihood += finish(row, gold[t], proba[t])
-        slope = 0.0
         for v in range(starts[t], starts[t + 1]):
             w = teacher[v]
             x = alpha[w] * ease
             small = math.exp(-abs(x))
             s = 1.0 / (1.0 + small) if x >= 0 else small / (1.0 + small)
             off = weight[v] * (proba[t, label[v]] - s)
-            by_alpha[w] += off * ease
-            slope += off * alpha[w]
-        by_beta[t] = slope * ease
+            bent = weight[v] * s * (1.0 - s)
+            slope[w] += off * ease
+            slope[W + t] += off * x
+            curve[w] += bent * ease * ease
+            curve[W + t] += bent * x * x
     return likelihood

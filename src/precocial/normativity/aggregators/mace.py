@@ -116,6 +116,9 @@ class Mace:
         right = data.weight * data.majority()[votes.task, votes.label]
         known = np.bincount(votes.teacher, weights=right, minlength=W)
         total = np.bincount(votes.teacher, weights=data.weight, minlength=W)
+        if data.past is not None:
+            known = known + np.trace(data.past, axis1=1, axis2=2)
+            total = total + data.past.sum(axis=(1, 2))
         share = (known + 1) / (total + 2)
         return np.stack([1 - share, share], axis=1), np.full((W, K), 1 / K)
 

@@ -88,7 +88,7 @@ def _agreement(data: Given, proba: Floats) -> Floats:
         right = right + np.trace(data.past, axis1=1, axis2=2)
         total = total + data.past.sum(axis=(1, 2))
     everyone = right.sum() / total.sum() if total.sum() > 0 else 1.0
-    return np.divide(right, total, out=np.full(W, everyone), where=total > 0)
+    return np.asarray(np.divide(right, total, out=np.full(W, everyone), where=total > 0))
 
 
 def _result(name: str, data: Given, proba: Floats, accuracy: Floats, steps: int) -> Aggregated:

@@ -110,8 +110,9 @@ class Given:
 
     @property
     def rows(self) -> tuple[Any, ...]:
-        """What every kernel takes first."""
-        return self.starts, self.votes.teacher, self.votes.label, self.weight
+        """What every kernel takes first; without a sign, an index need not be tested for one."""
+        teacher, label = self.votes.teacher.view(np.uint32), self.votes.label.view(np.uint32)
+        return self.starts.view(np.uint64), teacher, label, self.weight
 
     def majority(self) -> Floats:
         """(T, K) shares of votes, gold as certainty; the mean of these for tasks without votes."""
@@ -168,7 +169,7 @@ def weighted_counts(data: Given, weight: Floats | None = None) -> Floats:
     T, _, K = data.shape
     at = data.votes.task.astype(np.int64) * K + data.votes.label
     weights = data.weight if weight is None else weight
-    return np.bincount(at, weights=weights, minlength=T * K).reshape(T, K)
+    return np.asarray(np.bincount(at, weights=weights, minlength=T * K), float).reshape(T, K)
 
 
 def clamped(proba: Floats, gold: NDArray[np.int64]) -> Floats:
