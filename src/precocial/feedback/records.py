@@ -427,7 +427,7 @@ def _name(what: str, name: str, value: Any) -> None:
         raise ConfigError(f"{what}: {name} is empty; a name is needed")
 
 
-def _content(what: str, name: str, value: Any) -> Content:
+def _content(what: str, name: str, value: Any) -> Any:
     if isinstance(value, str):
         _text(what, name, value)
         return value

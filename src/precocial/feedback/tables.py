@@ -76,6 +76,8 @@ def read_crowd(path: io.PathLike, *, names: Mapping[str, str] | None = None) -> 
     else:
         text, places = io.read_columns(path)
         columns, lines = dict(text), places.tolist()
+    if not lines:
+        raise DataError("holds no votes", path=path)
     for name in columns:
         if name not in where.values() and name not in skipped:
             raise DataError(
@@ -86,8 +88,6 @@ def read_crowd(path: io.PathLike, *, names: Mapping[str, str] | None = None) -> 
     for name in where.values():
         if name not in columns:
             raise DataError("the column is missing", path=path, line=1, column=name)
-    if not lines:
-        raise DataError("holds no votes", path=path)
     votes = {name: _names(columns[column], column, path, lines) for name, column in where.items()}
     return CrowdColumns(**votes, line=lines)
 

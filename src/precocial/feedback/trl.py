@@ -57,7 +57,10 @@ def read_trl(
 
     Raises:
         DataError: with file and line: no lines, unknown or missing keys, a wrong type.
+        ConfigError: no source, or a confidence outside [0, 1].
     """
+    # once without the file, so that a wrong argument is not told as a wrong line
+    Demonstration(source=source, confidence=confidence, completion="")
     rows = io.read_jsonl(path)
     if not rows:
         raise DataError("holds no lines", path=path)
