@@ -281,16 +281,16 @@ def median_of(text, words, starts, refs, weight, lengths, known, rounds):
                     total[n + i, k + 1] += share * _joined(head[i], tail[i], said, known[k])
         total[n:, 0] = np.inf
         best = np.argmin(total)
-        place, k = best // (len(known) + 1), best % (len(known) + 1)
-        if total[place, k] >= now - 1e-9:
+        place, put = best // (len(known) + 1), best % (len(known) + 1)
+        if total[place, put] >= now - 1e-9:
             break
         at = place if place < n else place - n
         rest = text[at + 1 :] if place < n else text[at:]
-        size = 1 if k > 0 else 0
+        size = 1 if put > 0 else 0
         changed = np.empty(at + size + len(rest), np.int64)
         changed[:at] = text[:at]
         if size:
-            changed[at] = known[k - 1]
+            changed[at] = known[put - 1]
         changed[at + size :] = rest
         text = changed
     return text
