@@ -153,7 +153,7 @@ def _warnings(
         )
     if tempered_change > MUCH:
         found.append(
-            f"A base to the power {TEMPERED:g} moves {tempered_change:.0%} of the choice: how sharp "
-            "the base is matters as much as the scores."
+            f"A base to the power {TEMPERED:g} moves {tempered_change:.0%} of the choice: how "
+            "sharp the base is matters as much as the scores."
         )
     return tuple(found)

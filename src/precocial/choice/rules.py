@@ -7,29 +7,34 @@ finite.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from array_api_compat import array_namespace, is_torch_array
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from precocial.choice.arguments import checked, indices_of, like
 from precocial.choice.arrays import Array, base_like, library_of
 from precocial.errors import ConfigError
 
+if TYPE_CHECKING:
+    # what most callers have; a tensor in gives a tensor out, which annotations here do not tell
+    Chosen = NDArray[np.float64]
+else:
+    Chosen = Any
 TIE = 1e-9
 """Scores that differ by less than this share of their range count as equal (ours: rounding in
 double precision is far below it, and a planner solved to 1e-6 says so itself)."""
 
 
 @checked
-def greedy(scores: Any, *, tie: float = TIE) -> Array:
+def greedy(scores: Any, *, tie: float = TIE) -> Chosen:
     """The best option; those within `tie` of it, as a share of the range, share."""
     return nth_best(scores, 1, tie=tie)
 
 
 @checked
-def boltzmann(scores: Any, beta: float, *, base: Any = None) -> Array:
+def boltzmann(scores: Any, beta: float, *, base: Any = None) -> Chosen:
     """Proportional to base * exp(beta * score); base is uniform by default. beta = 0 is the base,
     a negative beta prefers what scores low.
 
@@ -47,11 +52,12 @@ def boltzmann(scores: Any, beta: float, *, base: Any = None) -> Array:
     if not bool(xp.all(xp.isfinite(top))):
         raise ConfigError("boltzmann: the base gives no weight to any option that exists")
     grown = xp.exp(logit - top)
-    return grown / xp.sum(grown, axis=-1, keepdims=True)
+    chosen: Chosen = grown / xp.sum(grown, axis=-1, keepdims=True)
+    return chosen
 
 
 @checked
-def epsilon_greedy(scores: Any, epsilon: float, *, tie: float = TIE) -> Array:
+def epsilon_greedy(scores: Any, epsilon: float, *, tie: float = TIE) -> Chosen:
     """The best option with probability 1 - epsilon, any option with probability epsilon.
 
     Raises:
@@ -63,7 +69,7 @@ def epsilon_greedy(scores: Any, epsilon: float, *, tie: float = TIE) -> Array:
 
 
 @checked
-def satisfice(scores: Any, aspiration: float, *, tie: float = TIE) -> Array:
+def satisfice(scores: Any, aspiration: float, *, tie: float = TIE) -> Chosen:
     """Any option that scores at least worst + aspiration * (best - worst), all alike.
 
     aspiration = 1 is greedy, 0 takes anything.
@@ -78,7 +84,7 @@ def satisfice(scores: Any, aspiration: float, *, tie: float = TIE) -> Array:
 
 
 @checked
-def nth_best(scores: Any, n: int, *, tie: float = TIE) -> Array:
+def nth_best(scores: Any, n: int, *, tie: float = TIE) -> Chosen:
     """The option that is n-th in the order of falling scores; n = 1 is greedy, n = A the worst.
 
     Options that tie hold their places together: with two best options, n = 1 and n = 2 both
@@ -98,7 +104,7 @@ def nth_best(scores: Any, n: int, *, tie: float = TIE) -> Array:
 
 
 @checked
-def stick(scores: Any, default: ArrayLike, margin: float, *, tie: float = TIE) -> Array:
+def stick(scores: Any, default: ArrayLike, margin: float, *, tie: float = TIE) -> Chosen:
     """The default option, unless the best beats it by more than margin * (best - worst).
 
     Args:
@@ -116,7 +122,8 @@ def stick(scores: Any, default: ArrayLike, margin: float, *, tie: float = TIE) -
     gain = high - xp.take_along_axis(S, kept, axis=-1)
     stays = gain <= margin * (high - low) + tie * (high - low)
     own = xp.astype(kept == xp.arange(S.shape[-1], device=S.device), S.dtype)
-    return xp.where(stays, own, greedy(S, tie=tie))
+    chosen: Chosen = xp.where(stays, own, greedy(S, tie=tie))
+    return chosen
 
 
 def _scores(scores: Any) -> tuple[Any, Array]:
@@ -152,10 +159,11 @@ def _range(scores: Array) -> tuple[Array, Array]:
     return xp.min(there, axis=-1, keepdims=True), xp.max(scores, axis=-1, keepdims=True)
 
 
-def _shared(chosen: Array, scores: Array) -> Array:
+def _shared(chosen: Array, scores: Array) -> Chosen:
     xp = array_namespace(scores)
     alike = xp.astype(chosen, scores.dtype)
-    return alike / xp.sum(alike, axis=-1, keepdims=True)
+    shares: Chosen = alike / xp.sum(alike, axis=-1, keepdims=True)
+    return shares
 
 
 def _share(name: str, value: float) -> None:
