@@ -26,8 +26,8 @@ from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.contraction import total_variation
 from precocial.normativity.fixed_point import FixedPoint, below, fixed_point, floored, kernels_of
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
 from precocial.normativity.likelihood import Heard, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient_at
 from precocial.normativity.sources import Key, Source, Sources

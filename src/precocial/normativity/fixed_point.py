@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError
 from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
 from precocial.normativity.mean_judge import Solver, box_of, quantile_in, settle
 
 Floats = NDArray[np.float64]
