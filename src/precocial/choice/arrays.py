@@ -15,6 +15,9 @@ from precocial.errors import ConfigError
 
 Array = Any
 """An array of NumPy or a tensor of torch; the name stands for `typing.Any`."""
+NOTHING = (
+    "{name}: each row needs an option that exists (a score above -inf) and whose base is above 0"
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +26,8 @@ class Options:
 
     Attributes:
         xp: the library of the arrays.
-        scores: (..., A); -inf where an option does not exist or its base is 0.
+        scores: (..., A); -inf where an option does not exist.
+        ranked: (..., A) the same, and -inf where the base is 0 too: no boundary lies there.
         base: (..., A) in the widest float of the device; 0 where an option does not exist; its
             gradient, where torch has one, is kept.
         dtype: of the scores as given, and of what comes out.
@@ -32,6 +36,7 @@ class Options:
 
     xp: Any
     scores: Array
+    ranked: Array
     base: Array
     dtype: Any
     axis: int
@@ -126,10 +131,11 @@ def options_of(name: str, scores: Any, base: Any, axis: int) -> Options:
     """
     xp, given, axis = on_last(name, scores, axis)
     S = fixed(given)
-    wide = xp.float32 if "mps" in str(S.device) else xp.float64
+    wide = wide_of(S)
     there = -xp.inf < S
     if bool(xp.any(xp.isnan(S))) or bool(xp.any(xp.inf == S)):
         raise ConfigError(f"{name}: scores must be numbers below infinity; got NaN or inf")
+    ranked = S
     if base is None:
         B = xp.astype(there, wide)
     else:
@@ -137,13 +143,16 @@ def options_of(name: str, scores: Any, base: Any, axis: int) -> Options:
         if not bool(xp.all(xp.isfinite(fixed(B)))) or bool(xp.any(fixed(B) < 0)):
             raise ConfigError(f"{name}: base must be finite and not negative")
         B = xp.where(there, xp.astype(B, wide), xp.zeros((), dtype=wide, device=S.device))
-        S = xp.where(fixed(B) > 0, S, xp.asarray(-xp.inf, dtype=S.dtype, device=S.device))
-    if not bool(xp.all(xp.any(-xp.inf < S, axis=-1))):
-        raise ConfigError(
-            f"{name}: each row needs an option that exists (a score above -inf) and whose base is "
-            "above 0"
-        )
-    return Options(xp=xp, scores=S, base=B, dtype=given.dtype, axis=axis)
+        ranked = xp.where(fixed(B) > 0, S, xp.asarray(-xp.inf, dtype=S.dtype, device=S.device))
+    if not bool(xp.all(xp.any(ranked > -xp.inf, axis=-1))):
+        raise ConfigError(NOTHING.format(name=name))
+    return Options(xp=xp, scores=S, ranked=ranked, base=B, dtype=given.dtype, axis=axis)
+
+
+def wide_of(values: Array) -> Any:
+    """The widest float that the device of an array has."""
+    xp = array_namespace(values)
+    return xp.float32 if "mps" in str(values.device) else xp.float64
 
 
 def fixed(values: Array) -> Array:
@@ -151,15 +160,15 @@ def fixed(values: Array) -> Array:
     return values.detach() if is_torch_array(values) else values
 
 
-def shares_of(name: str, q: Any, options: Options) -> Array:
-    """q as (..., 1) or one number beside the options.
+def shares_of(name: str, q: Any, S: Array) -> Array:
+    """q as (..., 1) beside scores (..., A), in the widest float of the device.
 
     Raises:
         ConfigError: outside (0, 1], or of a shape that does not fit the rows.
     """
-    xp, S = options.xp, options.scores
+    xp = array_namespace(S)
     told = fixed(library_of(f"{name}: q", q)[1])
-    shares = xp.astype(xp.asarray(told, device=S.device), options.base.dtype)
+    shares = xp.astype(xp.asarray(told, device=S.device), wide_of(S))
     if not bool(xp.all((shares > 0) & (shares <= 1))):
         got = float(shares) if shares.ndim == 0 else "numbers outside"
         raise ConfigError(
