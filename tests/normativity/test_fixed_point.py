@@ -9,8 +9,9 @@ from precocial.choice import quantilize
 from precocial.errors import ConfigError, PrecocialError
 from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
 from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Judges
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.levels import Level
 from tests.normativity.worlds import random_tower
 
 

@@ -11,7 +11,8 @@ from scipy.optimize import linprog
 from precocial.choice import quantilize
 from precocial.normativity.complementarity import lemke
 from precocial.normativity.fixed_point import fixed_point
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 from precocial.normativity.mean_judge import box_of, gap_of, project, quantile_in, settle
 from tests.normativity.worlds import random_tower
 

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError
 from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
 from precocial.normativity.mean_judge import Solver, box_of, quantile_in, settle
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,8 @@ class FixedPoint:
         advice: what to do, or what holds, in words.
         levels: the distribution of each level, by name.
         actions: level 0's.
-        needed: N, the number of levels after which one more changes at most `tol` from every start.
+        needed: N, the number of levels after which one more changes at most `tol` from every start
+            (for the semantics "mean": the solver's steps).
         tv: [n], TV between the levels n+1 and n of the shared top, from its initial distribution.
             Without `share`: how far apart two tops can still be n levels further down.
         bounds: [n], the most that `tv` can be, by the proof.
@@ -290,8 +291,9 @@ def _mean(
     tv = np.array(best.tv or [0.0])
     return {
         "status": status, "top": best.r, "needed": best.steps, "tv": tv,
-        "bounds": np.full(len(tv), np.inf), "trace": np.array([tops[0], best.r]), "rate": 1.0,
-        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap", "cycle": max(end.cycle for end in ends),
+        "bounds": np.ones(len(tv)), "trace": np.array([tops[0], best.r]), "rate": 1.0,
+        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap",
+        "cycle": max(end.cycle for end in ends),
         "apart": apart, "second_eigenvalue": None, "gap": best.gap,
     }  # fmt: skip
 
