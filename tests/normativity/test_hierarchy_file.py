@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from precocial.errors import PrecocialError
 from precocial.normativity.fitting import Fitting, fit
 from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.hierarchy_file import read_hierarchy
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.levels import Level
 from precocial.normativity.levels_record import LEVELS, LevelsRecord
 
 TEXT = """

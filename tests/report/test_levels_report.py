@@ -11,7 +11,8 @@ from precocial.cli import main
 from precocial.errors import DataError
 from precocial.normativity.fitting import fit
 from precocial.normativity.fixed_point import FixedPoint, fixed_point
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 from precocial.normativity.levels_record import LEVELS, LevelsRecord
 from precocial.report import page_of, render
 from precocial.report.levels_report import headline, levels_page

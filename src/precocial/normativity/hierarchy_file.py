@@ -33,7 +33,8 @@ from typing import Any
 from precocial import io
 from precocial.errors import ConfigError, DataError
 from precocial.normativity.fitting import Fitting
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 
 TOP = ("q", "floor", "semantics", "share", "depth", "levels", "feedback", "fitting")
 LEVEL = ("name", "items", "initial", "logits", "q", "floor", "tasks", "scores")
