@@ -228,11 +228,12 @@ def hierarchy_of(
 
 def ablation(config: AblationConfig, run: Run) -> Iterator[io.Row]:
     """One row a problem and arm: accuracy and mean probability of the right class on tasks that
-    nobody labelled, what was learned, operations and wall time, and both as ratios to "plain" in
-    the same run."""
-    done = len(run.rows) // len(config.arms)
-    for number in range(done, config.problems):
-        yield from _arms(config, number)[len(run.rows) % len(config.arms) * (number == done) :]
+    nobody labelled, F, steps, operations and wall time, and both as ratios to "plain" on the same
+    problem. Wall times differ from run to run; all else is the same each time."""
+    began = len(run.rows)
+    for number in range(began // len(config.arms), config.problems):
+        skip = max(began - number * len(config.arms), 0)
+        yield from _arms(config, number)[skip:]
 
 
 def _arms(config: AblationConfig, number: int) -> list[io.Row]:
