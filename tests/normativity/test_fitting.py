@@ -12,7 +12,7 @@ from precocial.normativity.fitting import Fitting, fit, kl_of
 from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.levels import Level
-from precocial.normativity.likelihood import hear, soundness_of
+from precocial.normativity.likelihood import Said, hear, soundness_of
 from precocial.normativity.sensitivity import gradient, in_logits
 from precocial.normativity.sources import Sources
 from tests.normativity.worlds import crowd, random_tower
@@ -52,11 +52,11 @@ def test_the_gradient_of_all_that_was_said_is_that_of_finite_differences() -> No
     def total(initial: tuple[np.ndarray, ...]) -> float:
         fx = fixed_point(H, tol=1e-15, initial=initial, most_levels=300)
         r = [fx.levels[level.name] for level in H.levels]
-        return hear(H.statements, r, H.initial, whole, sources, sound).total
+        return hear(Said.of(H.statements), r, H.initial, whole, sources, sound).total
 
     fx = fixed_point(H, tol=1e-15, most_levels=300)
     r = [fx.levels[level.name] for level in H.levels]
-    toward = hear(H.statements, r, H.initial, whole, sources, sound).toward
+    toward = hear(Said.of(H.statements), r, H.initial, whole, sources, sound).toward
     names = [level.name for level in H.levels]
     found = in_logits(fx, gradient(fx, dict(zip(names, toward))))
     rng = np.random.default_rng(0)
