@@ -28,10 +28,9 @@ from precocial.normativity.contraction import total_variation
 from precocial.normativity.fixed_point import FixedPoint, below, fixed_point, floored, kernels_of
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.likelihood import Heard, hear, said_of_sources, soundness_of
+from precocial.normativity.likelihood import Heard, Said, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient_at
 from precocial.normativity.sources import Key, Source, Sources
-from precocial.normativity.statements import Statement
 
 Floats = NDArray[np.float64]
 READING_PRIOR = (4.0, 1.0, 0.25)
@@ -157,7 +156,7 @@ class _Climb:
 
     hierarchy: Hierarchy
     fitting: Fitting
-    statements: Sequence[Statement]
+    said: Said
     sources: Sources
     prior: tuple[Floats, ...]
     whole: list[Floats] = field(default_factory=list)
@@ -196,21 +195,20 @@ class _Climb:
         return kernels, found[::-1]
 
     def heard(self, r: Sequence[Floats]) -> Heard:
-        return hear(self.statements, r, self.prior, self.whole, self.sources, self.soundness)
+        return hear(self.said, r, self.prior, self.whole, self.sources, self.soundness)
 
     def kl(self, p: Sequence[Floats]) -> list[float]:
         return [kl_of(a, b) for a, b in zip(p, self.prior)]
 
     def learn_sources(self, heard: Heard) -> float:
         """One step of EM for the readings and the soundness of statements."""
-        said, credit = said_of_sources(self.statements, self.sources, self.soundness)
-        credit = credit + heard.credit
-        by: dict[Key, Floats] = {}
-        for one in self.statements:
-            key = (one.source, one.kind)
-            by[key] = by.get(key, 0.0) + self._learned(credit[one.number], key)
+        said, credit = said_of_sources(self.said.statements, self.sources, self.soundness)
+        by = {
+            key: self._learned(one, key)
+            for key, one in self.said.by_key(credit + heard.credit).items()
+        }
         change = self.sources.learn(by, said)
-        self.soundness = soundness_of(self.statements, self.sources, self.fitting.source_floor)
+        self.soundness = soundness_of(self.said.statements, self.sources, self.fitting.source_floor)
         return change
 
     def _learned(self, credit: Floats, key: Key) -> Floats:
@@ -253,7 +251,7 @@ def fit(hierarchy: Hierarchy, fitting: Fitting | None = None) -> Fitted:
     )  # fmt: skip
     sources.known(statements)
     climb = _Climb(
-        hierarchy=hierarchy, fitting=how, statements=statements, sources=sources,
+        hierarchy=hierarchy, fitting=how, said=Said.of(statements), sources=sources,
         prior=hierarchy.initial,
     )  # fmt: skip
     climb.soundness = soundness_of(statements, sources, how.source_floor)
@@ -278,7 +276,7 @@ def _climbed(climb: _Climb, learned: Sequence[bool]) -> tuple[tuple[Floats, ...]
     how, p = climb.fitting, climb.prior
     kernels, r = climb.point(p, None)
     climb.whole = [one.copy() for one in r]
-    if not climb.statements:
+    if not climb.said.statements:
         return p, [0.0], "no feedback"
     objective, eta, rng = [], 1.0, np.random.default_rng(0)
     for _ in range(how.most_steps):
@@ -440,7 +438,7 @@ def _obey(climb: _Climb, actions: Floats) -> tuple[Floats, tuple[int, ...], int]
     rows = found if found.ndim > 1 else found[None]
     votes: dict[int, Floats] = {}
     obeyed = []
-    for one in climb.statements:
+    for one in climb.said.statements:
         if one.certain and climb.soundness[one.number] >= 0.5:
             votes.setdefault(one.task, np.zeros(rows.shape[1]))[one.item] = 1.0
             obeyed.append(one.number)
