@@ -167,6 +167,20 @@ def test_select_never_depends_on_its_sample() -> None:
             )
 
 
+def test_select_is_the_definition_in_short_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets drawn from one option or two miss often, and must only cost time."""
+    monkeypatch.setattr("precocial.choice.select.FEW", 4)
+    monkeypatch.setattr("precocial.choice.quantilizer.FEW", 4)
+    scores, base, q = problems(150, 70, 11)
+    expected = quantilize(scores, q, base=base, method="sort")
+    for s, b, share, row in zip(scores, base, q, expected):
+        np.testing.assert_allclose(quantilize(s, share, base=b), row, atol=1e-12)
+        tensors = quantilize(torch.tensor(s), share, base=torch.tensor(b, requires_grad=True))
+        np.testing.assert_allclose(tensors.detach(), row, atol=1e-12)
+    for s, b, share, row in zip(scores[:40], base, q, expected):
+        np.testing.assert_allclose(row, by_definition(s, b, share), atol=1e-12)
+
+
 def test_torch_is_numpy() -> None:
     scores, base, q = problems(500, 24, 5)
     expected = quantilize(scores, q, base=base)

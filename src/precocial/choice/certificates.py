@@ -68,22 +68,20 @@ def certify(policy: Any, base: Any = None, *, cost: Any = None, axis: int = -1) 
         raise ConfigError("certify: base must not be negative, and above 0 for one option at least")
     p = p / p.sum(axis=-1, keepdims=True)
     taken = w > 0
-    with np.errstate(divide="ignore"):
-        ratio = np.where(taken, w / np.where(taken & (p == 0), 1.0, np.where(p == 0, 1.0, p)), 0.0)
-        ratio = np.where(taken & (p == 0), np.inf, ratio)
+    ratio = np.where(taken & (p == 0), np.inf, w / np.where(p == 0, 1.0, p))
     log_ratio = np.log(np.where(taken, ratio, 1.0))
     kl = np.where(taken, w * log_ratio, 0.0).sum(axis=-1)
-    density, nats = ratio.max(axis=-1), np.maximum(kl, 0.0)
+    density, nats = np.asarray(ratio.max(axis=-1)), np.asarray(np.maximum(kl, 0.0))
     if cost is None:
         return Certificate(density_ratio=density, kl_nats=nats)
     c = _beside("cost", cost, w, axis)
     if (c < 0).any():
         raise ConfigError("certify: cost must not be negative; the bound holds for costs alone")
-    base_cost = (p * c).sum(axis=-1)
+    policy_cost, base_cost = (np.asarray((x * c).sum(axis=-1)) for x in (w, p))
     with np.errstate(invalid="ignore"):
         bound = np.where(np.isinf(density), np.inf, density * base_cost)
     return Certificate(
-        density_ratio=density, kl_nats=nats, cost=(w * c).sum(axis=-1), base_cost=base_cost,
+        density_ratio=density, kl_nats=nats, cost=policy_cost, base_cost=base_cost,
         cost_bound=bound,
     )  # fmt: skip
 

@@ -107,7 +107,7 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
     n, end = scores.shape[0], float(np.finfo(str(scores.dtype).removeprefix("torch.")).max)
     if n <= FEW or not wide < np.inf:
         return -end, end
-    size = min(FEW, n // 32)
+    size = max(1, min(FEW, n // 32))
     places = (np.arange(size) * _GOLDEN % 1.0 * n).astype(np.int64)
     s = _sampled(scores, places)
     order = np.argsort(-s)
