@@ -98,7 +98,9 @@ def explained(
     processes = []
     for i, fit in panel.fits.items():
         k = int(fit.proba[t].argmax())
-        processes.append((fit.name, float(panel.share[i]), votes.classes[k], float(fit.proba[t, k])))
+        processes.append(
+            (fit.name, float(panel.share[i]), votes.classes[k], float(fit.proba[t, k]))
+        )
     return Explanation(
         task=task, label=votes.classes[best], probability=float(proba[t, best]),
         checked=bool(gold[t] >= 0),

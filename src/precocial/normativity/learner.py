@@ -163,7 +163,9 @@ class NormLearner(BaseEstimator):
         Raises:
             DataError: an unknown task.
         """
-        return explained(str(task), self.votes_, self.proba_, self.teachers_, self.panel_, self.gold_)
+        return explained(
+            str(task), self.votes_, self.proba_, self.teachers_, self.panel_, self.gold_
+        )
 
     def ask_next(self, k: int = 1) -> tuple[str, ...]:
         """The k tasks whose gold label would tell most: see `explanation.next_tasks`.
