@@ -1,4 +1,4 @@
-"""What a learner shows of itself: teachers with intervals, why a task has its class, what to ask."""
+"""What a learner shows of itself: teachers with intervals, why a task is called so, what to ask."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
+LESSON = 100.0
+"""So much that a suspected answer comes before any other (ours)."""
 OPEN = 0.5
 """Weight of the entropy that gold would settle on its own task beside what it tells of processes
 (ours: half of each)."""
@@ -119,11 +121,14 @@ def entropy(proba: Floats) -> Floats:
 
 
 def next_tasks(
-    proba: Floats, panel: PanelResult, gold: NDArray[np.int64], k: int, *, seed: int
-) -> NDArray[np.int64]:
+    proba: Floats, open_: Floats, panel: PanelResult, gold: NDArray[np.int64], k: int, *,
+    seed: int,
+) -> NDArray[np.int64]:  # fmt: skip
     """The k tasks without gold with the most to tell: half the entropy of the class, which gold
-    would settle, plus the information that the class holds on which process is right, H(mean of
-    processes) - mean of H(process). Equals in an order of `seed`.
+    would settle, plus half the information that the class holds on which process is right, H(mean
+    of processes) - mean of H(process). First come those whose answers are of a suspected kind,
+    by `LESSON` times the entropy that this leaves: what is learnt there holds for all of the kind.
+    Equals in an order of `seed`.
 
     Raises:
         ConfigError: k below 1.
@@ -133,6 +138,7 @@ def next_tasks(
     mixed = panel.proba
     inside = sum(panel.share[i] * entropy(fit.proba) for i, fit in panel.fits.items())
     worth = OPEN * entropy(proba) + (1 - OPEN) * (entropy(mixed) - inside)
+    worth = worth + LESSON * open_
     worth[gold >= 0] = -np.inf
     shuffled = np.random.default_rng(seed).permutation(len(worth))
     order = shuffled[np.argsort(-np.round(worth[shuffled], 9), kind="stable")]

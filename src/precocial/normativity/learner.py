@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,14 @@ from precocial.feedback.votes import Votes, gold_positions
 from precocial.feedback.votes import votes as votes_from
 from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
-from precocial.normativity.explanation import Explanation, Teacher, explained, next_tasks, teachers
+from precocial.normativity.explanation import (
+    Explanation,
+    Teacher,
+    entropy,
+    explained,
+    next_tasks,
+    teachers,
+)
 from precocial.normativity.fixed_point import FixedPoint
 from precocial.normativity.folding import Folded, folded, with_more
 from precocial.normativity.mistakes import (
@@ -67,7 +74,7 @@ class PanelResult:
     levels: FixedPoint
 
 
-class NormLearner(BaseEstimator):
+class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Classes of tasks, and a student of them, from many imperfect teachers.
 
     A panel of learning processes reads the votes; judges who need no gold, and one who looks at
@@ -144,16 +151,15 @@ class NormLearner(BaseEstimator):
         features = features_of(X, len(read.tasks))
         self.votes_, self.classes_, self.gold_ = read, read.classes, known
         self.panel_ = self._panel(panel, told, known)
-        proba, doubt = self._learnt(panel, told, known, features)
+        proba, self._open = self._learnt(panel, told, known, features)
         self.temperature_ = fitted_temperature(proba, known, self._unseen, self.temperature)
         self.proba_ = clamped(tempered(proba, self.temperature_), known)
-        self._doubt = clamped(tempered(doubt, self.temperature_), known)
         self.labels_ = np.array(read.classes)[self._label()]
         self.levels_ = self.panel_.levels
         self.teachers_: tuple[Teacher, ...] = teachers(read, self.proba_)
         self.student_ = None
         if features is not None:
-            model = taught(self.student or default_student(), features, clamped(proba, known))
+            model = taught(self._classifier(), features, clamped(proba, known))
             self.student_ = Student(model, read.classes)
         return self
 
@@ -173,7 +179,7 @@ class NormLearner(BaseEstimator):
         Raises:
             ConfigError: k below 1.
         """
-        places = next_tasks(self._doubt, self.panel_, self.gold_, k, seed=self.seed)
+        places = next_tasks(self.proba_, self._open, self.panel_, self.gold_, k, seed=self.seed)
         return tuple(self.votes_.tasks[t] for t in places)
 
     def _check(self) -> None:
@@ -209,8 +215,8 @@ class NormLearner(BaseEstimator):
         share = settled.levels["processes"]
         self._unseen = sum(r * fit.proba for r, fit in zip(share, blind, strict=True))
         fits = {
-            int(i): self._refit(panel[i], votes, weight, history, gold) if checked else blind[i]
-            for i in np.flatnonzero(share > 0)
+            i: self._refit(panel[i], votes, weight, history, gold) if checked else blind[i]
+            for i in np.flatnonzero(share > 0).tolist()
         }
         return PanelResult(
             proba=_mixed(share, fits), share=share, fits=fits, verdict=verdict, levels=settled
@@ -227,57 +233,63 @@ class NormLearner(BaseEstimator):
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
         X: NDArray[Any] | None,
     ) -> tuple[Floats, Floats]:  # fmt: skip
-        """(T, K) probabilities after the student, and those that leave suspected answers open."""
-        groups = groups_of(told.mistakes, told.votes.classes) if told.mistakes else None
-        doubt = self.panel_.proba
-        if groups is not None:
-            open_ = self._read(panel, told, gold, groups, None)
-            doubt = (1 - groups.share) * doubt + groups.share * open_
-            if not is_checked(gold, groups):
-                groups = None
-        proba = doubt if groups is not None else self.panel_.proba
-        if X is None:
-            return proba, doubt
+        """(T, K) probabilities after the student, and (T,) how open suspected answers are, in
+        nats."""
         rng = np.random.default_rng(self.seed)
-        student = self.student or default_student()
-        said = None
-        for _ in range(self.rounds):
-            said = cross_fitted(student, X, clamped(proba, gold), folds=self.folds, rng=rng)
-            proba = self._read(panel, told, gold, None, said)
-            if groups is not None:
-                suspected = self._read(panel, told, gold, groups, said)
-                proba = (1 - groups.share) * proba + groups.share * suspected
-        return proba, doubt if groups is None and told.mistakes else proba
+        proba = self.panel_.proba
+        for _ in range(self.rounds if X is not None else 0):
+            said = self._says(X, clamped(proba, gold), rng)
+            proba, _ = self._mix(panel, *_with_student(told, said), told.history, gold)
+        if not told.mistakes:
+            return proba, np.zeros(len(proba))
+        groups = groups_of(told.mistakes, told.votes.classes)
+        suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
+        if is_checked(gold, groups):
+            proba = (1 - groups.share) * proba + groups.share * suspected
+        return proba, groups.share * open_
 
-    def _read(
+    def _suspecting(
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
-        groups: Groups | None, said: NDArray[np.int64] | None,
-    ) -> Floats:  # fmt: skip
-        """What the chosen processes make of the votes, with the student's and with groups."""
-        votes, weight, history = told.votes, told.weight, told.history
-        if said is not None:
-            T, W = len(votes.tasks), len(votes.teachers)
-            votes, weight = with_more(
-                votes, weight, task=np.arange(T), teacher=np.full(T, W), label=said,
-                teachers=(*votes.teachers, _unused(STUDENT, votes.teachers)), more=np.ones(T),
-            )  # fmt: skip
-        share = self.panel_.share
-        if groups is None:
-            return _mixed(share, {
-                int(i): self._refit(panel[i], votes, weight, history, gold)
-                for i in np.flatnonzero(share > 0)
-            })  # fmt: skip
-        joined, past = coarse(votes, groups), coarse_history(history, groups)
+        X: NDArray[Any] | None, groups: Groups, rng: np.random.Generator,
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """(T, K) probabilities where suspected answers tell groups apart and not their classes, and
+        (T,) the entropy within groups."""
+        past = coarse_history(told.history, groups)
         known = np.where(gold >= 0, groups.of[gold], -1)
+        plain = coarse(told.votes, groups)
+        joined, accuracy = self._mix(panel, plain, told.weight, past, known)
+        inside = within(told.votes, told.weight, accuracy, groups, None)
+        for _ in range(self.rounds):
+            if X is None:
+                break
+            said = self._says(X, clamped(joined, known), rng)
+            more = _with_student(replace(told, votes=plain), said)
+            joined, _ = self._mix(panel, *more, past, known)
+            evidence = student_evidence(
+                self._classifier(), X, joined, inside, gold, groups, folds=self.folds, rng=rng
+            )
+            inside = within(told.votes, told.weight, accuracy, groups, evidence)
+        made = clamped(joined[:, groups.of] * inside, gold)
+        return made, entropy(made) - entropy(joined)
+
+    def _mix(
+        self, panel: Sequence[Aggregator], votes: Votes, weight: Floats, history: Any,
+        gold: NDArray[np.int64],
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """(T, K) the mean of the chosen processes, on other votes; (W,) accuracies likewise."""
+        share = self.panel_.share
         fits = {
-            int(i): self._refit(panel[i], joined, weight, past, known)
-            for i in np.flatnonzero(share > 0)
+            i: self._refit(panel[i], votes, weight, history, gold)
+            for i in np.flatnonzero(share > 0).tolist()
         }
-        accuracy = sum(share[i] * fit.accuracy for i, fit in fits.items())
-        taught_by = None if said is None else student_evidence(said, gold, groups)
-        own = np.where(votes.teacher < len(told.votes.teachers), weight, 0.0)
-        inside = within(votes, own, accuracy, groups, taught_by)
-        return clamped(_mixed(share, fits)[:, groups.of] * inside, gold)
+        accuracy = np.asarray(sum(share[i] * fit.accuracy for i, fit in fits.items()))
+        return _mixed(share, fits), accuracy
+
+    def _classifier(self) -> Any:
+        return default_student() if self.student is None else self.student
+
+    def _says(self, X: Any, proba: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
+        return cross_fitted(self._classifier(), X, proba, folds=self.folds, rng=rng)
 
     def _label(self) -> NDArray[np.int64]:
         """(T,) as `Aggregated.label`: of equals the one with more votes."""
@@ -310,6 +322,15 @@ def votes_of(given: Any) -> Votes:
 
 def _mixed(share: Floats, fits: Mapping[int, Aggregated]) -> Floats:
     return np.asarray(sum(share[i] * fit.proba for i, fit in fits.items()))
+
+
+def _with_student(told: Folded, said: NDArray[np.int64]) -> tuple[Votes, Floats]:
+    """The votes and a student's on every task."""
+    T, W = len(told.votes.tasks), len(told.votes.teachers)
+    return with_more(
+        told.votes, told.weight, task=np.arange(T), teacher=np.full(T, W), label=said,
+        teachers=(*told.votes.teachers, _unused(STUDENT, told.votes.teachers)), more=np.ones(T),
+    )  # fmt: skip
 
 
 def _unused(name: str, names: tuple[str, ...]) -> str:

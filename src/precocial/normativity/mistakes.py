@@ -8,12 +8,14 @@ checked labels and a student who has learnt from both tell them apart.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from precocial.feedback.votes import Votes
-from precocial.normativity.aggregators.result import Floats
+from precocial.normativity.aggregators.result import Floats, clamped
+from precocial.normativity.student import cross_fitted
 
 LEAST = 1e-3
 """The least and 1 - the most that a teacher's accuracy is taken for here (ours): a bounded vote."""
@@ -81,8 +83,9 @@ def within(
     T, K = len(votes.tasks), len(votes.classes)
     a = np.clip(accuracy, LEAST, 1 - LEAST)
     worth = weight * np.maximum(np.log(a / (1 - a)), 0)[votes.teacher]
-    for_answer = np.bincount(votes.task.astype(np.int64) * K + votes.label, worth, T * K)
-    score = for_answer.reshape(T, K) @ groups.speaks_for
+    at = votes.task.astype(np.int64) * K + votes.label
+    answers = np.asarray(np.bincount(at, worth, T * K), dtype=np.float64).reshape(T, K)
+    score: Floats = answers @ groups.speaks_for
     if student is not None:
         score = score + student
     made = np.zeros((T, K))
@@ -101,13 +104,41 @@ def is_checked(gold: NDArray[np.int64], groups: Groups) -> bool:
     return bool(np.isin(joined, gold).all())
 
 
-def student_evidence(said: NDArray[np.int64], gold: NDArray[np.int64], groups: Groups) -> Floats:
-    """(T, K) log evidence of what a student says, a / (1 - a) with a its accuracy on the checked
-    labels of groups of several, between right and wrong once more than it was (Laplace)."""
-    sizes = np.bincount(groups.of)
-    checked = (gold >= 0) & (sizes[groups.of[gold]] > 1)
-    hits = int((said[checked] == gold[checked]).sum())
-    a = (hits + 1) / (int(checked.sum()) + 2)
-    made = np.zeros((len(said), len(groups.of)))
-    made[np.arange(len(said)), said] = max(np.log(a / (1 - a)), 0.0)
+def student_evidence(
+    student: Any, X: NDArray[Any], joined: Floats, inside: Floats, gold: NDArray[np.int64],
+    groups: Groups, *, folds: int, rng: np.random.Generator,
+) -> Floats:  # fmt: skip
+    """(T, K) log evidence of a student who tells the classes of each group of several apart.
+
+    It is taught, fold by fold, from the tasks of the group whose class within it is certain, and
+    its word counts a / (1 - a), with a its accuracy on the checked ones of them, one more right and
+    one more wrong (Laplace).
+
+    Args:
+        student, X: a classifier and (T, D) features.
+        joined: (T, G) probabilities of groups.
+        inside: (T, K) probabilities within groups.
+        gold: (T,) class or -1.
+        groups: the groups.
+        folds, rng: of the lessons.
+    """
+    made = np.zeros(inside.shape)
+    for g in range(len(groups.names)):
+        of = np.flatnonzero(groups.of == g)
+        tasks = np.flatnonzero(joined.argmax(axis=1) == g)
+        if len(of) < 2 or not len(tasks):
+            continue
+        here = clamped(inside[np.ix_(tasks, of)], _places(gold[tasks], of))
+        said = of[cross_fitted(student, X[tasks], here, folds=folds, rng=rng)]
+        checked = np.isin(gold[tasks], of)
+        hits = int((said == gold[tasks])[checked].sum())
+        a = (hits + 1) / (int(checked.sum()) + 2)
+        made[tasks, said] = max(np.log(a / (1 - a)), 0.0)
     return made
+
+
+def _places(gold: NDArray[np.int64], of: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of gold classes in a group, -1 for those outside."""
+    place = np.full(max(int(of.max()), int(gold.max(initial=-1))) + 2, -1)
+    place[of] = np.arange(len(of))
+    return np.asarray(place[gold])

@@ -31,7 +31,7 @@ from precocial.normativity.levels import Level
 
 Floats = NDArray[np.float64]
 FOLDS, FOLDS_USED = 4, 2
-"""Of the votes a quarter is held out, twice (ours: more changes no choice on the crowds we have)."""
+"""Of the votes a quarter is held out, twice (ours: more changed no choice on real crowds)."""
 HALVES = 4
 """How often the teachers are halved (ours, as above)."""
 TRUST = 20.0

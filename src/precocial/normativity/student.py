@@ -81,7 +81,7 @@ def cross_fitted(
     for f in range(min(folds, T)):
         out = fold == f
         if out.all():
-            return proba.argmax(axis=1)
+            return np.asarray(proba.argmax(axis=1))
         said[out] = taught(student, X[~out], proba[~out]).predict(X[out])
     return said
 
@@ -110,4 +110,4 @@ class Student:
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:
         """(N,) names of classes for (N, D) features."""
-        return np.array(self.classes_)[self.model_.predict(np.asarray(X))]
+        return np.asarray(np.array(self.classes_)[self.model_.predict(np.asarray(X))])
