@@ -177,7 +177,7 @@ def _problems(record: PanelRecord) -> Iterator[str]:
         yield "tasks to ask and their entropies differ in length"
     numbers = [one.share for one in record.processes] + record.asked_entropy
     for teacher in record.teachers:
-        if not 0 <= teacher.low <= teacher.accuracy <= teacher.high <= 1:
+        if not (0 <= teacher.low <= teacher.high <= 1 and 0 <= teacher.accuracy <= 1):
             yield f"the interval of teacher {teacher.name[:40]!r} is none"
     for arm in record.arms:
         if not 0 <= arm.low <= arm.accuracy <= arm.high <= 1:
