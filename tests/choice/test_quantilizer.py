@@ -71,6 +71,9 @@ def test_hand_made_cases() -> None:
         np.testing.assert_allclose(quantilize(scores, q), expected, atol=1e-15)
     ten = quantilize(np.arange(10), 0.3, base=np.full(10, 0.1))
     assert (ten > 0).sum() == 3  # and no stray 1e-17 to a fourth
+    for n in range(2, 40):
+        for k in range(1, n + 1):
+            assert (quantilize(np.arange(n), k / n, base=np.full(n, 1 / n)) > 0).sum() == k
     np.testing.assert_allclose(
         quantilize(scores, 0.5, base=[0.0, 0.5, 0.5, 0.25]), [0, 0, 0.6, 0.4], atol=1e-15
     )
