@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib.measure import Row, row, show
 from precocial.genome.control import figures, study
-from precocial.genome.intervals import Interval
+from precocial.genome.studies.intervals import Interval
 from precocial.runs import run
 
 RECIPES = {

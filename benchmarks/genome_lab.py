@@ -20,7 +20,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as hinton_nowlan_laptop
 from precocial.genome.lab.price import laptop_price, price
 from precocial.genome.lab.regularise import laptop_regularise, regularise
 from precocial.genome.lab.tradeoff import laptop, laptop_baldwin, tradeoff
-from precocial.genome.shipped import write_shipped
+from precocial.genome.studies.shipped import write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_lab.py --remake"

@@ -21,9 +21,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib.measure import Row, row, show
-from precocial.genome import after_birth, experiment, fashion_study, negatives
-from precocial.genome.intervals import Interval, over_seeds
-from precocial.genome.shipped import is_shipped, shipped, write_shipped
+from precocial.genome import experiment
+from precocial.genome.studies import after_birth, fashion_study, negatives
+from precocial.genome.studies.intervals import Interval, over_seeds
+from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_study.py --remake"

@@ -11,9 +11,9 @@ import torch
 from precocial.errors import ConfigError
 from precocial.genome import CompressConfig, Genome, Innate, accuracy, compress, compressing
 from precocial.genome.compress import row_count
+from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
-from precocial.genome.sources import load_task
 from precocial.io import Row
 from precocial.runs import run
 from tests.genome.tiny_tasks import blobs, network

@@ -11,8 +11,8 @@ from torch.func import functional_call
 
 from precocial.errors import ConfigError
 from precocial.genome import Genome, perceptron_784
-from precocial.genome.fashion_study import SMALL, WIDE
 from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
+from precocial.genome.studies.fashion_study import SMALL, WIDE
 
 DIGITS = Retinotopy(types=4, grid=(3, 3), stride=(2, 2), field=(4, 4))
 

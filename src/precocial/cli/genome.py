@@ -284,7 +284,7 @@ def transfer(
     """
     from dataclasses import replace
 
-    from precocial.genome import negatives as room
+    from precocial.genome.studies import negatives as room
 
     base = room.smoke() if recipe == "smoke" else room.laptop_layers()
     given: dict[str, Any] = {

@@ -6,11 +6,10 @@ Needs the extra [torch].
 from __future__ import annotations
 
 import precocial.genome.extra  # isort: skip  # noqa: F401  first: it says how to install torch
-from precocial.genome.addresses import LabelStyle, labels_for
-from precocial.genome.baselines import Rival, pooled, pruned, stored_genome, tiny_dense
 from precocial.genome.claims import CLAIMS, Evidence
 from precocial.genome.compress import CompressConfig, compress, compressing
-from precocial.genome.data import (
+from precocial.genome.data.examples import Examples, Task, accuracy, split_task
+from precocial.genome.data.readers import (
     cifar_folder,
     digits,
     fashion_mnist,
@@ -20,6 +19,7 @@ from precocial.genome.data import (
     task_from_arrays,
     task_from_dataset,
 )
+from precocial.genome.data.sources import load_model, load_task
 from precocial.genome.decoders.cell_types import CellTypes
 from precocial.genome.decoders.chunked import Chunked
 from precocial.genome.decoders.decoder import Decoder, Stored
@@ -27,11 +27,11 @@ from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialG
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
-from precocial.genome.examples import Examples, Task, accuracy, split_task
-from precocial.genome.examples_saved import examples_saved, lives
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Gene, Genome
 from precocial.genome.implicit import Implicit
-from precocial.genome.labels import (
+from precocial.genome.labels.addresses import LabelStyle, labels_for
+from precocial.genome.labels.codes import (
     Binary,
     Fourier,
     Gray,
@@ -44,16 +44,18 @@ from precocial.genome.labels import (
     gray_grid,
     labels_from,
 )
-from precocial.genome.lifetime import learn, randomised, score, shuffled
+from precocial.genome.lifetime.examples_saved import examples_saved, lives
+from precocial.genome.lifetime.learning import learn, randomised, score, shuffled
 from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
 from precocial.genome.loops.evolve import Training, evolve
 from precocial.genome.loops.worlds import Worlds
-from precocial.genome.phenotype import Axis, Part, parts_of
-from precocial.genome.phenotypes import all_convolutional, cheetah_policy, perceptron_784
+from precocial.genome.phenotype.parts import Axis, Part, parts_of
+from precocial.genome.phenotype.published import all_convolutional, cheetah_policy, perceptron_784
 from precocial.genome.presets import PRESETS
-from precocial.genome.quantise import fake_quantise
 from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
-from precocial.genome.sources import load_model, load_task
+from precocial.genome.rivals.dense import pooled, tiny_dense
+from precocial.genome.rivals.pruned import pruned
+from precocial.genome.rivals.training import Rival, stored_genome
 
 __all__ = [
     "CLAIMS",

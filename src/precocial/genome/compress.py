@@ -12,24 +12,26 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError, PrecocialError, one_of
-from precocial.genome.baselines import RATES, fit, pooled, pruned, tiny_dense
-from precocial.genome.decoders.rules import RULES
-from precocial.genome.examples import Task, accuracy
-from precocial.genome.experiment import perceptron_for, seed_after_seed
-from precocial.genome.filters import first_filters
-from precocial.genome.genome import Genome
-from precocial.genome.lifetime import learn, shuffled
-from precocial.genome.loops.configs import Innate
-from precocial.genome.loops.evolve import evolve
-from precocial.genome.loops.worlds import newborn
-from precocial.genome.quantise import fake_quantise
-from precocial.genome.sources import (
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.sources import (
     check_fits,
     data_digest,
     fresh_model,
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.rules import RULES
+from precocial.genome.experiment import perceptron_for, seed_after_seed
+from precocial.genome.file.quantise import fake_quantise
+from precocial.genome.genome import Genome
+from precocial.genome.lifetime.learning import learn, shuffled
+from precocial.genome.loops.configs import Innate
+from precocial.genome.loops.evolve import evolve
+from precocial.genome.loops.worlds import newborn
+from precocial.genome.phenotype.filters import first_filters
+from precocial.genome.rivals.dense import pooled, tiny_dense
+from precocial.genome.rivals.pruned import pruned
+from precocial.genome.rivals.training import RATES, fit
 from precocial.io import Row
 from precocial.runs import Run
 

@@ -10,20 +10,20 @@ import torch
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.decoders.rules import RULES
-from precocial.genome.examples import Task, accuracy
-from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
-from precocial.genome.genome import Genome
-from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
-from precocial.genome.loops.evolve import Training
-from precocial.genome.loops.worlds import newborn
-from precocial.genome.quantise import fake_quantise
-from precocial.genome.sources import (
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.sources import (
     data_digest,
     fresh_model,
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.rules import RULES
+from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
+from precocial.genome.file.quantise import fake_quantise
+from precocial.genome.genome import Genome
+from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
+from precocial.genome.loops.evolve import Training
+from precocial.genome.loops.worlds import newborn
 from precocial.io import Row
 from precocial.runs import Run
 

@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from precocial import io
 from precocial.errors import ConfigError, one_of
-from precocial.genome.addresses import LabelStyle, labels_for
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.rules import RULES, SHARES_ALWAYS, count, newborn_size, vector_rule
-from precocial.genome.file import genome_bytes, most_bytes, read_genome
+from precocial.genome.file.genome_file import genome_bytes, most_bytes, read_genome
 from precocial.genome.implicit import Implicit
-from precocial.genome.labels import Labels, Tagged
-from precocial.genome.phenotype import Part, batch_norms, parts_of
+from precocial.genome.labels.addresses import LabelStyle, labels_for
+from precocial.genome.labels.codes import Labels, Tagged
+from precocial.genome.phenotype.parts import Part, batch_norms, parts_of
 from precocial.genome.presets import PRESETS
 
 Biases = Literal["generate", "store"]

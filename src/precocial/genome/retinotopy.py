@@ -14,8 +14,8 @@ from precocial.genome.decoders.bilinear import Bilinear
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.retinotopic import PerType, ReceptiveFields
 from precocial.genome.genome import Gene, Genome
-from precocial.genome.labels import Fourier, OneHot, Outer
-from precocial.genome.phenotype import Part, parts_of
+from precocial.genome.labels.codes import Fourier, OneHot, Outer
+from precocial.genome.phenotype.parts import Part, parts_of
 
 _READOUT_SIZE = 2.0
 """How much larger readout weights are than one over the cells of a type. Ours, chosen on validation

@@ -21,7 +21,7 @@ from precocial.runs.records import RUN, read_header
 RUN_PAGES = {
     "precocial.genome.compress:compressing": genome_page,
     "precocial.genome.evolving:evolving": evolution_page,
-    "precocial.genome.negatives:layers": layers_page,
+    "precocial.genome.studies.negatives:layers": layers_page,
     "precocial.genome.lab.tradeoff:tradeoff": tradeoff_page,
 }
 """By experiment, where a folder is that of one run."""

@@ -39,7 +39,7 @@ def layers_page(path: io.PathLike) -> Page:
     Raises:
         DataError: a run without rows; MissingExtraError: torch is missing.
     """
-    from precocial.genome.negatives import gains
+    from precocial.genome.studies.negatives import gains
 
     record = read_run(path)
     rows = _rows(record, "arm", "seed", "step", "accuracy")

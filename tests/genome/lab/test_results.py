@@ -12,7 +12,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as laptop_hinton_nowlan
 from precocial.genome.lab.price import laptop_price
 from precocial.genome.lab.regularise import laptop_regularise
 from precocial.genome.lab.tradeoff import cell_table, half_line, laptop, laptop_baldwin, predictions
-from precocial.genome.shipped import RESULTS, is_shipped, shipped
+from precocial.genome.studies.shipped import RESULTS, is_shipped, shipped
 from precocial.runs import config_dict
 
 RECIPES = {
