@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def test_an_evolution_goes_on_from_its_checkpoint(
     config = EvolveConfig(hidden=(6,), bytes=600, loop="innate", innate=QUICK)
     assert generation_count(config) == 4
     whole = run(evolving, config, tmp_path / "whole")
-    monkeypatch.setattr("precocial.genome.evolving.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["precocial.genome.evolving"], "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KilledError):
         run(evolving, config, tmp_path / "cut", on_row=killing(2))
     again = run(evolving, config, tmp_path / "cut")

@@ -204,13 +204,20 @@ def evolve(
 
     from precocial import io
     from precocial.errors import ConfigError
-    from precocial.genome import evolving as room
+    from precocial.genome.evolving import (
+        GENOME,
+        EvolveConfig,
+        evolve_digests,
+        evolving,
+        generation_count,
+        unborn,
+    )
 
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     if all(value is None for value in (bytes, parameters, ratio, preset)):
         bytes = 2000
-    base = room.EvolveConfig()
+    base = EvolveConfig()
     settings = getattr(base, loop)
     count = "generations" if loop in ("lamarck", "es") else "steps"
     given: dict[str, Any] = {count: generations, "rate": rate, "batch": batch}
@@ -225,13 +232,13 @@ def evolve(
         **{loop: settings},
     )  # fmt: skip
     with redirect_stdout(sys.stderr):
-        room.unborn(config)
-    config = room.evolve_digests(config)
+        unborn(config)
+    config = evolve_digests(config)
     record = _run(
-        room.evolving, config, out, f"evolving ({loop})", common,
-        total=room.generation_count(config), at=lambda row: row.get("generation"),
+        evolving, config, out, f"evolving ({loop})", common,
+        total=generation_count(config), at=lambda row: row.get("generation"),
     )  # fmt: skip
-    path = record.path / room.GENOME
+    path = record.path / GENOME
     if save is not None:
         io.write_bytes(save, io.read_bytes(path))
     _show_evolved(record, save or path, common)
