@@ -15,8 +15,8 @@ from precocial.genome.compress import row_count
 from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
-from precocial.io import Row
 from precocial.runs import run
+from tests.genome.killed import KilledError, killing
 from tests.genome.tiny_tasks import blobs, network
 
 QUICK = Innate(steps=4, batch=32, evaluate_every=2, warmup_steps=1)
@@ -24,22 +24,6 @@ SMALL = CompressConfig(
     hidden=(8,), budgets=(600, 60), loop=QUICK, rivals=("pooled linear", "subspace"),
     decoder="subspace", life_steps=2, dense_steps=3, seeds=2, seed=3,
 )  # fmt: skip
-
-
-class KilledError(Exception):
-    """Stands for a signal."""
-
-
-def killing(after: int) -> Any:
-    """Raise at a row."""
-    seen: list[Row] = []
-
-    def look(row: Row) -> None:
-        seen.append(row)
-        if len(seen) == after:
-            raise KilledError
-
-    return look
 
 
 def test_a_compression_goes_on_from_the_seed_that_was_cut_short(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_all_that_is_shipped_can_be_told() -> None:
     assert any("variability up" in row["name"] for row in told)
     assert any("attention" in row["name"] for row in told)
     assert any("price" in row["name"] for row in told)
-    assert all(row["peer"].startswith("[") for row in told)
+    assert all(row["peer"] is None and " to " in row["peer_name"] for row in told)
 
 
 def test_the_grid_is_whole() -> None:

@@ -21,7 +21,8 @@ from precocial.genome.studies.fashion_study import (
     headlines,
     smoke,
 )
-from precocial.runs import Run, config_dict, config_from, run, run_id
+from precocial.runs import config_dict, config_from, run, run_id
+from tests.genome.killed import KilledError, kill_at_checkpoints
 
 
 def test_the_smoke_recipe_is_able_at_birth_and_says_what_is_in_the_file(tmp_path: Path) -> None:
@@ -49,19 +50,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
     whole = run(fashion_study, config, tmp_path / "whole")
     monkeypatch.setattr(room, "CHECKPOINT_SECONDS", 0.0)
 
-    class KilledError(Exception):
-        pass
-
-    kept = Run.checkpoint
-    calls = []
-
-    def checkpoint(self: Run, *arguments: object) -> None:
-        kept(self, *arguments)  # type: ignore[arg-type]
-        calls.append(1)
-        if len(calls) == 2:
-            raise KilledError
-
-    monkeypatch.setattr(Run, "checkpoint", checkpoint)
+    kill_at_checkpoints(monkeypatch, 2)
     with pytest.raises(KilledError):
         run(fashion_study, config, tmp_path / "cut")
     resumed = run(fashion_study, config, tmp_path / "cut")

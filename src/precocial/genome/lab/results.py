@@ -54,8 +54,8 @@ def _row(name: str, measured: Interval, unit: str) -> Row:
     return {
         "name": name,
         "ours": round(measured.mean, 4),
-        "peer": f"[{measured.low:.4f}, {measured.high:.4f}]",
-        "peer_name": "95 % interval",
+        "peer": None,
+        "peer_name": f"95 % interval {measured.low:.4f} to {measured.high:.4f}",
         "ratio": None,
         "unit": unit,
         "better": "",

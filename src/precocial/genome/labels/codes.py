@@ -225,24 +225,34 @@ class Hashed:
         return [self.kind, self.count, self.width, self.seed]
 
 
-@dataclass(frozen=True)
-class Product:
+@dataclass(frozen=True, init=False)
+class _OfAxes:
+    """Neurons on a grid of axes, each axis with labels of its own."""
+
+    kind: ClassVar[str]
+    parts: tuple[Labels, ...]
+
+    def __init__(self, *parts: Labels) -> None:
+        if not parts:
+            raise ConfigError(f"{type(self).__name__}: give labels for at least one axis")
+        object.__setattr__(self, "parts", tuple(parts))
+
+    @property
+    def count(self) -> int:
+        return math.prod(part.count for part in self.parts)
+
+    def spec(self) -> list[Any]:
+        return [self.kind, *(part.spec() for part in self.parts)]
+
+
+@dataclass(frozen=True, init=False)
+class Product(_OfAxes):
     """Neurons on a grid of axes, each with labels of its own: codes are put side by side.
 
     `Product(Gray(28, 5), Gray(28, 5))` names the pixels of an image as the paper does.
     """
 
     kind: ClassVar[str] = "product"
-    parts: tuple[Labels, ...]
-
-    def __init__(self, *parts: Labels) -> None:
-        if not parts:
-            raise ConfigError("Product: give labels for at least one axis")
-        object.__setattr__(self, "parts", tuple(parts))
-
-    @property
-    def count(self) -> int:
-        return math.prod(part.count for part in self.parts)
 
     @property
     def width(self) -> int:
@@ -254,28 +264,15 @@ class Product:
             [part.table()[i] for part, i in zip(self.parts, places, strict=True)], axis=1
         )
 
-    def spec(self) -> list[Any]:
-        return [self.kind, *(part.spec() for part in self.parts)]
 
-
-@dataclass(frozen=True)
-class Outer:
+@dataclass(frozen=True, init=False)
+class Outer(_OfAxes):
     """Neurons on a grid of axes; a code is the outer product of the codes of its axes.
 
     With it a bilinear decoder can give every cell type its own map over positions.
     """
 
     kind: ClassVar[str] = "outer"
-    parts: tuple[Labels, ...]
-
-    def __init__(self, *parts: Labels) -> None:
-        if not parts:
-            raise ConfigError("Outer: give labels for at least one axis")
-        object.__setattr__(self, "parts", tuple(parts))
-
-    @property
-    def count(self) -> int:
-        return math.prod(part.count for part in self.parts)
 
     @property
     def width(self) -> int:
@@ -286,9 +283,6 @@ class Outer:
         for part in self.parts:
             table = np.asarray(np.kron(table, part.table()), dtype=np.float64)
         return table
-
-    def spec(self) -> list[Any]:
-        return [self.kind, *(part.spec() for part in self.parts)]
 
 
 @dataclass(frozen=True)
