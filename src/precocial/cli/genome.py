@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from precocial.cli.output import COMMON, Common, note, show, table
 
 Decoder = Literal["two_tower", "pair", "low_rank", "gem", "sgem", "subspace", "cell_types",
-                  "chunked"]  # fmt: skip
+                  "chunked", "retinotopic"]  # fmt: skip
 Rival = Literal["pooled linear", "tiny dense", "pruned", "low_rank", "subspace", "chunked"]
 Named = Literal["digits", "fashion-mnist", "mnist-5k"]
 Recipe = Literal["smoke", "laptop"]
@@ -49,7 +49,8 @@ def compress(
         hidden: units of the perceptron's hidden layers
         budgets: bytes of the .genome files, at most
         bits: of a parameter in the file, 2 to 16
-        decoder: the rule that generates the weights
+        decoder: the rule that generates the weights; retinotopic is for pictures and one hidden
+            layer
         rivals: what the genome is set beside, at equal bytes
         steps: of Adam for a genome
         dense_steps: of Adam for the whole model and for dense rivals
@@ -193,7 +194,8 @@ def evolve(
         ratio: weights of the model by parameters of the genome, at least
         preset: the paper's, GN5 to GN50
         bits: of a parameter in the file, 2 to 16 or 32
-        decoder: the rule that generates the weights
+        decoder: the rule that generates the weights; retinotopic is for pictures and one hidden
+            layer
         generations: or steps of the genome; none: the loop's
         rate: of the loop's optimiser; none: the loop's
         batch: examples in a step; none: the loop's

@@ -29,6 +29,7 @@ from precocial.genome.decoders.bilinear import Bilinear
 from precocial.genome.decoders.cell_types import CellTypes
 from precocial.genome.decoders.chunked import Chunked
 from precocial.genome.decoders.decoder import Decoder, Stored
+from precocial.genome.decoders.layouts import Retinotopy
 from precocial.genome.decoders.low_rank import GeneExpression, LowRank, SpatialGeneExpression
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.retinotopic import PerType, ReceptiveFields
@@ -37,7 +38,8 @@ from precocial.genome.decoders.two_tower import TwoTower
 from precocial.genome.evolving import EvolveConfig, evolving
 from precocial.genome.experiment import perceptron_for
 from precocial.genome.file.quantise import fake_quantise
-from precocial.genome.genome import Gene, Genome
+from precocial.genome.genome import Genome
+from precocial.genome.growth import Gene
 from precocial.genome.implicit import Implicit
 from precocial.genome.lab.survival import (
     lifetime_survival,
@@ -68,7 +70,7 @@ from precocial.genome.loops.worlds import Worlds
 from precocial.genome.phenotype.parts import Axis, Part, parts_of
 from precocial.genome.phenotype.published import all_convolutional, cheetah_policy, perceptron_784
 from precocial.genome.presets import PRESETS
-from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
+from precocial.genome.retinotopy import retinotopic_genome
 from precocial.genome.rivals.dense import pooled, tiny_dense
 from precocial.genome.rivals.pruned import pruned
 from precocial.genome.rivals.training import Rival, stored_genome

@@ -20,6 +20,7 @@ from precocial.genome.data.sources import (
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.layouts import RETINOTOPIC, layout_image
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.experiment import perceptron_for, seed_after_seed
 from precocial.genome.file.quantise import fake_quantise
@@ -53,7 +54,7 @@ class CompressConfig:
     bits: int = 6
     """of a parameter in the file, and in training"""
     decoder: str = "two_tower"
-    """one of RULES"""
+    """one of RULES, or "retinotopic" """
     loop: Innate = field(default_factory=lambda: Innate(steps=1500, ema=0.99))
     rivals: tuple[str, ...] = RIVALS
     life_steps: int = 200
@@ -70,7 +71,7 @@ class CompressConfig:
     """of the data's files, likewise"""
 
     def __post_init__(self) -> None:
-        one_of("CompressConfig: decoder", self.decoder, tuple(RULES))
+        one_of("CompressConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         for rival in self.rivals:
             one_of("CompressConfig: rivals", rival, RIVALS)
         if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
@@ -119,7 +120,10 @@ def check(config: CompressConfig) -> None:
     task = load_task(config.data)
     model = _model_of(config, task, config.seed)
     for budget in config.budgets:
-        Genome.for_model(model, bytes=budget, bits=config.bits, decoder=config.decoder)
+        Genome.for_model(
+            model, bytes=budget, bits=config.bits, decoder=config.decoder,
+            input_shape=layout_image(config.decoder, task),
+        )  # fmt: skip
 
 
 def row_count(config: CompressConfig) -> int:
@@ -169,7 +173,10 @@ def compress(
         ConfigError: as `Genome.for_model` and `evolve` do.
     """
     check_fits(model, task)
-    genome = Genome.for_model(model, bytes=bytes, bits=bits, seed=seed, **choices)
+    image = layout_image(choices.get("decoder"), task)
+    genome = Genome.for_model(
+        model, bytes=bytes, bits=bits, seed=seed, **{"input_shape": image} | choices
+    )
     trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
     for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
         pass

@@ -17,6 +17,7 @@ from precocial.genome.data.sources import (
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.layouts import RETINOTOPIC, layout_image
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
 from precocial.genome.file.quantise import fake_quantise
@@ -49,7 +50,7 @@ class EvolveConfig:
     bits: int = 8
     """of a parameter in the file"""
     decoder: str = "two_tower"
-    """one of RULES"""
+    """one of RULES, or "retinotopic" """
     loop: str = "innate"
     """one of LOOPS, which says which of the next four counts"""
     innate: Innate = field(default_factory=lambda: Innate(ema=0.99))
@@ -63,7 +64,7 @@ class EvolveConfig:
     """of the data's files, likewise"""
 
     def __post_init__(self) -> None:
-        one_of("EvolveConfig: decoder", self.decoder, tuple(RULES))
+        one_of("EvolveConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         one_of("EvolveConfig: loop", self.loop, LOOPS)
         if not self.hidden or min(self.hidden) < 1 or self.seed < 0:
             raise ConfigError(
@@ -103,6 +104,7 @@ def unborn(config: EvolveConfig) -> tuple[Genome, nn.Module, Task]:
     genome = Genome.for_model(
         model, bytes=config.bytes, parameters=config.parameters, ratio=config.ratio,
         preset=config.preset, decoder=config.decoder, bits=config.bits, seed=config.seed,
+        input_shape=layout_image(config.decoder, task),
     )  # fmt: skip
     return genome, model, task
 

@@ -59,6 +59,12 @@ class Task:
     """looked at once, for the figures"""
     classes: int
 
+    @property
+    def image(self) -> tuple[int, ...] | None:
+        """(channels, height, width) of the inputs; None if they are no pictures."""
+        shape = tuple(self.train.inputs.shape[1:])
+        return shape if len(shape) == 3 else None
+
 
 def split_task(
     name: str, examples: Examples, *, valid: float = 0.15, test: float = 0.15, seed: int = 0

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from precocial.genome.data.examples import Task, accuracy
 from precocial.genome.decoders.decoder import Stored
 from precocial.genome.file.quantise import fake_quantise
-from precocial.genome.genome import Gene, Genome
+from precocial.genome.genome import Genome
+from precocial.genome.growth import Gene
 from precocial.genome.lifetime.learning import Order, set_rate, step_on
 from precocial.genome.loops.parts import cosine_rate
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.genome.data.examples import accuracy
+from precocial.genome.decoders.layouts import Retinotopy
 from precocial.genome.experiment import (
     CHECKPOINT_SECONDS,
     DATA,
@@ -26,7 +27,7 @@ from precocial.genome.file.quantise import ALL_BITS, fake_quantise
 from precocial.genome.genome import Genome
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import Training
-from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
+from precocial.genome.retinotopy import retinotopic_genome
 from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
