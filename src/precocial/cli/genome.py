@@ -31,6 +31,7 @@ def compress(
     steps: int | None = None,
     dense_steps: int | None = None,
     life_steps: int | None = None,
+    worth_sizes: tuple[int, ...] | None = None,
     seeds: int | None = None,
     recipe: Recipe = "laptop",
     out: Path = Path("genome"),
@@ -55,6 +56,8 @@ def compress(
         steps: of Adam for a genome
         dense_steps: of Adam for the whole model and for dense rivals
         life_steps: of Adam after birth, for the learning curves
+        worth_sizes: numbers of training examples at which a life tells what the largest genome is
+            worth in examples; 0 is the newborn
         seeds: how many, from --seed on
         recipe: smoke (seconds), laptop (minutes)
         out: folder of run folders
@@ -77,6 +80,7 @@ def compress(
     given: dict[str, Any] = {
         "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "rivals": rivals,
         "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
+        "worth_sizes": worth_sizes,
     }  # fmt: skip
     if steps is not None:
         warmup = min(base.loop.warmup_steps, steps // 10)
@@ -92,7 +96,7 @@ def compress(
     config = with_digests(config)
     record = _run(
         compressing, config, out, "compressing", common, total=row_count(config),
-        counted=lambda row: row["kind"] != "life",
+        counted=lambda row: row["kind"] in ("whole", "point"),
     )  # fmt: skip
     _show_compressed(record, common)
 

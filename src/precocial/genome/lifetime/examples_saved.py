@@ -60,6 +60,13 @@ def few(task: Task, examples: int, seed: int) -> Task:
     return replace(task, train=task.train.take(torch.from_numpy(order[:examples])))
 
 
+def choosing(task: Task, count: int) -> Task:
+    """The task with at most so many validation examples, the same in every run: they choose the
+    step and the rate of a life, and a look at all of them would take longer than the life."""
+    order = stream(0, "genome", "choosing", task.name).permutation(len(task.valid))
+    return replace(task, valid=task.valid.take(torch.from_numpy(order[:count])))
+
+
 def lives(
     newborns: Newborns,
     task: Task,

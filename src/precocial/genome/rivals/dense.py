@@ -51,11 +51,20 @@ def pooled(task: Task, parameters: int, *, steps: int, bits: int, seed: int) -> 
     """
 
     def make() -> nn.Module:
-        if len(task.train.inputs.shape) == 4:
-            return pooled_linear(task, parameters, seed)
-        return _linear(task, parameters, seed)
+        return linear_within(task, parameters, seed)
 
     return _rival(trained(make, task, steps=steps, seed=seed), bits)
+
+
+def linear_within(task: Task, parameters: int, seed: int) -> nn.Module:
+    """A linear model of at most so many parameters, untrained; on pictures as `pooled_linear`.
+
+    Raises:
+        ConfigError: too few parameters.
+    """
+    if len(task.train.inputs.shape) == 4:
+        return pooled_linear(task, parameters, seed)
+    return _linear(task, parameters, seed)
 
 
 def _linear(task: Task, parameters: int, seed: int) -> nn.Module:

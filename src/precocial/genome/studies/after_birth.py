@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import torch
 from torch import nn
 
 from precocial.errors import ConfigError, one_of
 from precocial.genome.data.examples import Task
 from precocial.genome.experiment import DATA, named_task, perceptron_for, seed_after_seed
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime.examples_saved import Life, lives
+from precocial.genome.lifetime.examples_saved import Life, choosing, lives
 from precocial.genome.lifetime.learning import randomised
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.rivals.dense import TINY, pooled_linear
 from precocial.genome.studies.dip import MARKS, dip_study
 from precocial.io import Row
-from precocial.runs import Run, stream
+from precocial.runs import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,10 +84,7 @@ def saving(config: AfterBirthConfig, run: Run) -> Iterator[Row]:
 
     The genome has seen all training examples, through its ancestors; a life sees its own few.
     """
-    task = named_task(config.data)
-    valid = stream(0, "genome", "choosing", task.name).permutation(len(task.valid))
-    chosen = task.valid.take(torch.from_numpy(valid[: config.choosing]))
-    task = replace(task, valid=chosen)
+    task = choosing(named_task(config.data), config.choosing)
     yield from seed_after_seed(config.seeds, run, lambda seed: _lives_of(config, task, seed))
 
 
