@@ -291,7 +291,7 @@ def _rival_row(
     makers: dict[str, Callable[[], Any]] = {
         "pooled linear": lambda: pooled(task, room, steps=steps, bits=bits, seed=seed),
         "tiny dense": lambda: tiny_dense(task, room, steps=steps, bits=bits, seed=seed),
-        "pruned": lambda: pruned(whole, task, budget, steps=steps // 4, bits=bits, seed=seed),
+        "pruned": lambda: pruned(whole, task, budget, steps=steps, bits=bits, seed=seed),
     }
     try:
         found = makers[rival]()
