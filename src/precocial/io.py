@@ -15,7 +15,8 @@ import math
 import numbers
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,35 @@ def safe_join(root: PathLike, *parts: str) -> Path:
     if not path.is_relative_to(base):
         raise ConfigError(f"{'/'.join(parts)!r} leads outside {base}; name a path inside it")
     return path
+
+
+def database_path(path: PathLike, *, create: bool) -> Path:
+    """The absolute path of a SQLite file that may be opened: a regular file with SQLite's header,
+    an empty one or, with `create`, one that is yet to be made in a folder that exists.
+
+    Raises:
+        DataError: missing, a folder, a link (its companions too), a device, or another format.
+    """
+    try:
+        file = Path(path).absolute()
+        if "\0" in str(file) or not file.parent.is_dir():
+            raise DataError("has a NUL byte, or its folder does not exist", path=repr(path))
+        for name in (file, *(Path(f"{file}{tail}") for tail in ("-wal", "-shm", "-journal"))):
+            # SQLite follows links, and would write through one to a file elsewhere
+            if os.path.lexists(name) and not stat.S_ISREG(os.lstat(name).st_mode):
+                raise DataError("is a folder, a link or a device; name a regular file", path=name)
+        if not file.exists() and create:
+            return file
+        if not file.exists():
+            raise DataError("no such file", path=path)
+        with file.open("rb") as stream:
+            if stream.read(16) not in (b"", b"SQLite format 3\0"):
+                raise DataError("is not a SQLite database", path=path)
+        return file
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot be opened ({error})", path=repr(path)) from error
 
 
 def _open_bytes(path: PathLike, limit: int) -> bytes:
@@ -199,9 +229,8 @@ def loads(text: str, *, path: object = None, line: int | None = None, finite: bo
     try:
         return json.loads(text, object_pairs_hook=unique, **strict)
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"is not JSON ({error.msg})", path=path, line=line or error.lineno
-        ) from error
+        place = line or error.lineno
+        raise DataError(f"is not JSON ({error.msg})", path=path, line=place) from error
     except (RecursionError, ValueError) as error:
         if isinstance(error, DataError):
             raise
@@ -285,12 +314,15 @@ def shown(value: Any) -> str:
         return f"an integer of {value.bit_length()} bits"
 
 
-def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[Row]:
-    """CSV text with a header; values stay strings; ragged rows, duplicate columns are refused."""
-    rows: list[Row] = []
+def _csv_cells(text: str, path: object, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The header, then each row, with the line on which it ends."""
     if "\0" in text:
         raise DataError("holds a NUL byte", path=path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+
+    def wrong(message: str) -> DataError:
+        return DataError(message, path=path, line=reader.line_num)
+
     try:
         header = next(reader, None)
         if header is None:
@@ -299,6 +331,7 @@ def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[R
         twice = _twice(names)
         if twice is not None:
             raise DataError("the column stands twice", path=path, line=1, column=twice)
+        yield reader.line_num, names
         empty = None
         for cells in reader:
             if not cells:
@@ -307,27 +340,41 @@ def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[R
             if empty:  # skipped, it would shift the line that every later error names
                 raise DataError("an empty line stands between rows", path=path, line=empty)
             if len(cells) != len(names):
-                raise DataError(
-                    f"has {len(cells)} cells; the header has {len(names)}",
-                    path=path,
-                    line=reader.line_num,
-                )
+                raise wrong(f"has {len(cells)} cells; the header has {len(names)}")
             if any(len(cell) > MAX_FIELD_CHARS for cell in cells):
-                raise DataError(
-                    f"a cell has more than {MAX_FIELD_CHARS} characters",
-                    path=path,
-                    line=reader.line_num,
-                )
-            rows.append(dict(zip(names, cells, strict=True)))
+                raise wrong(f"a cell has more than {MAX_FIELD_CHARS} characters")
+            yield reader.line_num, cells
     except csv.Error as error:
-        raise DataError(f"is not CSV ({error})", path=path, line=reader.line_num) from error
-    return rows
+        raise wrong(f"is not CSV ({error})") from error
+
+
+def parse_csv(text: str, *, path: object = None, delimiter: str = ",") -> list[Row]:
+    """CSV text with a header; values stay strings; ragged rows, duplicate columns are refused."""
+    lines = _csv_cells(text, path, delimiter)
+    _, names = next(lines)
+    return [dict(zip(names, cells, strict=True)) for _, cells in lines]
+
+
+def _delimiter(path: PathLike) -> str:
+    return "\t" if str(path).lower().endswith((".tsv", ".tab")) else ","
+
+
+def read_columns(path: PathLike) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
+    """A CSV or TSV file as columns, and the line on which each row ends: lighter than rows."""
+    lines = _csv_cells(read_text(path), path, _delimiter(path))
+    _, names = next(lines)
+    columns: list[list[str]] = [[] for _ in names]
+    known, places = dict[str, str](), list[int]()
+    for place, cells in lines:
+        places.append(place)
+        for column, cell in zip(columns, cells, strict=True):
+            column.append(known.setdefault(cell, cell))
+    return dict(zip(names, columns, strict=True)), np.array(places, dtype=np.int64)
 
 
 def read_csv(path: PathLike) -> list[Row]:
     """A CSV (or, by its ending, TSV) file with a header; values stay strings."""
-    delimiter = "\t" if str(path).lower().endswith((".tsv", ".tab")) else ","
-    return parse_csv(read_text(path), path=path, delimiter=delimiter)
+    return parse_csv(read_text(path), path=path, delimiter=_delimiter(path))
 
 
 def _cell(value: Any) -> Any:

@@ -2,4 +2,59 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from precocial.feedback.choices import as_choice
+from precocial.feedback.records import (
+    About,
+    Comparison,
+    Demonstration,
+    Feedback,
+    Item,
+    Label,
+    Message,
+    Statement,
+    retraction,
+    said_of,
+    standing,
+)
+from precocial.feedback.simulated import Panel, SharedMistake, Simulated, simulate_teachers
+from precocial.feedback.store import Entry, Store
+from precocial.feedback.tables import (
+    CrowdColumns,
+    labels_of,
+    read_crowd,
+    read_items,
+    read_labels,
+    write_crowd,
+    write_items,
+)
+from precocial.feedback.trl import read_trl, write_trl
+
+__all__ = [
+    "About",
+    "Comparison",
+    "CrowdColumns",
+    "Demonstration",
+    "Entry",
+    "Feedback",
+    "Item",
+    "Label",
+    "Message",
+    "Panel",
+    "SharedMistake",
+    "Simulated",
+    "Statement",
+    "Store",
+    "as_choice",
+    "labels_of",
+    "read_crowd",
+    "read_items",
+    "read_labels",
+    "read_trl",
+    "retraction",
+    "said_of",
+    "simulate_teachers",
+    "standing",
+    "write_crowd",
+    "write_items",
+    "write_trl",
+]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from precocial.testing.conformance import NotConforming, check_law
-    from precocial.testing.strategies import st_curve, st_run_table_rows
+    from precocial.testing.strategies import st_curve, st_feedback, st_run_table_rows
 
-__all__ = ["NotConforming", "check_law", "st_curve", "st_run_table_rows"]
+__all__ = ["NotConforming", "check_law", "st_curve", "st_feedback", "st_run_table_rows"]
 
 _HOMES = {
     "NotConforming": "conformance",
     "check_law": "conformance",
     "st_curve": "strategies",
+    "st_feedback": "strategies",
     "st_run_table_rows": "strategies",
 }
 

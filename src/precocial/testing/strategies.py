@@ -1,13 +1,24 @@
-"""Hypothesis strategies for what precocial reads: learning curves and run tables."""
+"""Hypothesis strategies for what precocial reads: learning curves, run tables, feedback."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC
 from typing import Any
 
 import numpy as np
 
 from precocial.errors import ConfigError, MissingExtraError
+from precocial.feedback import (
+    About,
+    Comparison,
+    Demonstration,
+    Item,
+    Label,
+    Message,
+    Statement,
+)
+from precocial.feedback.records import KINDS, TYPES
 from precocial.worth import Curve
 
 try:
@@ -139,3 +150,59 @@ def _run(arm: str, N: float, D_F: float, seed: int, loss: float, extra: bool) ->
             "lr": 1e-3,
         }
     return row
+
+
+def st_feedback(types: Sequence[str] = tuple(TYPES)) -> SearchStrategy[Item]:
+    """Items of feedback, with every field drawn: texts of any script, texts that spreadsheets run
+    as formulas, messages, all levels, times in all zones.
+
+    Args:
+        types: of the items, out of "label", "comparison", "demonstration", "statement".
+
+    Raises:
+        ConfigError: no type, or another.
+    """
+    makers: dict[str, Callable[[Draw, dict[str, Any]], Item]] = {
+        "label": lambda draw, common: Label(task=draw(_NAME), label=draw(_NAME), **common),
+        "comparison": _comparison,
+        "demonstration": lambda draw, common: Demonstration(
+            prompt=draw(_CONTENT), completion=draw(_CONTENT), good=draw(st.booleans()), **common
+        ),
+        "statement": _statement,
+    }
+    if not types or set(types) - set(makers):
+        raise ConfigError(f"st_feedback: types must be out of {', '.join(makers)}; got {types!r}")
+
+    def build(draw: Draw) -> Item:
+        common = {
+            "source": draw(_NAME),
+            "confidence": draw(_SHARE),
+            "level": draw(st.integers(1, 5)),
+            "time": draw(st.none() | st.datetimes(timezones=st.just(UTC))),
+            "note": draw(_TEXT),
+            "id": draw(st.just("") | _NAME),
+        }
+        return makers[draw(st.sampled_from(list(types)))](draw, common)
+
+    return st.composite(build)()
+
+
+_ANY = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+_TEXT = st.text(_ANY, max_size=12) | st.sampled_from(["=1+1", "'=x", "''", "-5", "a\r\nb", "[]"])
+_NAME = _TEXT.filter(lambda text: text.strip() != "")
+_CONTENT = _TEXT | st.lists(st.builds(Message, _NAME, _TEXT), max_size=3).map(tuple)
+_SHARE = st.floats(0, 1) | st.sampled_from([0.0, 1.0])
+
+
+def _comparison(draw: Draw, common: dict[str, Any]) -> Item:
+    of = draw(st.sampled_from(KINDS))
+    option = _CONTENT if of in ("datum", "whole") else _NAME
+    return Comparison(
+        of=of, prompt=draw(_CONTENT), chosen=draw(option), rejected=draw(option), **common
+    )
+
+
+def _statement(draw: Draw, common: dict[str, Any]) -> Item:
+    kind = draw(st.sampled_from(KINDS))
+    name = "" if kind == "whole" else draw(_NAME)
+    return Statement(what=About(kind=kind, name=name, on=draw(_TEXT)), value=draw(_SHARE), **common)

@@ -38,7 +38,7 @@ def shipped(name: str) -> list[Row]:
     if not path.is_file():
         raise DataError(
             f"no rows of {name!r} are shipped; make them with --remake --only {name} of "
-            "benchmarks/genome_study.py or benchmarks/genome_lab.py",
+            "benchmarks/genome_study.py, genome_lab.py or genome_control.py",
             path=path,
         )
     return io.read_jsonl(path)

@@ -1,0 +1,242 @@
+"""Fixed points of sampled judges: contraction within its bound, levels that change nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from precocial.choice import quantilize
+from precocial.errors import ConfigError, PrecocialError
+from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.judges import Judges
+from precocial.normativity.levels import Level
+from tests.normativity.worlds import random_tower
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("q", [1.0, 0.9, 0.5, 0.3, 0.02])
+def test_judges_choose_as_the_quantilizer_does(q: float, ties: bool) -> None:
+    rng = np.random.default_rng(3)
+    S = rng.normal(size=(20, 5, 9))
+    S = np.round(S) if ties else S
+    base = rng.dirichlet(np.ones(9), size=5)
+    base[:, 2] = 0.0
+    base /= base.sum(axis=1, keepdims=True)
+    judges = Judges(S)
+    assert judges.ties == ties
+    K = judges.choose(base, q).probability
+    assert np.abs(K - quantilize(S, q, base=base)).max() < 1e-14
+    alone = Judges(S[:, 0]).choose(base[0], q).probability
+    assert np.abs(alone - quantilize(S[:, 0], q, base=base[0])).max() < 1e-14
+
+
+@pytest.mark.parametrize("q", [0.9, 0.75, 0.6])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_levels_contract_within_the_bound_and_one_more_changes_nothing(
+    q: float, seed: int
+) -> None:  # fmt: skip
+    H = random_tower(seed, m=60, q=q, ties=seed == 2)
+    fx = fixed_point(H, tol=1e-10)
+    assert (fx.status, fx.certified_by) == ("converged", "q")
+    assert fx.contraction_bound == pytest.approx((1 - q) / q)
+    assert fx.contraction <= (1 - q) / q + 1e-12
+    assert np.allclose(fx.bounds, ((1 - q) / q) ** np.arange(len(fx.tv)) * fx.tv[0])
+    assert (fx.tv <= fx.bounds + 1e-13).all()
+    added = fx.change_when_adding_level(3)
+    assert added.levels == (fx.needed + 1, fx.needed + 2, fx.needed + 3)
+    assert (added.change <= added.bound + 1e-12).all()
+    assert (added.change <= 1e-10).all()
+    assert added.holds
+    # N is not generous: at one level less, some top still saw more than 1e-10.
+    less = fixed_point(H, tol=1e-10, most_levels=fx.needed - 1)
+    assert less.status == "did not converge"
+    for n, p in enumerate(fx.initial):
+        level = fx.levels[H.levels[n].name]
+        assert (level <= p / q + 1e-12).all()
+        assert level.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_the_bound_is_met_by_the_worst_judges() -> None:
+    # Two judges who keep opposite ends share (2q-1)/q and no more.
+    H = Hierarchy([Level("judges", ["a", "b"])], [[[1, 0], [0, 1]]], q=0.6)
+    fx = fixed_point(H)
+    assert fx.contraction == pytest.approx((1 - 0.6) / 0.6 * 1.0, abs=0.34)
+    many = [f"j{i}" for i in range(100)]
+    S = np.where(np.arange(100)[:, None] < 50, np.arange(100), -np.arange(100))
+    fx = fixed_point(Hierarchy([Level("judges", many)], [S], q=0.6))
+    assert fx.contraction == pytest.approx(2 / 3, abs=1e-12)
+
+
+def test_a_floor_certifies_what_a_small_q_cannot() -> None:
+    S = np.eye(4)
+    loyal = [Level("judges", ["a", "b", "c", "d"])]
+    alone = fixed_point(Hierarchy(loyal, [S], q=0.2))
+    assert alone.status == "no unique fixed point"
+    assert "floor" in alone.advice
+    held = fixed_point(Hierarchy(loyal, [S], q=0.2, floor=0.1))
+    assert (held.status, held.certified_by) == ("converged", "floor")
+    assert held.contraction <= 0.9 + 1e-12
+    assert held.contraction_bound == pytest.approx(0.9)
+    assert held.change_when_adding_level(2).holds
+    assert held.levels["judges"] == pytest.approx(np.full(4, 0.25))
+    assert held.density["judges"][1] == pytest.approx(0.9 / 0.2 + 0.1)
+
+
+def test_judges_who_pass_it_on_in_a_ring_never_settle_and_that_is_said() -> None:
+    ring = np.roll(np.eye(3), 1, axis=1)
+    fx = fixed_point(Hierarchy([Level("judges", ["a", "b", "c"])], [ring], q=0.3), most_levels=500)
+    assert fx.status == "did not converge"
+    assert "floor" in fx.advice
+    assert not fx.change_when_adding_level(1).holds
+
+
+def test_small_q_that_settles_from_every_start_is_seen_and_not_certified() -> None:
+    fx = fixed_point(random_tower(0, m=60, q=0.05))
+    assert (fx.status, fx.certified_by) == ("not certified", "nothing")
+    assert fx.contraction == pytest.approx(1.0)
+    assert fx.apart < 1e-8
+
+
+def test_a_small_q_is_certified_by_the_contraction_measured_on_these_judges() -> None:
+    fx = fixed_point(random_tower(0, m=60, q=0.5))
+    assert (fx.status, fx.certified_by) == ("converged", "measured")
+    assert fx.contraction < 1
+    assert fx.change_when_adding_level(2).holds
+
+
+def test_the_fixed_point_is_the_left_eigenvector() -> None:
+    H = random_tower(5, m=30, q=0.6, tasks=3, middle=6)
+    fx = fixed_point(H, tol=1e-14)
+    K = fx.kernels[-1].probability
+    values, vectors = np.linalg.eig(K.T)
+    r = np.real(vectors[:, np.argmax(np.real(values))])
+    assert fx.levels["processes"] == pytest.approx(r / r.sum(), abs=1e-12)
+    assert fx.second_eigenvalue == pytest.approx(np.sort(np.abs(values))[-2], abs=1e-9)
+    rules = fx.levels["processes"] @ fx.kernels[1].probability
+    assert fx.levels["rules"] == pytest.approx(rules)
+    labels = np.einsum("h,htg->tg", rules, fx.kernels[0].probability)
+    assert fx.actions == pytest.approx(labels)
+
+
+def test_a_cost_cannot_grow_by_more_than_the_certificate() -> None:
+    H = random_tower(1, q=0.6)
+    fx = fixed_point(H)
+    rng = np.random.default_rng(0)
+    for cost in rng.exponential(size=(50, 12)):
+        seen = fx.certificate("processes", cost)
+        assert seen.expected <= seen.allowed + 1e-12
+        assert seen.allowed == pytest.approx(seen.initial / 0.6)
+    # and what is rare at first is what the bound is tight for
+    best = int(np.argmax(fx.levels["processes"] / fx.initial[1]))
+    tight = fx.certificate("processes", np.eye(12)[best])
+    assert tight.expected / tight.initial == pytest.approx(fx.density["processes"][0])
+    with pytest.raises(ConfigError, match="negative"):
+        fx.certificate("processes", -np.ones(12))
+
+
+def test_a_chain_forgets_its_top_by_the_product_of_its_steps() -> None:
+    H = random_tower(2, m=12, q=0.6, share=False, middle=5)
+    assert [level.name for level in H.levels][2:] == ["processes", "processes+1", "processes+2"]
+    fx = fixed_point(H)
+    steps = [(1 - 0.6) / 0.6] * 4
+    assert fx.contraction_bound == pytest.approx(np.prod(steps))
+    assert fx.contraction <= fx.contraction_bound + 1e-12
+    assert (fx.tv <= fx.bounds + 1e-12).all()
+    added = fx.change_when_adding_level(1)
+    assert 0 < added.change[0] <= added.bound[0]
+
+
+def test_restarts_do_not_depend_on_the_order_of_the_items() -> None:
+    H = random_tower(4, m=15, q=0.7)
+    order = np.random.default_rng(0).permutation(15)
+    top = H.levels[1]
+    moved = Hierarchy(
+        [H.levels[0], Level("processes", [top.items[i] for i in order], top.p[order])],
+        [H.judges[0].scores[order], H.judges[1].scores[np.ix_(order, order)]],
+        q=0.7,
+    )  # fmt: skip
+    one, other = fixed_point(H), fixed_point(moved)
+    assert one.actions == pytest.approx(other.actions, abs=1e-10)
+    assert one.levels["processes"][order] == pytest.approx(other.levels["processes"], abs=1e-9)
+
+
+def test_contraction_of_many_judges_is_the_same_as_pair_by_pair() -> None:
+    rng = np.random.default_rng(0)
+    K = rng.dirichlet(np.full(50, 0.3), size=402)
+    plain = max(total_variation(a, K).__float__() for a in K)
+    assert dobrushin(K) == pytest.approx(plain, abs=1e-6)
+    assert dobrushin(K[:1]) == 0.0
+    square = rng.dirichlet(np.full(220, 0.05), size=220)
+    exact = np.sort(np.abs(np.linalg.eigvals(square)))[-2]
+    found = second_eigenvalue(square)
+    assert found is None or found == pytest.approx(exact, rel=0.05)
+
+
+def test_sampled_levels_and_scores_that_are_functions() -> None:
+    level = Level.sampled("angles", lambda rng: rng.uniform(-1, 1), 50, seed=4)
+    again = Level.sampled("angles", lambda rng: rng.uniform(-1, 1), 50, seed=4)
+    assert level.hypotheses == again.hypotheses
+    H = Hierarchy([level], [lambda h, g: -abs(h - g)], q=0.6)
+    fx = fixed_point(H)
+    assert H.judges[0].scores[3, 7] == -abs(level.hypotheses[3] - level.hypotheses[7])
+    # who is near to most is chosen most: the middle
+    spread = np.array(level.hypotheses)
+    assert fx.levels["angles"] @ spread**2 < level.p @ spread**2
+
+
+@pytest.mark.parametrize(
+    ("levels", "scores", "given", "match"),
+    [
+        ([], [], {}, "one at least"),
+        ([Level("x", ["a"])], [], {}, "need 0 arrays"),
+        ([Level("x", ["a", "b"])], [[[1, 2]]], {}, r"shape \(2, 2\)"),
+        ([Level("x", ["a", "b"])], [[[1, np.nan], [0, 0]]], {}, "finite"),
+        ([Level("x", ["a"])], [[[1.0]]], {"q": 0.0}, r"\(0, 1\]"),
+        ([Level("x", ["a"])], [[[1.0]]], {"q": 1.5}, "imitation"),
+        ([Level("x", ["a"])], [[[1.0]]], {"floor": 1.0}, r"\[0, 1\)"),
+        ([Level("x", ["a"]), Level("y", ["b"])], [[[1.0]]], {}, "share=False"),
+        ([Level("x", ["a"], tasks=["t"])], [[[[1.0]]]], {}, "tasks"),
+        ([Level("x", ["a"])], [[[1.0]]], {"depth": 0}, "depth"),
+        ([Level("x", ["a"])], [[[1.0]]], {"semantics": "median"}, "one of"),
+    ],
+)
+@pytest.mark.wrong_types
+def test_what_does_not_fit_is_refused(levels, scores, given, match) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ConfigError, match=match):
+        Hierarchy(levels, scores, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"items": []}, "one at least"),
+        ({"items": ["a", "a"]}, "twice"),
+        ({"items": ["a", "b"], "initial": [0.5, 0.6]}, "sum to 1"),
+        ({"items": ["a", "b"], "initial": [1.5, -0.5]}, "below 0"),
+        ({"items": ["a", "b"], "initial": [1.0]}, "shape"),
+        ({"items": ["a", "b"], "initial": [np.nan, 1.0]}, "finite"),
+        ({"items": ["a", "b"], "initial": [1, 0], "logits": [0, 0]}, "not both"),
+        ({"items": ["a"], "q": 2.0}, "q must lie"),
+    ],
+)
+def test_a_bad_level_is_refused(given: dict[str, object], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        Level("x", **given)  # type: ignore[arg-type]
+
+
+def test_bad_arguments_of_the_fixed_point_are_refused() -> None:
+    H = random_tower(0)
+    for bad in (
+        lambda: fixed_point(H, tol=0.0),
+        lambda: fixed_point(H, most_levels=0),
+        lambda: fixed_point(H, start=[1.0, 2.0]),
+        lambda: fixed_point(H).change_when_adding_level(0),
+        lambda: fixed_point(H).certificate("nowhere", np.ones(4)),
+        lambda: H.place(-1),
+        lambda: Level.sampled("x", lambda rng: 0, 0),
+    ):
+        with pytest.raises(PrecocialError):
+            bad()
+    assert Level("x", ["a", "b"], logits=[0.0, np.log(3)]).p == pytest.approx([0.25, 0.75])
