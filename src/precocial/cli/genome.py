@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, note, show, table
+from precocial.cli.pages import write_page
 
 Decoder = Literal["two_tower", "pair", "low_rank", "gem", "sgem", "subspace", "cell_types",
                   "chunked", "retinotopic"]  # fmt: skip
@@ -71,7 +72,6 @@ def compress(
         laptop,
         row_count,
         smoke,
-        with_digests,
     )
 
     if model is not None and hidden is not None:
@@ -92,8 +92,7 @@ def compress(
         **{name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
     with redirect_stdout(sys.stderr):
-        check(config)
-    config = with_digests(config)
+        config = check(config)
     record = _run(
         compressing, config, out, "compressing", common, total=row_count(config),
         counted=lambda row: row["kind"] in ("whole", "point"),
@@ -104,7 +103,7 @@ def compress(
 def _show_compressed(record: Any, common: Common) -> None:
     from precocial.report.genome_findings import GenomeFindings
 
-    found, page, written = GenomeFindings.of(record), *_page(record.path)
+    found, page, written = GenomeFindings.of(record), *write_page(record.path)
     genomes = [str(path) for path in sorted(record.path.glob("*.genome"))]
     points = [point.row() for point in found.points]
     show(
@@ -311,7 +310,7 @@ def transfer(
         room.layers, config, out, "layer by layer", common,
         total=config.seeds * arms * len(room.marks(config.steps)),
     )  # fmt: skip
-    page, written = _page(record.path)
+    page, written = write_page(record.path)
     rows = [
         {"layers": gain.arm, **_cells("ahead", gain.accuracy), **_cells("log_time", gain.half_way)}
         for gain in room.gains(record.rows, _half_of_classes(config.data))
@@ -375,7 +374,7 @@ def tradeoff(
     record = _run(
         room.tradeoff, config, out, "living", common, total=cells * config.seeds
     )  # fmt: skip
-    page, written = _page(record.path)
+    page, written = write_page(record.path)
     found = room.cell_table(record.rows)
     columns = ["variability", "lifetime", "bytes", "birth", "learned", "share", "gap", "survival",
                "random_survival", "takeover"]  # fmt: skip
@@ -437,14 +436,3 @@ def _run(
         record = run(experiment, config, out, on_row=tell)
     note(f"run folder: {record.path}", common)
     return record
-
-
-def _page(path: Path) -> tuple[Any, Path]:
-    """The page of a run folder, written into it."""
-    from precocial import io
-    from precocial.report import default_out, page_of, render
-
-    page = page_of(path)
-    written = default_out(path)
-    io.write_text(written, render(page))
-    return page, written

@@ -115,14 +115,9 @@ def smoke() -> CompressConfig:
     )
 
 
-def with_digests(config: CompressConfig) -> CompressConfig:
-    """The config with the digests of its files: another model or other data are another run."""
-    model = model_digest(config.model) if config.model else ""
-    return replace(config, model_sha256=model, data_sha256=data_digest(config.data))
-
-
-def check(config: CompressConfig) -> None:
-    """Refuse, before anything is trained, what cannot be compressed as asked.
+def check(config: CompressConfig) -> CompressConfig:
+    """The config with the digests of its files, for another model or other data are another run;
+    what cannot be compressed as asked is refused before anything is trained.
 
     Raises:
         ConfigError: as `check_fits`; a budget that no genome of this kind fits.
@@ -135,6 +130,8 @@ def check(config: CompressConfig) -> None:
             model, bytes=budget, bits=config.bits, decoder=config.decoder,
             input_shape=layout_image(config.decoder, task),
         )  # fmt: skip
+    digest = model_digest(config.model) if config.model else ""
+    return replace(config, model_sha256=digest, data_sha256=data_digest(config.data))
 
 
 def row_count(config: CompressConfig) -> int:
