@@ -66,20 +66,14 @@ def compress(
     from dataclasses import replace
 
     from precocial.errors import ConfigError
-    from precocial.genome.compress import (
-        check,
-        compressing,
-        laptop,
-        row_count,
-        smoke,
-    )
+    from precocial.genome.compress import check, compressing, laptop, row_count, smoke
 
     if model is not None and hidden is not None:
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     base = smoke() if recipe == "smoke" else laptop()
     given: dict[str, Any] = {
-        "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "rivals": rivals,
-        "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
+        "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "seeds": seeds,
+        "rivals": rivals, "dense_steps": dense_steps, "life_steps": life_steps,
         "worth_sizes": worth_sizes,
     }  # fmt: skip
     if steps is not None:

@@ -71,7 +71,7 @@ class CompressConfig:
     seed: int = 0
     """the first of them"""
     model_sha256: str = ""
-    """of the model's file; `with_digests` fills it in"""
+    """of the model's file; `check` fills it in"""
     data_sha256: str = ""
     """of the data's files, likewise"""
 
