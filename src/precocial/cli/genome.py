@@ -214,7 +214,7 @@ def evolve(
 
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
-    if all(value is None for value in (bytes, parameters, ratio, preset)):
+    if not any(value is not None for value in (bytes, parameters, ratio, preset)):
         bytes = 2000
     base = EvolveConfig()
     settings = getattr(base, loop)
@@ -233,10 +233,8 @@ def evolve(
     with redirect_stdout(sys.stderr):
         unborn(config)
     config = evolve_digests(config)
-    record = _run(
-        evolving, config, out, f"evolving ({loop})", common,
-        total=generation_count(config), at=lambda row: row.get("generation"),
-    )  # fmt: skip
+    record = _run(evolving, config, out, f"evolving ({loop})", common,
+                  total=generation_count(config), at=lambda row: row.get("generation"))  # fmt: skip
     path = record.path / GENOME
     if save is not None:
         io.write_bytes(save, io.read_bytes(path))
