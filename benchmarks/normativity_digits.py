@@ -123,7 +123,10 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=0)
     asked = parser.parse_args()
-    table = [row for i in range(asked.seeds) for row in rows(asked.first + i)]
+    table = []
+    for i in range(asked.seeds):
+        table += rows(asked.first + i)
+        print(f"seed {asked.first + i} done", file=sys.stderr)
     if asked.json:
         print(json.dumps(table))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +10,7 @@ from scipy.stats import beta
 
 from precocial.errors import ConfigError, DataError
 from precocial.feedback.votes import Votes
-
-if TYPE_CHECKING:
-    from precocial.normativity.learner import PanelResult
+from precocial.normativity.panel import PanelResult
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -127,8 +124,8 @@ def next_tasks(
     """The k tasks without gold with the most to tell: half the entropy of the class, which gold
     would settle, plus half the information that the class holds on which process is right, H(mean
     of processes) - mean of H(process). First come those whose answers are of a suspected kind,
-    by `LESSON` times the entropy that this leaves: what is learnt there holds for all of the kind.
-    Equals in an order of `seed`.
+    by the entropy that this leaves, to a tenth of a nat: what is learnt there holds for all of the
+    kind, if they are a fair sample of it. Equals in an order of `seed`.
 
     Raises:
         ConfigError: k below 1.
@@ -138,7 +135,8 @@ def next_tasks(
     mixed = panel.proba
     inside = sum(panel.share[i] * entropy(fit.proba) for i, fit in panel.fits.items())
     worth = OPEN * entropy(proba) + (1 - OPEN) * (entropy(mixed) - inside)
-    worth = worth + LESSON * open_
+    lessons = np.round(open_, 1)
+    worth = np.where(lessons > 0, LESSON * lessons, worth)
     worth[gold >= 0] = -np.inf
     shuffled = np.random.default_rng(seed).permutation(len(worth))
     order = shuffled[np.argsort(-np.round(worth[shuffled], 9), kind="stable")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,6 @@ from precocial.normativity.explanation import (
     next_tasks,
     teachers,
 )
-from precocial.normativity.fixed_point import FixedPoint
 from precocial.normativity.folding import Folded, folded, with_more
 from precocial.normativity.mistakes import (
     Groups,
@@ -35,7 +34,7 @@ from precocial.normativity.mistakes import (
     student_evidence,
     within,
 )
-from precocial.normativity.panel import JUDGES, Judged, chosen, default_panel, judged
+from precocial.normativity.panel import JUDGES, PanelResult, chosen, default_panel, judged
 from precocial.normativity.student import (
     Student,
     cross_fitted,
@@ -46,32 +45,13 @@ from precocial.normativity.student import (
 
 Floats = NDArray[np.float64]
 Q = 0.3
-"""Of the default panel's fourteen processes the best four and a bit (ours, chosen by
-`benchmarks/real_crowds.py`, with one family of crowds left out)."""
-Q_JUDGES = 0.75
-"""As `levels.Q` (ours, chosen likewise)."""
-GOLD = 50.0
+"""Of the default panel's fifteen processes the best four and a half (ours, chosen on generated
+crowds; `benchmarks/real_crowds.py` chooses with one family of real ones left out)."""
+Q_JUDGES = 0.9
+"""Ours, chosen likewise: judges keep most of their trust, and lose it where they stand alone."""
+GOLD = 100.0
 """Gold labels at which the judge who looks at gold has half the trust (ours, chosen likewise)."""
 STUDENT = "student"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PanelResult:
-    """What a panel makes of votes.
-
-    Attributes:
-        proba: (T, K), the mean of the processes by their share.
-        share: (M,) of each process.
-        fits: those of the processes with a share, by position, with gold.
-        verdict: what the judges say of the processes.
-        levels: the fixed point that the shares come from.
-    """
-
-    proba: Floats
-    share: Floats
-    fits: dict[int, Aggregated]
-    verdict: Judged
-    levels: FixedPoint
 
 
 class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -156,7 +136,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.proba_ = clamped(tempered(proba, self.temperature_), known)
         self.labels_ = np.array(read.classes)[self._label()]
         self.levels_ = self.panel_.levels
-        self.teachers_: tuple[Teacher, ...] = teachers(read, self.proba_)
+        self.teachers_: tuple[Teacher, ...] = teachers(read, clamped(proba, known))
         self.student_ = None
         if features is not None:
             model = taught(self._classifier(), features, clamped(proba, known))

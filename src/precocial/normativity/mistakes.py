@@ -19,6 +19,9 @@ from precocial.normativity.student import cross_fitted
 
 LEAST = 1e-3
 """The least and 1 - the most that a teacher's accuracy is taken for here (ours): a bounded vote."""
+LOOKS = 0.5
+"""How often a task of a class is read as another that it is said to be called (ours: unknown)."""
+TINY = 1e-300
 Mistakes = tuple[tuple[int, int, float], ...]
 
 
@@ -71,8 +74,12 @@ def coarse_history(history: dict[str, Floats], groups: Groups) -> dict[str, Floa
 def within(
     votes: Votes, weight: Floats, accuracy: Floats, groups: Groups, student: Floats | None
 ) -> Floats:
-    """(T, K) probability of each class given its group: proportional to the product of a / (1 - a)
-    over the votes that speak for it, a their teacher's accuracy, and to the student's.
+    """(T, K) probability of each class given its group.
+
+    A task of class k is read by its teachers as k or, for all of them alike, as one of the wrong
+    answers that k is said to get, each reading with the probability `LOOKS`: P(votes | k) is the
+    mean of prod_v P_w[reading, l], with one accuracy a teacher and errors spread evenly. So a lone
+    vote for the right class among many suspected ones says little, and several say much.
 
     Args:
         votes, weight: the votes, of classes.
@@ -82,17 +89,21 @@ def within(
     """
     T, K = len(votes.tasks), len(votes.classes)
     a = np.clip(accuracy, LEAST, 1 - LEAST)
-    worth = weight * np.maximum(np.log(a / (1 - a)), 0)[votes.teacher]
+    worth = weight * np.maximum(np.log(a * max(K - 1, 1) / (1 - a)), 0)[votes.teacher]
     at = votes.task.astype(np.int64) * K + votes.label
-    answers = np.asarray(np.bincount(at, worth, T * K), dtype=np.float64).reshape(T, K)
-    score: Floats = answers @ groups.speaks_for
+    reading = np.asarray(np.bincount(at, worth, T * K), dtype=np.float64).reshape(T, K)
+    others = groups.speaks_for & ~np.eye(K, dtype=np.bool_)
+    part = np.where(others.any(axis=0), 1 - LOOKS, 1.0)
+    share = np.diag(part) + others * ((1 - part) / np.maximum(others.sum(axis=0), 1))
+    top = reading.max(axis=1, keepdims=True)
+    score: Floats = np.log(np.exp(reading - top) @ share + TINY)
     if student is not None:
         score = score + student
     made = np.zeros((T, K))
     for g in range(len(groups.names)):
         of = np.flatnonzero(groups.of == g)
-        part = np.exp(score[:, of] - score[:, of].max(axis=1, keepdims=True))
-        made[:, of] = part / part.sum(axis=1, keepdims=True)
+        grown = np.exp(score[:, of] - score[:, of].max(axis=1, keepdims=True))
+        made[:, of] = grown / grown.sum(axis=1, keepdims=True)
     return made
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.feedback.votes import Votes
+from precocial.normativity.aggregators.communities import CommunityDawidSkene
 from precocial.normativity.aggregators.dawid_skene import (
     CentredDawidSkene,
     DawidSkene,
@@ -58,6 +59,7 @@ def default_panel() -> tuple[Aggregator, ...]:
         CentredDawidSkene(name="Dawid-Skene near one-coin", strength=8.0),
         CentredDawidSkene(name="Dawid-Skene near all", strength=8.0, centre="pooled"),
         CentredDawidSkene(name="Dawid-Skene at one-coin", strength=1000.0),
+        CommunityDawidSkene(),
         Glad(),
         Glad(name="GLAD, uneven classes", class_prior="estimated"),
         Mace(starts=3),
@@ -81,6 +83,25 @@ class Judged:
     judges: tuple[str, ...]
     raw: Floats
     scores: Floats
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PanelResult:
+    """What a panel makes of votes.
+
+    Attributes:
+        proba: (T, K), the mean of the processes by their share.
+        share: (M,) of each process.
+        fits: those of the processes with a share, by position, with gold.
+        verdict: what the judges say of the processes.
+        levels: the fixed point that the shares come from.
+    """
+
+    proba: Floats
+    share: Floats
+    fits: dict[int, Aggregated]
+    verdict: Judged
+    levels: FixedPoint
 
 
 def judged(
@@ -124,7 +145,7 @@ def judged(
     raw = np.array(rows)
     return Judged(
         processes=tuple(one.name for one in panel), judges=tuple(names), raw=raw,
-        scores=np.array([_standard(row) for row in raw]),
+        scores=np.array([standard(row) for row in raw]),
     )  # fmt: skip
 
 
@@ -187,7 +208,8 @@ def _charity(fit: Aggregated, weight: Floats) -> float:
     return float(weight @ right / weight.sum()) if weight.sum() > 0 else 0.0
 
 
-def _standard(row: Floats) -> Floats:
+def standard(row: Floats) -> Floats:
+    """Scores of one judge with mean 0 and standard deviation 1; all 0 if they are equal."""
     spread = row.std()
     if spread <= 1e-12:  # a judge who sees no difference has no say
         return np.zeros_like(row)
