@@ -116,7 +116,7 @@ class LevelsRecord:
             DataError: not such a record, or a field that is missing or of a wrong type.
         """
         record = read_record(path, cls, format=FORMAT, what="a record of levels")
-        for problem in _problems(record):
+        for problem in problems(record):
             raise DataError(f"is a damaged record of levels: {problem}", path=path)
         return record
 
@@ -143,7 +143,7 @@ def _figures(fixed: FixedPoint, fitted: Fitted | None, n: int) -> LevelFigures:
     )
 
 
-def _problems(record: LevelsRecord) -> Iterator[str]:
+def problems(record: LevelsRecord) -> Iterator[str]:
     """What types alone do not say."""
     if not record.levels or not record.tv or len(record.tv) != len(record.bounds):
         yield "it has no level, or a bound is missing"

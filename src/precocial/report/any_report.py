@@ -7,6 +7,7 @@ from pathlib import Path
 from precocial import io
 from precocial.errors import DataError
 from precocial.normativity.levels_record import LEVELS
+from precocial.normativity.panel_record import PANEL
 from precocial.preferences.auditing.record import AUDIT
 from precocial.preferences.occam.rows import THEOREMS
 from precocial.preferences.people.record import PEOPLE
@@ -14,6 +15,7 @@ from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_
 from precocial.report.genome_report import genome_page
 from precocial.report.levels_report import levels_page
 from precocial.report.page import Page
+from precocial.report.panel_report import panel_page
 from precocial.report.people_report import people_page
 from precocial.report.preferences_report import preferences_page
 from precocial.report.theorems_report import theorems_page
@@ -41,7 +43,7 @@ def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
     """
     place = Path(path)
     pages = ((AUDIT, preferences_page), (PEOPLE, people_page), (THEOREMS, theorems_page),
-             (LEVELS, levels_page))  # fmt: skip
+             (LEVELS, levels_page), (PANEL, panel_page))  # fmt: skip
     for name, make in pages:
         if place.name == name or (place / name).is_file():
             return make(place)

@@ -30,8 +30,8 @@ def levels_page(path: io.PathLike) -> Page:
     """
     place = Path(path)
     record = LevelsRecord.read(place / LEVELS if place.is_dir() else place)
-    sections = [_contraction(record), *(_level(level) for level in record.levels),
-                _certificate(record)]  # fmt: skip
+    sections = [contraction_section(record), *(level_section(level) for level in record.levels),
+                certificate_section(record)]  # fmt: skip
     if record.statements:
         sections.append(_feedback(record))
     sections.append(_making(record))
@@ -75,7 +75,7 @@ def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
     )  # fmt: skip
 
 
-def _contraction(record: LevelsRecord) -> Section:
+def contraction_section(record: LevelsRecord) -> Section:
     """Level by level, what the next one changes, under its bound."""
     n = list(range(1, len(record.tv) + 1))
 
@@ -119,7 +119,7 @@ def _contraction(record: LevelsRecord) -> Section:
                    parts=tuple(parts))  # fmt: skip
 
 
-def _level(level: LevelFigures) -> Section:
+def level_section(level: LevelFigures) -> Section:
     """Initial, learned and settled distribution of one level."""
     initial, learned, fixed = (
         np.mean(table, axis=0) for table in (level.initial, level.learned, level.fixed)
@@ -162,7 +162,7 @@ def _level(level: LevelFigures) -> Section:
     return Section(key=f"level-{level.name}", title=f"The level {level.name}", parts=tuple(parts))
 
 
-def _certificate(record: LevelsRecord) -> Section:
+def certificate_section(record: LevelsRecord) -> Section:
     rows = tuple(
         (level.name, level.q, level.floor, f"{level.density:.4f}", f"{level.allowed:.4f}",
          level.density <= level.allowed + 1e-9)
