@@ -22,7 +22,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError
-from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.contraction import (
+    at_most,
+    dobrushin,
+    second_eigenvalue,
+    total_variation,
+)
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
 from precocial.normativity.mean_judge import Solver, box_of, quantile_in, settle
@@ -238,11 +243,11 @@ def _sampled(
     K, p = kernels[-1].probability, initial[-1]
     q, eps = hierarchy.q[-1], hierarchy.floor[-1]
     delta = (1.0 - eps) * dobrushin(K)
-    bound = contraction_bound(q, eps)
+    sure, bound = at_most(delta, len(p)), contraction_bound(q, eps)
     by = "floor" if eps else "q"
     if bound >= 1.0:
-        by = "measured" if delta < 1.0 - ROUNDING else "nothing"
-    rate = min(bound, delta)
+        by = "measured" if sure < 1.0 - ROUNDING else "nothing"
+    rate = min(bound, sure)
     R, trace, tvs = tops, [tops[0]], []
     for _ in range(most):
         new = floored(R @ K, p, eps)
@@ -266,7 +271,7 @@ def _sampled(
     lam = second_eigenvalue(K)
     return {
         "status": status, "top": R[0], "needed": len(tv) - 1, "tv": tv[:, 0], "rate": rate,
-        "bounds": (bound if bound < 1.0 else delta) ** np.arange(len(tv)) * tv[0, 0],
+        "bounds": (bound if bound < 1.0 else sure) ** np.arange(len(tv)) * tv[0, 0],
         "trace": np.array(trace),
         "contraction": delta, "contraction_bound": bound, "certified_by": by, "apart": apart,
         "second_eigenvalue": None if lam is None else (1.0 - eps) * lam, "gap": None,
@@ -414,7 +419,7 @@ def change_when_adding_level(
     if not hierarchy.share:
         return _change_in_chain(fixed, R, levels)
     K, eps = fixed.kernels[-1].probability, hierarchy.floor[-1]
-    rate = min(fixed.contraction, fixed.contraction_bound)
+    rate = min(at_most(fixed.contraction, len(p)), fixed.contraction_bound)
     changes, first = [], 0.0
     for level in range(1, fixed.needed + n + 1):
         new = floored(R @ K, p, eps)
