@@ -204,6 +204,7 @@ def test_sampled_levels_and_scores_that_are_functions() -> None:
         ([Level("x", ["a"])], [], {}, "need 0 arrays"),
         ([Level("x", ["a", "b"])], [[[1, 2]]], {}, r"shape \(2, 2\)"),
         ([Level("x", ["a", "b"])], [[[1, np.nan], [0, 0]]], {}, "finite"),
+        ([Level("x", ["a", "b"])], [[[1, 1e200], [0, 0]]], {}, "overflow"),
         ([Level("x", ["a"])], [[[1.0]]], {"q": 0.0}, r"\(0, 1\]"),
         ([Level("x", ["a"])], [[[1.0]]], {"q": 1.5}, "imitation"),
         ([Level("x", ["a"])], [[[1.0]]], {"floor": 1.0}, r"\[0, 1\)"),

@@ -278,12 +278,18 @@ def _sampled(
     }  # fmt: skip
 
 
+def _unit(hierarchy: Hierarchy) -> float:
+    return max(float(np.abs(hierarchy.judges[-1].scores).max()), 1.0)
+
+
 def _mean(
     hierarchy: Hierarchy, initial: tuple[Floats, ...], tops: Floats, tol: float, most: int,
     solver: Solver,
 ) -> dict[str, Any]:  # fmt: skip
     low, high = box_of(initial[-1], hierarchy.q[-1], hierarchy.floor[-1])
-    S = hierarchy.judges[-1].scores
+    # What is chosen does not hang on the scores' unit; what counts as no gap must not either.
+    unit = _unit(hierarchy)
+    S = hierarchy.judges[-1].scores / unit
     ends = [settle(S, low, high, top, tol=tol, most=most, solver=solver) for top in tops]
     close = [end for end in ends if end.converged]
     best = close[0] if close else min(ends, key=lambda end: end.gap)
@@ -299,7 +305,7 @@ def _mean(
         "bounds": np.ones(len(tv)), "trace": np.array([tops[0], best.r]), "rate": 1.0,
         "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap",
         "cycle": max(end.cycle for end in ends),
-        "apart": apart, "second_eigenvalue": None, "gap": best.gap,
+        "apart": apart, "second_eigenvalue": None, "gap": unit * best.gap,
     }  # fmt: skip
 
 
@@ -397,8 +403,8 @@ def change_when_adding_level(
     Semantics "sample", shared: the changes are TV(r^{N+k}, r^{N+k-1}) from three tops, the bound
     the contraction to the power N+k-1. Semantics "mean": r* is among the answers to its own
     verdict up to `gap`, so a level that answers r* changes nothing, and the change reported is the
-    gap. Without `share` no judges stand above the top: the change is that of the lowest level
-    between three tops, and the bound the product of the steps'.
+    gap, in units of the largest score above 1. Without `share` no judges stand above the top: the
+    change is that of the lowest level between three tops, and the bound the product of the steps'.
 
     Raises:
         ConfigError: n below 1, or tops that are not distributions over the top level.
@@ -408,7 +414,7 @@ def change_when_adding_level(
     hierarchy, p = fixed.hierarchy, fixed.initial[-1]
     levels = tuple(range(fixed.needed + 1, fixed.needed + n + 1))
     if hierarchy.semantics == "mean":
-        gap = np.full(n, fixed.gap if fixed.gap is not None else np.nan)
+        gap = np.full(n, fixed.gap or 0.0) / _unit(hierarchy)
         holds = bool((gap <= fixed.tol).all())
         return Added(
             levels=levels, change=gap, bound=np.full(n, fixed.tol), holds=holds, tol=fixed.tol
