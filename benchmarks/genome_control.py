@@ -8,21 +8,19 @@ stable-baselines3, and mujoco for `cheetah`: the extra `control`.
 
 from __future__ import annotations
 
-import argparse
-
 # run as a file, Python looks beside the file and not at the root
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.lib.measure import Row, row, show
+from benchmarks.lib.measure import Row, row
+from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome.control import figures, study
-from precocial.genome.intervals import Interval
-from precocial.genome.shipped import is_shipped, shipped, write_shipped
+from precocial.genome.studies.intervals import Interval
+from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_control.py --remake"
@@ -80,14 +78,4 @@ def _line(name: str, measured: Interval, yardstick: float | None) -> Row:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
-    parser.add_argument("--only", choices=tuple(PARTS))
-    parser.add_argument("--root", help="folder of the runs; default: a temporary one")
-    asked = parser.parse_args()
-    if asked.remake:
-        with tempfile.TemporaryDirectory() as temporary:
-            for part in [asked.only] if asked.only else PARTS:
-                remake(part, asked.root or temporary)
-    show(rows(), as_json=asked.json)
+    tell_or_remake(__doc__, PARTS, remake, rows)

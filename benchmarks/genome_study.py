@@ -8,11 +8,8 @@ part. Runs go to `--root` and resume there. Fashion-MNIST comes from Debian's pa
 
 from __future__ import annotations
 
-import argparse
-
 # run as a file, Python looks beside the file and not at the root
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +17,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.lib.measure import Row, row, show
-from precocial.genome import after_birth, experiment, fashion_study, negatives
-from precocial.genome.intervals import Interval, over_seeds
-from precocial.genome.shipped import is_shipped, shipped, write_shipped
+from benchmarks.lib.measure import Row, row
+from benchmarks.lib.remaking import tell_or_remake
+from precocial.genome import experiment
+from precocial.genome.studies import after_birth, fashion_study, negatives
+from precocial.genome.studies.intervals import Interval, over_seeds
+from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_study.py --remake"
@@ -96,14 +95,4 @@ def _line(name: str, measured: Interval, unit: str) -> Row:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
-    parser.add_argument("--only", choices=tuple(PARTS))
-    parser.add_argument("--root", help="folder of the runs; default: a temporary one")
-    asked = parser.parse_args()
-    if asked.remake:
-        with tempfile.TemporaryDirectory() as temporary:
-            for part in [asked.only] if asked.only else PARTS:
-                remake(part, asked.root or temporary)
-    show(rows(), as_json=asked.json)
+    tell_or_remake(__doc__, PARTS, remake, rows)

@@ -16,16 +16,16 @@ from typing import Any
 from torch import nn
 
 from precocial.errors import FitError
-from precocial.genome.addresses import numbered
 from precocial.genome.control.figures import births, recoveries
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.rules import count
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.ledger import LEDGER
-from precocial.genome.negatives import AT_BIRTH, gains, shift
-from precocial.genome.phenotypes import all_convolutional, cheetah_policy, perceptron_784
-from precocial.genome.shipped import is_shipped, shipped
+from precocial.genome.labels.addresses import numbered
+from precocial.genome.phenotype.published import all_convolutional, cheetah_policy, perceptron_784
+from precocial.genome.studies.intervals import Interval, over_seeds
+from precocial.genome.studies.negatives import AT_BIRTH, gains, shift
+from precocial.genome.studies.shipped import is_shipped, shipped
 from precocial.io import Row
 from precocial.runs import Claim, Measured, Tolerance, at_least, at_most, between, within
 

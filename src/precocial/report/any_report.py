@@ -13,6 +13,14 @@ from precocial.preferences.occam.rows import THEOREMS
 from precocial.preferences.people.record import PEOPLE
 from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
 from precocial.report.genome_report import genome_page
+from precocial.report.genome_studies import (
+    curves_page,
+    dip_page,
+    heuristic_page,
+    price_page,
+    regularise_page,
+    saving_page,
+)
 from precocial.report.levels_report import levels_page
 from precocial.report.page import Page
 from precocial.report.panel_report import panel_page
@@ -25,8 +33,14 @@ from precocial.runs.records import RUN, read_header
 RUN_PAGES = {
     "precocial.genome.compress:compressing": genome_page,
     "precocial.genome.evolving:evolving": evolution_page,
-    "precocial.genome.negatives:layers": layers_page,
+    "precocial.genome.studies.negatives:layers": layers_page,
+    "precocial.genome.studies.negatives:curves": curves_page,
+    "precocial.genome.studies.after_birth:dipping": dip_page,
+    "precocial.genome.studies.after_birth:saving": saving_page,
     "precocial.genome.lab.tradeoff:tradeoff": tradeoff_page,
+    "precocial.genome.lab.regularise:regularise": regularise_page,
+    "precocial.genome.lab.price:price": price_page,
+    "precocial.genome.lab.attention:heuristic": heuristic_page,
 }
 """By experiment, where a folder is that of one run."""
 

@@ -38,7 +38,7 @@ from precocial.genome.control.lives import (
 from precocial.genome.control.policies import Policy
 from precocial.genome.decoders.rules import RULES
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import shuffled
+from precocial.genome.lifetime.learning import shuffled
 from precocial.genome.loops.configs import Evolution
 from precocial.genome.loops.evolve import evolve
 from precocial.io import Row

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.errors import ConfigError
-from precocial.genome.intervals import Interval, over_seeds
+from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream
 
