@@ -66,7 +66,7 @@ class Fitting:
         tol: stop when no distribution or reading moves by more (total variation), or F gained no
             more (relatively) in the last five steps.
         most_steps: stop there.
-        kl_step: the most that one step may move a level, in nats.
+        kl_step: the most that one step may move a level (of one task), in nats.
     """
 
     learn: Collection[str] | None = None
@@ -228,6 +228,12 @@ def kl_of(p: Floats, base: Floats) -> float:
     return float((p[there] * np.log(p[there] / base[there])).sum())
 
 
+def _largest_kl(p: Floats, base: Floats) -> float:
+    """KL in nats, of the task where it is largest."""
+    ratio = np.divide(p, base, out=np.ones_like(p), where=p > 0)
+    return float((p * np.log(ratio)).sum(axis=-1).max())
+
+
 @checked
 def fit(hierarchy: Hierarchy, fitting: Fitting | None = None) -> Fitted:
     """Learn the initial distributions, and the sources, from the hierarchy's feedback.
@@ -385,7 +391,7 @@ def _step(
     rise = sum(float((now * d * d).sum()) for now, d in zip(p, slope))
     while eta > 1e-9 and rise > 1e-18:
         new = tuple(_moved(now, eta * d) for now, d in zip(p, slope))
-        if max(kl_of(a, b) for a, b in zip(new, p)) <= climb.fitting.kl_step:
+        if max(_largest_kl(a, b) for a, b in zip(new, p)) <= climb.fitting.kl_step:
             kernels, there = climb.point(new, r[-1])
             gained = climb.heard(there).total - climb.fitting.pull * sum(climb.kl(new)) - F
             if gained >= 0.1 * eta * rise:
