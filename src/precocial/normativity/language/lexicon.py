@@ -59,26 +59,26 @@ save hope promise notice practise argue agree decide divide invite complete tran
 hurry worry marry study copy try cry dry reply apply supply bury envy empty play stay enjoy delay
 obey employ destroy stop* plan* drop* shop* beg* rob* grab* chat* clap* hug* jog* nod* rub* slip*
 trim* wrap* zip* admit* commit* permit* refer* prefer* occur* regret* control* patrol* mend tend
-defend ask call turn start seem play want learn point wait report add happen allow ask order plant count
-shout roll pull fill kill burn earn climb print paint hunt count train rain fail sail mail boil fold
-load land hand end form warm farm borrow follow swallow allow yell spell smell rent vent
-note vote wave wipe hire fire store score taste waste paste blame name tame rule force dance place
-settle handle cycle puzzle whistle rescue value weigh sign design assign join coin spoil toil
-extend pretend attend need seed peep beep show flow row slow ping wink blink thank
+defend ask call turn start seem want learn point wait report add happen allow order plant count
+shout roll pull fill kill burn earn climb print hunt train rain fail sail mail boil fold load land
+hand end form warm farm borrow swallow yell spell smell rent vent note vote wave wipe hire fire
+store score taste waste paste blame name tame rule force place settle handle cycle puzzle whistle
+rescue value weigh sign design assign join coin spoil toil extend pretend attend need seed peep
+beep show flow row slow ping wink blink thank
 """
 
 _REGULAR_NOUNS = """
-key dog table window teacher letter garden river picture engine doctor farmer window road song
-bottle ticket pencil market village captain lawyer painter driver singer blanket basket bucket
-church bench branch peach beach watch match lunch box fox tax fax bus class glass dress boss kiss
-address actress dish wish brush bush crash city lady baby party story country family army berry
-copy diary enemy factory fairy hobby library penny poppy puppy spy sky ferry boy toy day tray
-donkey monkey valley journey turkey roof chief proof belief reef cliff cuff human german roman
-plant hand arm finger nose head neck bed chair lamp cup plate spoon fork coat hat sock shirt skirt
-street bridge tower cloud storm wind star moon flower seed stone rock hill lake island ship train
-plane wheel paper book pen page word number colour sound voice name line square circle problem
-question answer reason result effect friend cousin uncle sister brother nurse judge student pupil
-house spouse root boot fool pool dove stove cave grave
+key dog table window teacher letter garden river picture engine doctor farmer road song bottle
+ticket pencil market village captain lawyer painter driver singer blanket basket bucket church
+bench branch peach beach watch match lunch box fox tax fax bus class glass dress boss kiss address
+actress dish wish brush bush crash city lady baby party story country family army berry copy diary
+enemy factory fairy hobby library penny poppy puppy spy sky ferry boy toy day tray donkey monkey
+valley journey turkey roof chief proof belief reef cliff cuff human german roman plant hand arm
+finger nose head neck bed chair lamp cup plate spoon fork coat hat sock shirt skirt street bridge
+tower cloud storm wind star moon flower seed stone rock hill lake island ship train plane wheel
+paper book pen page word number colour sound voice name line square circle problem question answer
+reason result effect friend cousin uncle sister brother nurse judge student pupil house spouse
+root boot fool pool dove stove cave grave
 """
 
 # The letters in brackets are what is asked for.
@@ -168,9 +168,9 @@ def _own() -> list[Word]:
         for prefix in prefixes:
             lemma, forms = prefix.strip(".") + one, {"plural": prefix.strip(".") + many}
             out.append(Word(lemma=lemma, kind="noun", forms=forms, irregular=True))
-    for entry in _REGULAR_VERBS.split():
-        lemma = entry.rstrip("*")
-        forms = {"past": regular(lemma, "past", doubles=entry != lemma), "s": regular(lemma, "s")}
+    for marked in _REGULAR_VERBS.split():
+        lemma = marked.rstrip("*")
+        forms = {"past": regular(lemma, "past", doubles=marked != lemma), "s": regular(lemma, "s")}
         out.append(Word(lemma=lemma, kind="verb", forms=forms, irregular=False))
     for lemma in _REGULAR_NOUNS.split():
         forms = {"plural": regular(lemma, "plural")}
@@ -183,7 +183,7 @@ def _entries(text: str) -> list[list[str]]:
 
 
 def spelling(entry: str) -> Word:
-    """"rec(ei)ve" as a word with a gap."""
+    """ "rec(ei)ve" as a word with a gap."""
     before, gap, after = re.split(r"[()]", entry)
     forms = {"gap": before + gap + after}
     return Word(lemma=f"{before}_{after}", kind="spelling", forms=forms, irregular=False)
@@ -247,9 +247,7 @@ def _of_tables() -> list[Word]:
 
 
 def _word(lemma: str, kind: Kind, forms: dict[str, str]) -> Word:
-    allowed = {
-        regular(lemma, cell, doubles=doubles) for cell in forms for doubles in (False, True)
-    }
+    allowed = {regular(lemma, cell, doubles=doubles) for cell in forms for doubles in (False, True)}
     return Word(lemma=lemma, kind=kind, forms=forms, irregular=not allowed >= set(forms.values()))
 
 

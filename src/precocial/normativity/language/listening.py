@@ -216,7 +216,7 @@ def _panel(heard: Heard, spoken: Floats) -> tuple[tuple[str, ...], Floats, Float
     lost = np.zeros((len(names), len(names)))
     total = np.zeros((len(names), 1))
     for ask, more in zip(_asked(heard), _asked(heard, spoken)):
-        places = np.ix_(ask.where, [KINDS.index(kind) for kind in ask.table.classes])
+        places = np.ix_(ask.where, ask.kinds)
         own = spoken[places] + 1e-6
         own /= own.sum(axis=1, keepdims=True)
         logs, trust = [], []
@@ -241,10 +241,10 @@ def _fitted(one: Aggregator, ask: _Asked, weight: Floats) -> Aggregated:
 
 
 def _believed(one: Aggregator, heard: Heard) -> Floats:
-    """What a process makes of the votes, [n, k]: each cell, and each pair of fillings, by itself."""
+    """What a process makes of the votes, [n, k]: each cell, and each pair of fillings, alone."""
     proba = np.zeros((len(heard.items), len(KINDS)))
     for ask in _asked(heard):
-        places = np.ix_(ask.where, [KINDS.index(kind) for kind in ask.table.classes])
+        places = np.ix_(ask.where, ask.kinds)
         proba[places] = _fitted(one, ask, ask.weight).proba
     return proba
 
@@ -323,6 +323,11 @@ class _Asked:
     table: Votes
     weight: Floats
     history: dict[str, Floats]
+
+    @property
+    def kinds(self) -> NDArray[np.int64]:
+        """(K,) the places of the classes in `KINDS`."""
+        return np.array([KINDS.index(kind) for kind in self.table.classes])
 
     @property
     def by_speakers(self) -> NDArray[np.bool_]:

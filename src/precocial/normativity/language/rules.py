@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -68,13 +68,14 @@ def shuffled_rules(
     for group in groups.values():
         for item, place in zip(group, random.permutation(len(group))):
             taken_for[item.name] = _disguised(item, group[int(place)])
-    return tuple(
-        replace(
-            rule,
-            applies=lambda item, rule=rule: rule.applies(taken_for[item.name]),
-            kind=lambda item, rule=rule: rule.kind(taken_for[item.name]),
-        )
-        for rule in rules
+    return tuple(_taken_for(rule, taken_for) for rule in rules)
+
+
+def _taken_for(rule: Rule, other: Mapping[str, Item]) -> Rule:
+    return replace(
+        rule,
+        applies=lambda item: rule.applies(other[item.name]),
+        kind=lambda item: rule.kind(other[item.name]),
     )
 
 

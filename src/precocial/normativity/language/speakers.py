@@ -74,9 +74,9 @@ class Speakers:
         lemma = item.word.lemma
         about = item.name if item.cell == "present" else f"{item.cell} {lemma}"
         many = stream(self.seed, "shared", about)
-        if wrong and many.random() < how.shared:
-            if speaker in many.permutation(how.speakers)[: how.sharers]:
-                return wrong[0]
+        is_shared = many.random() < how.shared
+        if wrong and is_shared and speaker in many.permutation(how.speakers)[: how.sharers]:
+            return wrong[0]
         habit = stream(self.seed, "habit", speaker, f"{item.cell} {lemma}").random()
         now = stream(self.seed, "slip", speaker, item.name)
         if wrong and habit < self._habit(item, speaker):

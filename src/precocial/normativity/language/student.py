@@ -36,7 +36,6 @@ def features(item: Item, lemmas: frozenset[str] = frozenset()) -> list[str]:
     if cell == "gap":
         return _around(item)
     found = ["always"]
-    context = cell
     if cell == "present":
         nouns = (item.plural, *item.attractors)
         found += [f"first {nouns[0]}", f"last {nouns[-1]}", f"any {any(nouns)}"]
@@ -141,7 +140,7 @@ def train(
             "for each item and a penalty above 0"
         )
     lemmas = frozenset(item.word.lemma for item in items)
-    cells = {}
+    cells: dict[str, _Cell] = {}
     for cell in sorted({item.cell for item in items}):
         where = [n for n, item in enumerate(items) if item.cell == cell]
         found = _cell([items[n] for n in where], [targets[n] for n in where], lemmas, penalty)
