@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.lib.measure import Row, row
 from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome.control import figures, study
-from precocial.genome.studies.intervals import Interval
 from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
+from precocial.runs.intervals import Interval
 
 COMMAND = "python benchmarks/genome_control.py --remake"
 PARTS: dict[str, tuple[Callable[[], study.ControlConfig], int]] = {

@@ -21,9 +21,9 @@ from benchmarks.lib.measure import Row, row
 from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome import experiment
 from precocial.genome.studies import after_birth, fashion_study, negatives
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
+from precocial.runs.intervals import Interval, over_seeds
 
 COMMAND = "python benchmarks/genome_study.py --remake"
 Part = tuple[Callable[..., Any], Callable[[], Sequence[Any]]]

@@ -11,7 +11,7 @@ import pytest
 
 from precocial import io
 from precocial.errors import DataError
-from precocial.genome.studies.shipped import RESULTS
+from precocial.genome.studies.shipped import SHELF
 from precocial.io import Row
 from precocial.report import Page, any_report, genome_studies, render
 from precocial.report.genome_saving import saving_section
@@ -41,7 +41,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     """The page of a study with these rows, its config as it ships."""
 
     def make(name: str, rows: Sequence[Row]) -> Page:
-        told = io.read_json(RESULTS / f"{name}.json")
+        told = io.read_json(SHELF.folder / f"{name}.json")
         record = RunRecord(
             path=tmp_path, id="0", experiment=name, config=told["runs"][0]["config"], code="c",
             seeds={}, versions={}, machine={}, command="c", rows=tuple(rows), complete=True,
@@ -55,7 +55,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_what_ships_has_a_page(name: str, made: Made) -> None:
-    rows = (RESULTS / f"{name}.jsonl").read_text().splitlines()
+    rows = (SHELF.folder / f"{name}.jsonl").read_text().splitlines()
     page = made(name, [json.loads(row) for row in rows])
     assert SAID[name] in page.headline
     text = render(page)

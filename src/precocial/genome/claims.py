@@ -23,11 +23,11 @@ from precocial.genome.genome import Genome
 from precocial.genome.lab.ledger import LEDGER
 from precocial.genome.labels.addresses import numbered
 from precocial.genome.phenotype.published import all_convolutional, cheetah_policy, perceptron_784
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.genome.studies.negatives import AT_BIRTH, gains, shift
 from precocial.genome.studies.shipped import is_shipped, shipped
 from precocial.io import Row
 from precocial.runs import Claim, Measured, Tolerance, at_least, at_most, between, within
+from precocial.runs.intervals import Interval, over_seeds
 
 PAPER = "Shuvaev et al. 2024"
 ZADOR = "Zador 2019"

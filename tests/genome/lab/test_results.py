@@ -12,7 +12,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as laptop_hinton_nowlan
 from precocial.genome.lab.price import laptop_price
 from precocial.genome.lab.regularise import laptop_regularise
 from precocial.genome.lab.tradeoff import cell_table, half_line, laptop, laptop_baldwin, predictions
-from precocial.genome.studies.shipped import RESULTS, is_shipped, shipped
+from precocial.genome.studies.shipped import SHELF, is_shipped, shipped
 from precocial.runs import config_dict
 
 RECIPES = {
@@ -27,7 +27,7 @@ RECIPES = {
 
 @pytest.mark.parametrize("name", [name for name in results.SHIPPED if is_shipped(name)])
 def test_shipped_rows_are_of_the_laptop_recipe(name: str) -> None:
-    made = io.read_json(RESULTS / f"{name}.json")
+    made = io.read_json(SHELF.folder / f"{name}.json")
     recipe = io.loads(io.dumps(config_dict(RECIPES[name]())))
     assert made["runs"][0]["config"] == recipe
     assert name in made["command"]

@@ -10,7 +10,7 @@ import torch
 from precocial.errors import ConfigError, FitError
 from precocial.genome.lifetime.learning import learn
 from precocial.genome.studies.dip import MARKS, REMEDIES, Remedy, _fall, dip_study, dips
-from precocial.genome.studies.intervals import over_seeds
+from precocial.runs.intervals import over_seeds
 from tests.genome.tiny_tasks import blobs, network
 
 

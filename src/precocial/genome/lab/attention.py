@@ -33,10 +33,10 @@ from precocial.genome.loops.configs import Baldwin, Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.parts import parameters_of, put
 from precocial.genome.loops.worlds import Worlds
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.genome.studies.negatives import reached
 from precocial.io import Row
 from precocial.runs import Run, stream, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 Genes = NDArray[np.float64]
 BANDS = 5

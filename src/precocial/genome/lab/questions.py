@@ -9,7 +9,7 @@ from typing import Any, Literal
 from precocial.genome.lab.attention import carried
 from precocial.genome.lab.price import priced
 from precocial.genome.lab.regularise import regularised
-from precocial.genome.studies.intervals import Interval
+from precocial.runs.intervals import Interval
 
 Reading = Literal["yes", "no", "the other way", "not decided"]
 

@@ -27,10 +27,10 @@ from precocial.genome.genome import Genome
 from precocial.genome.lab.worlds import Family
 from precocial.genome.lifetime.learning import Order, score, set_rate
 from precocial.genome.loops.parts import cosine_rate
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.genome.studies.negatives import reached
 from precocial.io import Row
 from precocial.runs import Run, stream
+from precocial.runs.intervals import Interval, over_seeds
 
 DENSE = 0
 """The level of `bytes` that stands for weights that are stored one by one."""

@@ -11,9 +11,9 @@ from precocial.genome.lab.questions import (
     price_answers,
 )
 from precocial.genome.lab.tradeoff import predictions
-from precocial.genome.studies.intervals import Interval
 from precocial.genome.studies.shipped import is_shipped, shipped
 from precocial.io import Row
+from precocial.runs.intervals import Interval
 
 SHIPPED = ("tradeoff", "tradeoff_baldwin", "regularise", "price", "heuristic", "hinton_nowlan")
 

@@ -35,9 +35,9 @@ from precocial.genome.lifetime.learning import usual_marks
 from precocial.genome.loops.configs import Baldwin, Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.parts import parameters_of, put
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 Outer = Literal["innate", "baldwin"]
 AXES = ("variability", "lifetime", "bytes")

@@ -12,8 +12,8 @@ from torch import nn
 from precocial.errors import ConfigError
 from precocial.genome.data.examples import Task
 from precocial.genome.lifetime.learning import Optimiser, learn
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
+from precocial.runs.intervals import Interval, over_seeds
 
 MARKS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 60)
 """Steps that are scored (ours): dense where the dip is."""

@@ -28,9 +28,9 @@ from precocial.genome.genome import Genome
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import Training
 from precocial.genome.retinotopy import retinotopic_genome
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 GENOME_FILE = "born.genome"
 """In a run's folder: the genome that the figures are of."""

@@ -35,9 +35,9 @@ from precocial.genome.lifetime.learning import learn, randomised, score, shuffle
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.rivals.dense import TINY, pooled_linear
-from precocial.genome.studies.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 LEARNERS = ("genome", "random", "shuffled", TINY)
 AT_BIRTH = "shuffled at birth"
