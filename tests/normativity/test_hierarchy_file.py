@@ -81,6 +81,7 @@ def test_a_record_comes_back_whole(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.levels[0].fixed[0], fitted.actions)
 
 
+@pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -115,6 +116,7 @@ def test_a_table_needs_the_items_of_its_level(tmp_path: Path) -> None:
 LINES = TEXT.splitlines()
 
 
+@pytest.mark.wrong_types
 @given(
     place=st.integers(0, len(LINES) - 1),
     line=st.sampled_from(["", "x = nan", "[[levels]]", "q = [1]", "items = 3", "scores = [[nan]]",
