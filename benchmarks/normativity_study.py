@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib.measure import Row, row
 from benchmarks.lib.remaking import tell_or_remake
-from precocial.normativity import ablation, experiment
+from precocial.normativity import experiment
+from precocial.normativity.ablation import ablation, compared, laptop_ablation
 from precocial.normativity.language import study
 from precocial.normativity.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
@@ -29,7 +30,7 @@ Part = tuple[Callable[..., Any], Callable[[], Sequence[Any]]]
 PARTS: dict[str, Part] = {
     "digits": (experiment.digits, experiment.laptop),
     "language": (study.language_study, study.laptop),
-    "ablation": (ablation.ablation, lambda: [ablation.laptop_ablation()]),
+    "ablation": (ablation, lambda: [laptop_ablation()]),
 }
 
 
@@ -81,7 +82,7 @@ def _language(told: list[dict[str, Any]]) -> Iterator[Row]:
 
 def _ablation(told: list[dict[str, Any]]) -> Iterator[Row]:
     for figure in ("probability", "accuracy"):
-        for one in ablation.compared(told, figure=figure):
+        for one in compared(told, figure=figure):
             low, high = one.interval
             yield row(f"{one.arm}, less every level learned: {figure}", one.difference, None,
                       f"95 % {low:.4f} to {high:.4f}, {one.problems} problems", "share",
