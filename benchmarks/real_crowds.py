@@ -8,10 +8,12 @@ edwinrobots/bayesian_combination_tutorial2 (MIT). Nothing of theirs is kept.
 
 Accuracy is in percent of gold tasks, ties shared: a task whose most probable classes tie counts the
 chance of a fair draw. Sets that share tasks are one family (`FAMILIES`). For each family the
-settings with the best mean over the sets of the others are taken, and their figures on the family
-are what is reported: q, q_judges (by accuracy), temperature (by log loss), and with gold
-gold_trust (by accuracy). With gold, 50 tasks drawn at random are given and the rest scored, the
-same draws for Dawid-Skene. crowd-kit 1.4.2 runs in full in an environment of its own.
+settings with the best mean over the sets of the others and over generated crowds (`GENERATED`,
+where teachers err by confusions that differ) are taken, and their figures on the family are what
+is reported: q and q_judges (by accuracy), temperature (by log loss, on real crowds alone), and
+with gold gold_trust (by accuracy, on real crowds alone). With gold, 50 tasks drawn at random are
+given and the rest scored, the same draws for Dawid-Skene. crowd-kit 1.4.2 runs in full in an
+environment of its own.
 """
 
 from __future__ import annotations
@@ -59,6 +61,13 @@ FAMILIES = (("CF", "CF_amt"), ("SP", "SP_amt"), ("ZenCrowd_us",), ("rte",), ("ws
 Q, Q_JUDGES = (0.1, 0.2, 0.3, 0.4), (0.6, 0.75, 0.9)
 TEMPERATURES, GOLD_TRUST = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0), (25.0, 50.0, 100.0, 200.0)
 CHECKED = 50
+SETTINGS = ("q", "q_judges", "temperature", "gold_trust")
+GENERATED = {
+    "all on all": (108, 39, 2, 39), "two classes": (600, 60, 2, 5), "ten classes": (700, 44, 10, 4),
+    "five classes": (1500, 120, 5, 6), "half spam": (500, 80, 4, 5),
+}  # fmt: skip
+"""Tasks, teachers, classes and votes a task."""
+COPIES = 3
 MODELS = ("majority", "wawa", "ds", "onecoin", "glad", "mace")
 
 
@@ -97,13 +106,38 @@ def crowd(folder: Path, name: str) -> Crowd:
     table, gold = read_csv(folder / f"{name}.csv"), read_csv(folder / f"{name}_gold.csv")
     read = votes(*(_texts(table, column) for column in ("task", "worker", "label")))
     said = gold_labels(_texts(gold, "task"), _texts(gold, "label"))
+    return _judged(name, read, gold_positions(read, said))
+
+
+def _judged(name: str, read: Votes, gold: NDArray[np.int64]) -> Crowd:
     panel = default_panel()
     fits = [one.fit(read) for one in panel]
     verdict = judged(panel, read, fits, weight=np.ones(len(read)), history=None, seed=0)
     return Crowd(
-        name=name, votes=read, gold=gold_positions(read, said),
+        name=name, votes=read, gold=gold,
         blind=np.array([fit.proba for fit in fits]), verdict=verdict,
     )  # fmt: skip
+
+
+def generated(name: str, seed: int) -> Crowd:
+    """A crowd whose teachers share a way of erring and vary around it; of "half spam", half answer
+    without a look. Some teachers vote far more often than others."""
+    T, W, K, each = GENERATED[name]
+    rng = stream(seed, "benchmarks", "crowd", name)
+    truth = rng.choice(K, size=T, p=rng.dirichlet(np.full(K, 5.0)))
+    usual = 0.6 * np.eye(K) + 0.4 * rng.dirichlet(np.full(K, 0.5), K)
+    confusion = np.array([[rng.dirichlet(4 * row + 0.05) for row in usual] for _ in range(W)])
+    if name == "half spam":
+        for w in range(W // 2):
+            confusion[w] = rng.dirichlet(np.full(K, 0.3))
+    busy = rng.dirichlet(np.full(W, 0.5)) + 1e-3
+    rows = [
+        (t, w, rng.choice(K, p=confusion[w, truth[t]]))
+        for t in range(T)
+        for w in rng.choice(W, size=each, replace=False, p=busy / busy.sum())
+    ]
+    read = votes(*zip(*rows, strict=True), tasks=range(T), classes=range(K))
+    return _judged(f"{name} {seed}", read, truth)
 
 
 def _texts(table: Any, column: str) -> list[str]:
@@ -120,17 +154,20 @@ def shares(verdict: Judged, q: float, q_judges: float, gold_part: float = 0.0) -
     return settled.levels["processes"]
 
 
-def without_gold(crowds: list[Crowd]) -> list[dict[str, Any]]:
-    """Rows of the sets, each under settings chosen on the other families."""
+def without_gold(crowds: list[Crowd], made_up: list[Crowd]) -> list[dict[str, Any]]:
+    """Rows of the sets, each under settings chosen on the other families and generated crowds."""
     grid = list(itertools.product(Q, Q_JUDGES))
     made = {
         (one.name, at): np.tensordot(shares(one.verdict, *at), one.blind, axes=1)
-        for one in crowds for at in grid
+        for one in [*crowds, *made_up] for at in grid
     }  # fmt: skip
     found = []
     for family in FAMILIES:
         others = [one for one in crowds if one.name not in family]
-        at = max(grid, key=lambda at: np.mean([o.accuracy(made[o.name, at]) for o in others]))
+        at = max(
+            grid,
+            key=lambda at: np.mean([o.accuracy(made[o.name, at]) for o in [*others, *made_up]]),
+        )
         tau = min(
             TEMPERATURES,
             key=lambda tau: np.mean([o.loss(tempered(made[o.name, at], tau)) for o in others]),
@@ -256,34 +293,24 @@ def peers(crowds: list[Crowd], data: Path, folder: Path) -> list[dict[str, Any]]
 def show(table: list[dict[str, Any]]) -> None:
     """A line for each method: accuracy on each set, their mean, mean calibration error."""
     names = list(dict.fromkeys(row["set"] for row in table))
-    print(
-        f"{'accuracy %, ties shared':38}",
-        *(f"{name[:8]:>8}" for name in names),
-        "    mean  calibration error",
-    )
+    head = "".join(f"{name[:8]:>9}" for name in names)
+    print(f"{'accuracy %, ties shared':38}{head}     mean  calibration error")
     for given in dict.fromkeys(row["given"] for row in table):
         of = {row["set"]: row for row in table if row["given"] == given}
-        if len(of) < len(names):
-            continue
-        cells = [of[name]["accuracy"] for name in names]
-        error = np.mean([of[name]["calibration error"] for name in names])
-        print(
-            f"{given:38}", *(f"{c:8.2f}" for c in cells), f"{np.mean(cells):8.2f}", f"{error:8.1f}"
-        )
+        if len(of) == len(names):
+            error = np.mean([of[name]["calibration error"] for name in names])
+            print(f"{given:38}{_cells(of, names, 'accuracy')}{error:9.1f}")
         if "Dawid-Skene" in of[names[0]]:
-            cells = [of[name]["Dawid-Skene"] for name in names]
-            print(
-                f"{'  Dawid-Skene, same gold':38}",
-                *(f"{c:8.2f}" for c in cells),
-                f"{np.mean(cells):8.2f}",
-            )
+            print(f"{'  Dawid-Skene, same gold':38}{_cells(of, names, 'Dawid-Skene')}")
     for row in table:
-        if row["given"] == "no gold":
-            print(
-                f"{row['set']}: q {row['q']}, q_judges {row['q_judges']}, temperature {row['temperature']}"
-            )
-        elif "gold_trust" in row:
-            print(f"{row['set']}: gold_trust {row['gold_trust']}")
+        of_row = {k: row[k] for k in SETTINGS if k in row}
+        if of_row:
+            print(row["set"], row["given"], of_row)
+
+
+def _cells(of: dict[str, dict[str, Any]], names: list[str], key: str) -> str:
+    values = [of[name][key] for name in names]
+    return "".join(f"{value:9.2f}" for value in [*values, np.mean(values)])
 
 
 def main() -> None:
@@ -298,7 +325,8 @@ def main() -> None:
     if data is None:
         raise SystemExit("no crowds: put them in ../shared/data/crowd or set PRECOCIAL_CROWDS")
     crowds = [crowd(data, name) for family in FAMILIES for name in family]
-    table = without_gold(crowds)
+    made_up = [generated(name, seed) for name in GENERATED for seed in range(COPIES)]
+    table = without_gold(crowds, made_up)
     table += with_gold(crowds, {row["set"]: row for row in table}, asked.draws)
     table += singles(crowds)
     if not asked.no_peer:
