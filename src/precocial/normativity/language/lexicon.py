@@ -210,7 +210,10 @@ def split(
         many = min(int(len(group) * held_out + random.random()), len(group) - 1)
         kept += [group[one] for one in order[:many]]
         learned += [group[one] for one in order[many:]]
-    return tuple(learned), tuple(kept)
+    # A noun that is a verb as well is not held out as the one and learned as the other.
+    known = {word.lemma for word in learned}
+    learned += [word for word in kept if word.lemma in known]
+    return tuple(learned), tuple(word for word in kept if word.lemma not in known)
 
 
 def _family(word: Word) -> tuple[str, ...]:

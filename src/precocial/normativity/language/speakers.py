@@ -96,10 +96,11 @@ class Speakers:
         return how.misspelt if item.cell == "gap" or len(slips(item)) > 1 else 0.0
 
     def _is_pulled(self, item: Item, speaker: int, now: np.random.Generator) -> bool:
+        if not item.attractors or item.attractors[-1] == item.plural:
+            return False
         low, high = self.speaking.attracted
         pull = low + (high - low) * stream(self.seed, "pull", speaker).random()
-        differs = bool(item.attractors) and item.attractors[-1] != item.plural
-        return bool(now.random() < pull) and differs
+        return bool(now.random() < pull)
 
     def all_say(self, items: Sequence[Item], each: int, name: str) -> list[tuple[str, str, str]]:
         """(item, speaker, form) for `each` speakers drawn for each item."""
