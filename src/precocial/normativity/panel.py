@@ -27,7 +27,8 @@ from precocial.normativity.aggregators.mace import Mace
 from precocial.normativity.aggregators.majority import Majority, WeightedMajority
 from precocial.normativity.aggregators.result import Aggregated, Aggregator
 from precocial.normativity.fixed_point import FixedPoint, fixed_point
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 
 Floats = NDArray[np.float64]
 FOLDS, FOLDS_USED = 4, 2
