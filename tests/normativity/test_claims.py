@@ -56,7 +56,7 @@ def digits(statement: float, shuffled: float) -> list[Row]:
     return [
         {"shared": shared, "given": given, "seed": seed, "student": student + 0.001 * seed,
          "best_teacher": 0.6, "recovered": 0.97}
-        for shared in ("none", "same tasks") for given, student in students.items()
+        for shared in ("none", "same tasks", "vote by vote") for given, student in students.items()
         for seed in range(3)
     ]  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_verdicts_follow_the_rows(
 ) -> None:
     told = Told(told={"digits": digits(statement, shuffled), "ablation": [], "language": []})
     chosen = [c for c in CLAIMS if c.source.endswith("desideratum 3")]
-    _, with_statement, with_shuffled = (row["verdict"] for row in judge(chosen, told))
+    _, with_statement, _, with_shuffled = (row["verdict"] for row in judge(chosen, told))
     assert (with_statement, with_shuffled) == expected
 
 

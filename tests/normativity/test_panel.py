@@ -95,11 +95,11 @@ def test_gold_is_a_fourth_judge() -> None:
     made, truth = crowd(tasks=60)
     fits = [one.fit(made) for one in (Majority(), OneCoin())]
     gold = np.where(np.arange(60) < 30, truth, -1)
-    found = judged(
-        (Majority(), OneCoin()), made, fits, weight=np.ones(len(made)), history=None, seed=0,
-        gold=gold,
-    )  # fmt: skip
-    assert found.judges[-1] == "gold"
+    blind = judged(
+        (Majority(), OneCoin()), made, fits, weight=np.ones(len(made)), history=None, seed=0
+    )
+    found = with_gold(blind, [fit.proba for fit in fits], gold)
+    assert found.judges == (*blind.judges, "gold")
     hits = (fits[1].label[:30] == truth[:30]).mean()
     sure = fits[1].proba[np.arange(30), truth[:30]].mean()
     assert gold_scores(fits[1].proba, gold).mean() == pytest.approx((hits + sure) / 2)

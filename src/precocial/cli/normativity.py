@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def aggregate(
     column: Words = (),
     q: float | None = None,
     ask: int = 20,
+    compare: bool = False,
     out: Path = Path("panel"),
     common: Common = COMMON,
 ) -> None:
@@ -36,6 +38,8 @@ def aggregate(
         column: what the file of votes calls a column: worker=annotator label=answer
         q: the part of the learning processes that is kept; none: the default of NormLearner
         ask: how many tasks to check next are printed
+        compare: set it beside single aggregators and without its levels, on gold that is held out
+            of each fit, and say what the panel is worth in gold labels; takes some minutes
         out: folder for labels.csv, panel.json and the page
     """
     from precocial import io
@@ -45,11 +49,15 @@ def aggregate(
 
     if ask < 1:
         raise ConfigError(f"--ask must be at least 1; got {ask}")
+    if compare and gold is None:
+        raise ConfigError("--compare needs labels that were checked: --gold FILE")
     begun = time.perf_counter()
-    learner, items = _fitted(votes, gold, features, feedback, column, q, common)
+    case = _case(votes, gold, features, feedback, column, common)
+    learner = case.fitted(q, common)
+    arms, saved = case.compared(learner, common) if compare else ((), ())
     record = PanelRecord.of(
-        learner, source=votes.name, feedback=len(items), command=this_command(),
-        seconds=time.perf_counter() - begun,
+        learner, source=votes.name, feedback=len(case.items), arms=arms, worth=saved,
+        command=this_command(), seconds=time.perf_counter() - begun,
     )  # fmt: skip
     io.write_csv(out / LABELS, list(label_rows(learner)))
     record.write(out / PANEL)
@@ -95,7 +103,7 @@ def ask(
 
     if count < 1:
         raise ConfigError(f"--count must be at least 1; got {count}")
-    learner, _ = _fitted(votes, gold, features, feedback, column, None, common)
+    learner = _case(votes, gold, features, feedback, column, common).fitted(None, common)
     told = [learner.explain(task) for task in learner.ask_next(count)]
     rows = [
         [one.task, one.label, one.probability, " ".join(f"{w}:{said}" for w, said, _ in one.votes)]
@@ -159,36 +167,61 @@ def fixed_point(
 # ---------------------------------------------------------------- files
 
 
-def _fitted(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Case:
+    """What the files hold: `Votes`, task to class, (T, D) features, records of feedback."""
+
+    votes: Any
+    gold: dict[str, str] | None
+    X: Any
+    items: list[Any]
+
+    def fitted(self, q: float | None, common: Common) -> Any:
+        """A `NormLearner`."""
+        from precocial.normativity.learner import NormLearner
+
+        learner = NormLearner(seed=common.seed)
+        if q is not None:
+            learner.set_params(q=q)
+        with working("judging the panel", common):
+            return learner.fit(self.votes, X=self.X, gold=self.gold, feedback=self.items)
+
+    def compared(self, learner: Any, common: Common) -> tuple[Any, Any]:
+        """Arms and worth on gold that was held out."""
+        from precocial.normativity.held_out import compare, gold_worth
+
+        known = self.gold or {}
+        with working("comparing on gold that is held out", common):
+            own = {"learner": learner, "X": self.X, "feedback": self.items}
+            return compare(self.votes, known, **own), gold_worth(self.votes, known, **own)
+
+
+def _case(
     path: Path, gold: Path | None, features: Path | None, feedback: Path | None, column: Words,
-    q: float | None, common: Common,
-) -> tuple[Any, list[Any]]:  # fmt: skip
-    """A `NormLearner` of what the files hold, and the records of feedback."""
+    common: Common,
+) -> _Case:  # fmt: skip
     from precocial.feedback.tables import read_crowd
     from precocial.feedback.votes import votes as votes_of
-    from precocial.normativity.learner import NormLearner
 
     columns = read_crowd(path, names=named_once("--column", column, "NAME=COLUMN") or None)
     votes = votes_of(columns.task, columns.worker, columns.label)
     known = None if gold is None else _gold(gold)
     if known is not None:
-        missing = [task for task in known if task not in set(votes.tasks)]
+        voted = set(votes.tasks)
+        missing = [task for task in known if task not in voted]
         if missing:
             note(f"! {len(missing)} gold tasks have no votes and are left out", common)
-            known = {task: label for task, label in known.items() if task not in set(missing)}
-    items = [] if feedback is None else _items(feedback)
-    X = None if features is None else _features(features, votes.tasks)
+            known = {task: label for task, label in known.items() if task in voted}
+    case = _Case(
+        votes=votes, gold=known, items=[] if feedback is None else _items(feedback),
+        X=None if features is None else _features(features, votes.tasks),
+    )  # fmt: skip
     note(
         f"{len(votes):,} votes of {len(votes.teachers):,} teachers on {len(votes.tasks):,} tasks, "
         f"{len(votes.classes)} classes",
         common,
     )
-    learner = NormLearner(seed=common.seed)
-    if q is not None:
-        learner.set_params(q=q)
-    with working("judging the panel", common):
-        learner.fit(votes, X=X, gold=known, feedback=items)
-    return learner, items
+    return case
 
 
 def _gold(path: Path) -> dict[str, str]:

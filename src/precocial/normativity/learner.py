@@ -34,7 +34,14 @@ from precocial.normativity.mistakes import (
     student_evidence,
     within,
 )
-from precocial.normativity.panel import JUDGES, PanelResult, chosen, default_panel, judged
+from precocial.normativity.panel import (
+    JUDGES,
+    PanelResult,
+    Unread,
+    chosen,
+    default_panel,
+    with_gold,
+)
 from precocial.normativity.student import (
     Student,
     cross_fitted,
@@ -71,6 +78,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         temperature: log probabilities are divided by it: teachers' mistakes are not independent,
             so products of votes are too sure. With gold it is fitted, drawn towards this value.
         rounds, folds: of the student.
+        warm_start: keep what needs no gold from the last fit, where votes, history, feedback and
+            processes are still the same: refits with more gold are then quick.
         seed: of folds and halves.
 
     Attributes:
@@ -94,11 +103,13 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         temperature: float = TEMPERATURE,
         rounds: int = 4,
         folds: int = 5,
+        warm_start: bool = False,
         seed: int = 0,
     ) -> None:
         self.student, self.processes = student, processes
         self.q, self.q_judges, self.gold_trust = q, q_judges, gold_trust
         self.temperature, self.rounds, self.folds, self.seed = temperature, rounds, folds, seed
+        self.warm_start = warm_start
 
     def fit(
         self,
@@ -182,13 +193,16 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     ) -> PanelResult:
         """The panel judged and its best part averaged."""
         votes, weight, history = told.votes, told.weight, told.history
-        blind = [one.fit(votes, history=history, weight=weight) for one in panel]
-        verdict = judged(
-            panel, votes, blind, weight=weight, history=history, seed=self.seed, gold=gold
-        )
+        given: dict[str, Any] = {"weight": weight, "history": history, "seed": self.seed}
+        before: Unread | None = getattr(self, "_before", None) if self.warm_start else None
+        if before is None or not before.is_of(panel, votes, **given):
+            before = Unread.of(panel, votes, **given)
+        self._before = before
+        blind, verdict = before.fits, before.verdict
         checked = int((gold >= 0).sum())
         trust = np.full(len(JUDGES), 1 / len(JUDGES))
         if checked:
+            verdict = with_gold(verdict, [fit.proba for fit in blind], gold)
             part = checked / (checked + self.gold_trust)
             trust = np.append((1 - part) * trust, part)
         settled = chosen(verdict, base=told.base, trust=trust, q=self.q, q_judges=self.q_judges)

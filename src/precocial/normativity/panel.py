@@ -112,9 +112,8 @@ def judged(
     weight: Floats,
     history: Mapping[str, Any] | None,
     seed: int,
-    gold: NDArray[np.int64] | None = None,
 ) -> Judged:
-    """The panel before its judges.
+    """The panel before the judges who need no gold.
 
     "held-out votes": mean log of sum_k T[t, k] P_w[k, l] over votes that the process has not seen.
     "halves of teachers": mean over tasks of sum_k T[t, k] T'[t, k], from two halves of the teachers
@@ -128,7 +127,6 @@ def judged(
         weight: (V,) weights of the votes.
         history: past counts, as for aggregators.
         seed: of the folds and halves.
-        gold: (T,) class or -1; makes a fourth judge, "gold".
     """
     rng = np.random.default_rng(seed)
     looked = _some_tasks(votes, rng)
@@ -138,13 +136,58 @@ def judged(
         _halves(panel, some, much, history, rng),
         np.array([_charity(fit, weight) for fit in fits]),
     ]
-    verdict = Judged(
+    return Judged(
         processes=tuple(one.name for one in panel), judges=JUDGES, raw=np.array(rows),
         scores=np.array([standard(row) for row in rows]),
     )  # fmt: skip
-    if gold is None or not (gold >= 0).any():
-        return verdict
-    return with_gold(verdict, [fit.proba for fit in fits], gold)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Unread:
+    """What can be done before any gold is read: M fits and their judges, and what they were given.
+
+    Gold that comes in afterwards changes none of it.
+    """
+
+    panel: tuple[Aggregator, ...]
+    votes: Votes
+    weight: Floats
+    history: Mapping[str, Any]
+    seed: int
+    fits: tuple[Aggregated, ...]
+    verdict: Judged
+
+    @classmethod
+    def of(
+        cls, panel: Sequence[Aggregator], votes: Votes, *, weight: Floats,
+        history: Mapping[str, Any], seed: int,
+    ) -> Unread:  # fmt: skip
+        """The panel fitted without gold, and judged."""
+        fits = tuple(one.fit(votes, history=history, weight=weight) for one in panel)
+        verdict = judged(panel, votes, fits, weight=weight, history=history, seed=seed)
+        return cls(
+            panel=tuple(panel), votes=votes, weight=weight, history=history, seed=seed, fits=fits,
+            verdict=verdict,
+        )  # fmt: skip
+
+    def is_of(
+        self, panel: Sequence[Aggregator], votes: Votes, *, weight: Floats,
+        history: Mapping[str, Any], seed: int,
+    ) -> bool:  # fmt: skip
+        """Whether it was made of just this."""
+        named = ("tasks", "teachers", "classes")
+        numbered = ("task", "teacher", "label")
+        return (
+            self.panel == tuple(panel)
+            and self.seed == seed
+            and all(getattr(self.votes, name) == getattr(votes, name) for name in named)
+            and all(
+                np.array_equal(getattr(self.votes, name), getattr(votes, name)) for name in numbered
+            )
+            and np.array_equal(self.weight, weight)
+            and self.history.keys() == history.keys()
+            and all(np.array_equal(self.history[name], history[name]) for name in history)
+        )
 
 
 def with_gold(verdict: Judged, probas: Sequence[Floats], gold: NDArray[np.int64]) -> Judged:

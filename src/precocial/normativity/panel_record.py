@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,12 @@ import numpy as np
 from precocial import io
 from precocial.errors import DataError
 from precocial.normativity.explanation import Teacher
+from precocial.normativity.held_out import Arm
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.levels_record import LevelsRecord
 from precocial.normativity.levels_record import problems as problems_of_levels
 from precocial.runs.findings import read_record, write_record
+from precocial.worth import WorthRow
 
 PANEL = "panel.json"
 LABELS = "labels.csv"
@@ -38,19 +40,6 @@ class ProcessFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
-    """One way to aggregate, on gold labels that it had not seen: accuracy with a 95 % interval,
-    calibration error (mean over equal bins) and nats a task."""
-
-    name: str
-    accuracy: float
-    low: float
-    high: float
-    calibration: float
-    nats: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class GoldWorth:
     """How many gold labels the panel with `gold` of them saves beside Dawid-Skene."""
 
@@ -59,6 +48,14 @@ class GoldWorth:
     low: float | None
     high: float | None
     status: str
+
+    @classmethod
+    def of(cls, row: WorthRow) -> GoldWorth:
+        """From a row of `worth`; an infinite end is none."""
+        low, high = (
+            end if end is not None and math.isfinite(end) else None for end in (row.low, row.high)
+        )
+        return cls(gold=row.data, worth=row.worth, low=low, high=high, status=row.status.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +87,8 @@ class PanelRecord:
 
     @classmethod
     def of(
-        cls, learner: NormLearner, *, source: str, feedback: int = 0, arms: list[Arm] | None = None,
-        worth: list[GoldWorth] | None = None, command: str = "", seconds: float = 0.0,
+        cls, learner: NormLearner, *, source: str, feedback: int = 0, arms: Sequence[Arm] = (),
+        worth: Sequence[WorthRow] = (), command: str = "", seconds: float = 0.0,
     ) -> PanelRecord:  # fmt: skip
         """From a learner that was fitted."""
         votes, panel = learner.votes_, learner.panel_
@@ -133,8 +130,8 @@ class PanelRecord:
             levels=LevelsRecord.of(
                 fixed, fixed.change_when_adding_level(ADDED), source="the panel's processes"
             ),
-            arms=arms or [],
-            worth=worth or [],
+            arms=list(arms),
+            worth=[GoldWorth.of(row) for row in worth],
             command=command,
             seconds=seconds,
         )
