@@ -1,0 +1,133 @@
+"""`precocial normativity aggregate` and `ask`: labels, a page, and errors that name the file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from precocial import io
+from precocial.cli import main
+from precocial.errors import DataError
+from precocial.feedback import About, Panel, Statement, Store, simulate_teachers, write_items
+from precocial.normativity.panel_record import LABELS, PANEL, PanelRecord
+from precocial.report import page_of
+from precocial.report.panel_report import headline, panel_page
+from tests.report.test_transfer_report import HOSTILE, Page
+
+TRUTH = np.random.default_rng(5).integers(3, size=60)
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Votes, gold, features and feedback in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    panel = Panel(teachers=6, accuracy=(0.7, 0.9), labels_per_task=4)
+    said = simulate_teachers(TRUTH, panel, classes=3, seed=1)
+    rows = [
+        {"task": f"t{t}", "worker": f"w{w}", "label": "abc"[k]}
+        for t, w, k in zip(said.task, said.teacher, said.label, strict=True)
+    ]
+    io.write_csv("votes.csv", rows)
+    io.write_csv("gold.csv", [{"task": f"t{t}", "label": "abc"[TRUTH[t]]} for t in range(54)])
+    noise = np.random.default_rng(0).normal(size=(60, 2))
+    X = np.column_stack([TRUTH == 1, TRUTH == 2]) + 0.1 * noise
+    io.write_csv("features.csv", [{"task": f"t{t}", "x": X[t, 0], "y": X[t, 1]} for t in range(60)])
+    return tmp_path
+
+
+def run(*words: str) -> int:
+    return main(["normativity", *words, "--quiet"])
+
+
+def test_votes_become_labels_and_a_page(capsys: Capture) -> None:
+    assert run("aggregate", "votes.csv", "--out", "panel") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    rows = io.read_csv(Path("panel") / LABELS)
+    right = np.mean([row["label"] == "abc"[TRUTH[int(row["task"][1:])]] for row in rows])
+    assert len(rows) == 60
+    assert right > 0.9
+    sums = [sum(float(row[f"p({k})"]) for k in "abc") for row in rows]
+    assert np.allclose(sums, 1.0)
+    record = PanelRecord.read(Path("panel") / PANEL)
+    assert sum(one.share for one in record.processes) == pytest.approx(1.0)
+    assert "Without gold" in headline(record)
+    assert " ".join(headline(record).split()) in said
+    page = Page(Path("panel/report.html").read_text())
+    assert page.open == []
+    assert page_of("panel").headline == headline(record)
+
+
+def test_with_gold_it_is_compared_and_its_worth_is_told(capsys: Capture) -> None:
+    words = ["aggregate", "votes.csv", "--gold", "gold.csv", "--features", "features.csv"]
+    assert run(*words, "--compare", "--out", "panel") == 0
+    record = PanelRecord.read(Path("panel") / PANEL)
+    assert [arm.name for arm in record.arms][:3] == ["fixed point", "one level", "no meta level"]
+    assert record.arms[0].accuracy > 0.9
+    assert [one.gold for one in record.worth] == [5, 10, 20]
+    assert record.student == "SVC"
+    assert record.gold == 54
+    assert "held out" in Path("panel/report.html").read_text()
+    assert "On gold that it had not seen" in " ".join(capsys.readouterr().out.split())
+
+
+def test_feedback_comes_from_a_store_or_a_table(capsys: Capture) -> None:
+    about = About(kind="teacher", name="w0")
+    item = Statement(source="admin", what=about, value=0.05, confidence=0.95)
+    write_items("said.csv", [item])
+    with Store("said.db") as store:
+        store.add(item)
+    found = []
+    for name in ("said.csv", "said.db"):
+        assert run("aggregate", "votes.csv", "--feedback", name, "--out", name + ".out") == 0
+        found.append(PanelRecord.read(Path(name + ".out") / PANEL))
+    assert found[0].feedback == 1
+    assert found[0].processes == found[1].processes
+
+
+def test_ask_names_tasks_that_are_open(capsys: Capture) -> None:
+    capsys.readouterr()
+    assert main(["normativity", "ask", "votes.csv", "--count", "3", "--json", "--quiet"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told) == 3
+    assert all(one["probability"] < 0.999 for one in told)
+    assert all(len(one["votes"]) == 4 for one in told)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("aggregate", "missing.csv"), "missing.csv"),
+        (("aggregate", "gold.csv"), "worker"),
+        (("aggregate", "votes.csv", "--gold", "features.csv"), "label"),
+        (("aggregate", "votes.csv", "--features", "gold.csv"), "has no row for 6 tasks"),
+        (("aggregate", "votes.csv", "--compare"), "--gold"),
+        (("aggregate", "votes.csv", "--ask", "0"), "--ask"),
+        (("aggregate", "votes.csv", "--q", "2"), "q must lie in"),
+        (("aggregate", "votes.csv", "--feedback", "votes.csv"), "votes.csv"),
+        (("ask", "votes.csv", "--count", "0"), "--count"),
+    ],
+)
+def test_one_line_says_what_is_wrong(words: tuple[str, ...], named: str, capsys: Capture) -> None:
+    capsys.readouterr()
+    assert run(*words) == 2
+    said = capsys.readouterr().err
+    assert named in said
+    assert said.count("\n") == 1
+    assert not Path("panel").exists()
+
+
+def test_names_are_escaped_and_damage_is_refused() -> None:
+    rows = io.read_csv("votes.csv")
+    io.write_csv("evil.csv", [{**row, "worker": row["worker"] + HOSTILE} for row in rows])
+    assert run("aggregate", "evil.csv", "--out", "panel") == 0
+    text = Path("panel/report.html").read_text()
+    assert Page(text).open == []
+    assert HOSTILE not in text
+    path = Path("panel") / PANEL
+    path.write_text(path.read_text().replace('"low": 0.', '"low": 7.'))
+    with pytest.raises(DataError, match=r"panel\.json"):
+        panel_page("panel")
