@@ -27,6 +27,7 @@ from precocial.normativity.fixed_point import (
 from precocial.normativity.hearing import hear_all
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.hierarchy_file import read_hierarchy
+from precocial.normativity.learner import NormLearner
 from precocial.normativity.levels import Level
 from precocial.normativity.levels_record import LevelsRecord
 from precocial.normativity.panel import default_panel
