@@ -234,7 +234,7 @@ def test_judging_speakers_and_feedback_on_how_answers_are_reached_help() -> None
 
 
 def test_the_judges_settle_and_prefer_those_who_judge_the_speakers() -> None:
-    taught = some(200)
+    taught = some(400)
     said = Speakers(speaking=Speaking(), seed=1).all_say(taught, 5, "t")
     found = learn(hear(taught, said), "fixed point")
     assert found.status
