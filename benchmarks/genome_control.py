@@ -1,38 +1,62 @@
 """What a genome of a policy is worth: at birth by size, and in another gravity.
 
-`python benchmarks/genome_control.py cartpole [--seeds 3] [--root FOLDER] [--json]` runs a recipe of
-`precocial.genome.control.study`, or goes on with it, and prints its figures. Needs gymnasium and
-stable-baselines3, and mujoco for `cheetah`.
+`python benchmarks/genome_control.py [--json]` prints the figures that ship. `--remake` makes them
+again and writes control_NAME.jsonl and control_NAME.json in `src/precocial/genome/results/`;
+`--only NAME` makes a part. Runs go to `--root` and resume there. Making them needs gymnasium and
+stable-baselines3, and mujoco for `cheetah`: the extra `control`.
 """
 
 from __future__ import annotations
 
-import argparse
-
 # run as a file, Python looks beside the file and not at the root
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.lib.measure import Row, row, show
+from benchmarks.lib.measure import Row, row
+from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome.control import figures, study
-from precocial.genome.intervals import Interval
-from precocial.runs import run
+from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
+from precocial.runs import provenance, run
+from precocial.runs.intervals import Interval
 
-RECIPES = {
-    "smoke": study.smoke,
-    "cartpole": study.cartpole,
-    "cartpole_small": study.cartpole_small,
-    "cheetah": study.cheetah,
+COMMAND = "python benchmarks/genome_control.py --remake"
+PARTS: dict[str, tuple[Callable[[], study.ControlConfig], int]] = {
+    "cheetah": (study.cheetah, 3),
+    "cartpole": (study.cartpole, 5),
+    "cartpole_small": (study.cartpole_small, 5),
 }
+"""Recipes with their seeds."""
+KEPT_KINDS = ("birth", "life")
+"""Rows that ship; the training of the genomes is in the run folders."""
 
 
-def rows(told: list[dict[str, Any]]) -> Iterator[Row]:
-    """A figure a line; the yardstick is the trained policy, and direct transfer."""
+def remake(name: str, root: str) -> None:
+    """Run one part and ship its rows with their provenance."""
+    recipe, seeds = PARTS[name]
+    records = [
+        run(study.control, config, root, command=f"{COMMAND} --only {name}")
+        for config in study.every(recipe(), seeds=seeds)
+    ]
+    kept = (one for record in records for one in record.rows if one["kind"] in KEPT_KINDS)
+    write_shipped(f"control_{name}", kept, provenance(records))
+
+
+def rows() -> list[Row]:
+    """What is shipped, a figure a line."""
+    names = [name for name in PARTS if is_shipped(f"control_{name}")]
+    return [
+        {**one, "name": f"{name}: {one['name']}"}
+        for name in names
+        for one in _rows(shipped(f"control_{name}"))
+    ]
+
+
+def _rows(told: list[dict[str, Any]]) -> Iterator[Row]:
+    """The yardstick is the trained policy, and direct transfer."""
     born = figures.births(told)
     trained = next(b.returns.mean for b in born if b.arm == figures.DIRECT)
     for one in born:
@@ -54,22 +78,4 @@ def _line(name: str, measured: Interval, yardstick: float | None) -> Row:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", choices=tuple(RECIPES))
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="of training; default: the recipe's")
-    parser.add_argument("--life-steps", type=int, help="of a life; default: the recipe's")
-    parser.add_argument("--root", default="control-runs", help="folder of the runs")
-    asked = parser.parse_args()
-    recipe = RECIPES[asked.recipe]()
-    recipe = replace(
-        recipe,
-        steps=asked.steps or recipe.steps,
-        life_steps=recipe.life_steps if asked.life_steps is None else asked.life_steps,
-    )
-    records = [
-        run(study.control, config, asked.root) for config in study.every(recipe, seeds=asked.seeds)
-    ]
-    found = [told for record in records for told in record.rows]
-    show(list(rows(found)), as_json=asked.json)
+    tell_or_remake(__doc__, PARTS, remake, rows)

@@ -7,12 +7,15 @@ makes a part of them. Runs go to `--root` and resume there.
 
 from __future__ import annotations
 
-import argparse
-import json
-import tempfile
+# run as a file, Python looks beside the file and not at the root
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome.lab import results
 from precocial.genome.lab.attention import heuristic, laptop_heuristic
 from precocial.genome.lab.hinton_nowlan import hinton_nowlan
@@ -20,7 +23,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as hinton_nowlan_laptop
 from precocial.genome.lab.price import laptop_price, price
 from precocial.genome.lab.regularise import laptop_regularise, regularise
 from precocial.genome.lab.tradeoff import laptop, laptop_baldwin, tradeoff
-from precocial.genome.shipped import write_shipped
+from precocial.genome.studies.shipped import write_shipped
 from precocial.runs import provenance, run
 
 COMMAND = "python benchmarks/genome_lab.py --remake"
@@ -32,8 +35,8 @@ PARTS: dict[str, tuple[Callable[..., Any], Callable[[], Any]]] = {
     "heuristic": (heuristic, laptop_heuristic),
     "hinton_nowlan": (hinton_nowlan, hinton_nowlan_laptop),
 }
-DEFAULT = tuple(name for name in PARTS if name != "tradeoff_baldwin")
-"""What `--remake` makes when `--only` names nothing: the Baldwinian grid takes longest."""
+BY_NAME = ("tradeoff_baldwin",)
+"""What `--remake` makes only when `--only` names it: the Baldwinian grid takes longest."""
 
 
 def remake(name: str, root: str) -> None:
@@ -44,19 +47,4 @@ def remake(name: str, root: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
-    parser.add_argument("--only", choices=tuple(PARTS))
-    parser.add_argument("--root", help="folder of the runs; default: a temporary one")
-    asked = parser.parse_args()
-    if asked.remake:
-        with tempfile.TemporaryDirectory() as temporary:
-            for part in [asked.only] if asked.only else DEFAULT:
-                remake(part, asked.root or temporary)
-    measured = results.rows()
-    if asked.json:
-        print(json.dumps(measured))
-    else:
-        for one in measured:
-            print("{name:88} {ours:9.4f}   {peer_name} {peer}".format(**one))
+    tell_or_remake(__doc__, PARTS, remake, results.rows, left_out=BY_NAME)

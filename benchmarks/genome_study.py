@@ -8,11 +8,8 @@ part. Runs go to `--root` and resume there. Fashion-MNIST comes from Debian's pa
 
 from __future__ import annotations
 
-import argparse
-
 # run as a file, Python looks beside the file and not at the root
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +17,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.lib.measure import Row, row, show
-from precocial.genome import after_birth, experiment, fashion_study, negatives
-from precocial.genome.intervals import Interval, over_seeds
-from precocial.genome.shipped import is_shipped, shipped, write_shipped
+from benchmarks.lib.measure import Row, row
+from benchmarks.lib.remaking import tell_or_remake
+from precocial.genome import experiment
+from precocial.genome.studies import after_birth, fashion_study, negatives
+from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
+from precocial.runs.intervals import Interval, over_seeds
 
 COMMAND = "python benchmarks/genome_study.py --remake"
 Part = tuple[Callable[..., Any], Callable[[], Sequence[Any]]]
@@ -32,21 +31,26 @@ PARTS: dict[str, Part] = {
     "birth": (fashion_study.fashion_study, fashion_study.headlines),
     "protocol": (experiment.protocol, lambda: protocols("fashion-mnist", "GN30")),
     "protocol_smaller": (experiment.protocol, lambda: protocols("fashion-mnist", "GN20", "GN5")),
-    "mnist": (experiment.protocol, lambda: protocols("mnist-5k", "GN30", "GN20", "GN5")),
+    "mnist": (experiment.protocol, lambda: protocols("mnist-5k", "GN30", "GN20", "GN5", seeds=3)),
+    "mnist_ours": (
+        fashion_study.fashion_study,
+        lambda: [replace(config, data="mnist-5k") for config in fashion_study.headlines()],
+    ),
     "curves": (negatives.curves, lambda: [negatives.laptop_curves()]),
     "layers": (negatives.layers, lambda: [negatives.laptop_layers()]),
     "dip": (after_birth.dipping, lambda: [after_birth.laptop()]),
     "saving": (after_birth.saving, lambda: [after_birth.laptop()]),
 }
 PROTOCOLS = ("protocol", "protocol_smaller", "mnist")
-KEPT_KINDS = dict.fromkeys(("birth", *PROTOCOLS), "result")
+KEPT_KINDS = dict.fromkeys(("birth", "mnist_ours", *PROTOCOLS), "result")
 """Of these only the results ship, each with its setting: generations are in the run folders."""
 
 
-def protocols(data: str, *presets: str) -> list[experiment.ProtocolConfig]:
-    """The paper's protocol on a data set, five seeds of each preset."""
+def protocols(data: str, *presets: str, seeds: int = 5) -> list[experiment.ProtocolConfig]:
+    """The paper's protocol on a data set, some seeds of each preset."""
     recipe = replace(experiment.laptop(), data=data)
-    return [config for config in experiment.every(recipe) if config.preset in presets]
+    every = experiment.every(recipe, seeds=seeds)
+    return [config for config in every if config.preset in presets]
 
 
 def remake(name: str, root: str) -> None:
@@ -68,9 +72,11 @@ def remake(name: str, root: str) -> None:
 def rows() -> list[Row]:
     """What is shipped, a figure a line."""
     found = []
-    if is_shipped("birth"):
-        for birth in fashion_study.births(shipped("birth")):
-            name = f"Fashion-MNIST at birth, {birth.setting}: {birth.parameters} parameters, "
+    for part, data in (("birth", "Fashion-MNIST"), ("mnist_ours", "MNIST-5k")):
+        if not is_shipped(part):
+            continue
+        for birth in fashion_study.births(shipped(part)):
+            name = f"{data} at birth, {birth.setting}: {birth.parameters} parameters, "
             found.append(_line(f"{name}at most {birth.most_bytes} bytes", birth.test, "accuracy"))
     for part in PROTOCOLS:
         results = shipped(part) if is_shipped(part) else []
@@ -89,14 +95,4 @@ def _line(name: str, measured: Interval, unit: str) -> Row:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--remake", action="store_true", help="run it again and ship the result")
-    parser.add_argument("--only", choices=tuple(PARTS))
-    parser.add_argument("--root", help="folder of the runs; default: a temporary one")
-    asked = parser.parse_args()
-    if asked.remake:
-        with tempfile.TemporaryDirectory() as temporary:
-            for part in [asked.only] if asked.only else PARTS:
-                remake(part, asked.root or temporary)
-    show(rows(), as_json=asked.json)
+    tell_or_remake(__doc__, PARTS, remake, rows)

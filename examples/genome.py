@@ -4,8 +4,16 @@ A perceptron on handwritten digits is made by a genome. Beside it: the same weig
 weights, and what a linear model does with as many bytes.
 """
 
-from precocial.genome import Innate, accuracy, compress, digits, learn, pooled, shuffled
-from precocial.genome.experiment import perceptron_for
+from precocial.genome import (
+    Innate,
+    accuracy,
+    compress,
+    digits,
+    learn,
+    perceptron_for,
+    pooled,
+    shuffled,
+)
 
 task = digits()
 model = perceptron_for(task, (60,), seed=0)

@@ -466,3 +466,30 @@ def test_an_empty_line_between_rows_is_refused_with_its_number(
         io.read_table(tmp_path / name)
     (tmp_path / name).write_text(text.replace("\n\n", "\n") + "\n\n")
     assert len(io.read_table(tmp_path / name)) == 2
+
+
+def test_columns_are_the_rows_turned_round(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('a,b\n1,"x\ny"\n2,z\n')
+    columns, lines = io.read_columns(path)
+    assert columns == {"a": ["1", "2"], "b": ["x\ny", "z"]}
+    assert lines.tolist() == [3, 4]
+    rows = io.read_csv(path)
+    assert [dict(zip(columns, row)) for row in zip(*columns.values())] == rows
+
+
+def test_the_path_of_a_database(tmp_path: Path) -> None:
+    new = tmp_path / "new.db"
+    assert io.database_path(new, create=True) == new
+    assert not new.exists()
+    with pytest.raises(DataError, match="no such file"):
+        io.database_path(new, create=False)
+    new.write_text("text")
+    with pytest.raises(DataError, match="not a SQLite database"):
+        io.database_path(new, create=True)
+    for name in ("wal", "shm", "journal"):
+        link = tmp_path / f"some.db-{name}"
+        link.symlink_to(new)
+        with pytest.raises(DataError, match="a link"):
+            io.database_path(tmp_path / "some.db", create=True)
+        link.unlink()

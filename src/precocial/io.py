@@ -211,30 +211,30 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
 def loads(text: str, *, path: object = None, line: int | None = None, finite: bool = True) -> Any:
     """Strict JSON: duplicate keys are refused and, unless `finite` is False, NaN and infinities
     (1e999 too)."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        twice = _twice([key for key, _ in pairs])
-        if twice is not None:
-            raise DataError(f"the key {twice!r} stands twice", path=path, line=line)
-        return dict(pairs)
-
-    def constant(word: str) -> Any:
-        raise DataError(f"{word[:40]} is not a finite number; use null", path=path, line=line)
-
-    def number(word: str) -> float:
-        value = float(word)
-        return value if math.isfinite(value) else constant(word)
-
-    strict: dict[str, Any] = {"parse_constant": constant, "parse_float": number} if finite else {}
+    strict: dict[str, Any] = {"parse_constant": _constant, "parse_float": _number} if finite else {}
     try:
-        return json.loads(text, object_pairs_hook=unique, **strict)
+        return json.loads(text, object_pairs_hook=_unique, **strict)
     except json.JSONDecodeError as error:
         place = line or error.lineno
         raise DataError(f"is not JSON ({error.msg})", path=path, line=place) from error
     except (RecursionError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"is not JSON that can be read ({error})", path=path, line=line) from error
+        said = f"{error}" if isinstance(error, DataError) else f"is not JSON to be read ({error})"
+        raise DataError(said, path=path, line=line) from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Row:
+    twice = _twice([key for key, _ in pairs])
+    if twice is not None:
+        raise DataError(f"the key {twice!r} stands twice")
+    return dict(pairs)
+
+
+def _constant(word: str) -> Any:
+    raise DataError(f"{word[:40]} is not a finite number; use null")
+
+
+def _number(word: str) -> float:
+    return float(word) if math.isfinite(float(word)) else float(_constant(word))
 
 
 def _twice(names: Sequence[str]) -> str | None:

@@ -71,6 +71,9 @@ def test_hand_made_cases() -> None:
         np.testing.assert_allclose(quantilize(scores, q), expected, atol=1e-15)
     ten = quantilize(np.arange(10), 0.3, base=np.full(10, 0.1))
     assert (ten > 0).sum() == 3  # and no stray 1e-17 to a fourth
+    for n in range(2, 40):
+        for k in range(1, n + 1):
+            assert (quantilize(np.arange(n), k / n, base=np.full(n, 1 / n)) > 0).sum() == k
     np.testing.assert_allclose(
         quantilize(scores, 0.5, base=[0.0, 0.5, 0.5, 0.25]), [0, 0, 0.6, 0.4], atol=1e-15
     )
@@ -165,6 +168,20 @@ def test_select_never_depends_on_its_sample() -> None:
             np.testing.assert_allclose(
                 quantilize(s, q, base=b), quantilize(s, q, base=b, method="sort"), rtol=1e-12
             )
+
+
+def test_select_is_the_definition_in_short_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brackets drawn from one option or two miss often, and must only cost time."""
+    monkeypatch.setattr("precocial.choice.select.FEW", 4)
+    monkeypatch.setattr("precocial.choice.quantilizer.FEW", 4)
+    scores, base, q = problems(150, 70, 11)
+    expected = quantilize(scores, q, base=base, method="sort")
+    for s, b, share, row in zip(scores, base, q, expected):
+        np.testing.assert_allclose(quantilize(s, share, base=b), row, atol=1e-12)
+        tensors = quantilize(torch.tensor(s), share, base=torch.tensor(b, requires_grad=True))
+        np.testing.assert_allclose(tensors.detach(), row, atol=1e-12)
+    for s, b, share, row in zip(scores[:40], base, q, expected):
+        np.testing.assert_allclose(row, by_definition(s, b, share), atol=1e-12)
 
 
 def test_torch_is_numpy() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -97,3 +98,21 @@ def test_large_scores_do_not_overflow() -> None:
 def test_what_is_not_allowed_is_refused(call: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         call()
+
+
+@every_rule
+def test_torch_is_numpy(name: str) -> None:
+    scores = np.round(np.random.default_rng(0).normal(size=(30, 4)), 1)
+    scores[::7, 3] = -np.inf
+    ours, theirs = RULES[name](scores), RULES[name](torch.tensor(scores))
+    assert theirs.dtype == torch.float64
+    assert np.abs(ours - theirs.numpy()).max() <= 1e-12
+    single = RULES[name](torch.tensor(scores).float())
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single, ours, atol=1e-6)
+
+
+def test_a_base_of_boltzmann_may_be_a_tensor() -> None:
+    base = torch.tensor([0.0, 1, 1, 0])
+    p = choice.boltzmann(torch.tensor(SCORES), float(np.log(2)), base=base)
+    np.testing.assert_allclose(p, [0, 1 / 3, 2 / 3, 0], atol=1e-12)

@@ -265,3 +265,18 @@ def test_edited_data_are_another_run(place: Path, capsys: Capture) -> None:
         (place / "table.csv").write_text("a,b,target\n" + "\n".join(lines) + "\n")
         found.append(said(capsys, *words)["run"])
     assert found[0] != found[1]
+
+
+def test_a_layout_for_pictures_is_a_decoder(place: Path, capsys: Capture) -> None:
+    words = ("--data", str(place / "blobs.safetensors"), "--decoder", "retinotopic")
+    found = said(
+        capsys, "compress", *words, *TINY, "--hidden", "36", "--budgets", "800", "--seeds", "1",
+        "--rivals", "pooled linear", "--life-steps", "0", "--out", str(place / "laid-out"),
+    )  # fmt: skip
+    (path,) = found["genomes"]
+    assert Genome.load(path).decoder_of("1.weight").kind == "receptive_fields"
+    out = ("--out", str(place / "refused"))
+    told = refused(capsys, "compress", *words, *TINY, "--hidden", "37", "--budgets", "800", *out)
+    assert "37 hidden cells of an image 6 x 6 lie on no grid" in told
+    told = refused(capsys, "evolve", *flags(place), "--decoder", "retinotopic", *out)
+    assert "two linear layers on an image" in told

@@ -63,7 +63,7 @@ def test_a_log_cut_anywhere_gives_whole_batches(live: tuple[Path, bytes, bytes])
     folder, base, log = live
     assert len(log) > 20_000
     seen = set()
-    for cut in [*range(0, len(log), 1499), len(log)]:
+    for cut in [*range(0, len(log), 2999), len(log)]:
         path = folder / f"cut-{cut}.db"
         path.write_bytes(base)
         Path(f"{path}-wal").write_bytes(log[:cut])
@@ -81,7 +81,7 @@ def test_a_log_cut_anywhere_gives_whole_batches(live: tuple[Path, bytes, bytes])
 
 def test_a_log_that_is_damaged_gives_whole_batches(live: tuple[Path, bytes, bytes]) -> None:
     folder, base, log = live
-    for place in range(40, len(log), 5003):
+    for place in range(40, len(log), 7001):
         path = folder / f"bad-{place}.db"
         path.write_bytes(base)
         Path(f"{path}-wal").write_bytes(log[:place] + bytes([log[place] ^ 1]) + log[place + 1 :])
@@ -93,7 +93,7 @@ def test_a_log_that_is_damaged_gives_whole_batches(live: tuple[Path, bytes, byte
 def test_a_file_that_is_damaged_never_gives_a_wrong_item(path: Path) -> None:
     data, right = path.read_bytes(), [label for number in range(6) for label in batch(number)]
     refused = 0
-    for place in range(0, len(data), 601):
+    for place in range(0, len(data), 1201):
         bad = path.with_name("bad.db")
         bad.write_bytes(data[:place] + bytes([data[place] ^ 0x41]) + data[place + 1 :])
         try:

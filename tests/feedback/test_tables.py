@@ -29,7 +29,7 @@ from precocial.feedback.tables import freed, guarded
 from precocial.testing import st_feedback
 from tests.feedback.test_records import ITEMS
 
-ONCE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+ONCE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 VOTES = 'task,worker,label\n1,ann,cat\n2,bob,"a dog,\nand a cat"\n1,bob,=1+1\n'
 VOTE = '{"task":1,"worker":2,"label":1}\n'
 

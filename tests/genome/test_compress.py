@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,36 +10,21 @@ import pytest
 import torch
 
 from precocial.errors import ConfigError
-from precocial.genome import CompressConfig, Genome, Innate, accuracy, compress, compressing
+from precocial.genome import CompressConfig, Genome, Innate, Life, accuracy, compress, compressing
 from precocial.genome.compress import row_count
+from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
-from precocial.genome.sources import load_task
-from precocial.io import Row
 from precocial.runs import run
+from tests.genome.killed import KilledError, killing
 from tests.genome.tiny_tasks import blobs, network
 
 QUICK = Innate(steps=4, batch=32, evaluate_every=2, warmup_steps=1)
 SMALL = CompressConfig(
     hidden=(8,), budgets=(600, 60), loop=QUICK, rivals=("pooled linear", "subspace"),
-    decoder="subspace", life_steps=2, dense_steps=3, seeds=2, seed=3,
+    decoder="subspace", life_steps=2, dense_steps=3, seeds=2, seed=3, worth_sizes=(0, 40, 10**6),
+    worth_life=Life(steps=2, rates=(1e-3,), batch=16, warmup_steps=0, looks=1),
 )  # fmt: skip
-
-
-class KilledError(Exception):
-    """Stands for a signal."""
-
-
-def killing(after: int) -> Any:
-    """Raise at a row."""
-    seen: list[Row] = []
-
-    def look(row: Row) -> None:
-        seen.append(row)
-        if len(seen) == after:
-            raise KilledError
-
-    return look
 
 
 def test_a_compression_goes_on_from_the_seed_that_was_cut_short(tmp_path: Path) -> None:
@@ -50,6 +36,11 @@ def test_a_compression_goes_on_from_the_seed_that_was_cut_short(tmp_path: Path) 
     assert again.artefacts == whole.artefacts
     assert "filters" in whole.artefacts
     assert {row["seed"] for row in whole.rows} == {3, 4}
+    savings = [row for row in whole.rows if row["kind"] == "saving" and row["seed"] == 3]
+    # the sizes that there are examples for; a linear model on digits takes more than 600 bytes hold
+    assert [(row["arm"], row["data"]) for row in savings[:4]] == [
+        ("genome", 0), ("genome", 40), ("random", 0), ("random", 40),
+    ]  # fmt: skip
 
 
 def test_a_budget_that_nothing_fits_is_a_row_with_its_reason(tmp_path: Path) -> None:
@@ -78,7 +69,7 @@ def test_an_evolution_goes_on_from_its_checkpoint(
     config = EvolveConfig(hidden=(6,), bytes=600, loop="innate", innate=QUICK)
     assert generation_count(config) == 4
     whole = run(evolving, config, tmp_path / "whole")
-    monkeypatch.setattr("precocial.genome.evolving.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(sys.modules["precocial.genome.evolving"], "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KilledError):
         run(evolving, config, tmp_path / "cut", on_row=killing(2))
     again = run(evolving, config, tmp_path / "cut")
@@ -106,6 +97,7 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
         ({"rivals": ("lottery",)}, "lottery"),
         ({"decoder": "lottery"}, "lottery"),
         ({"seed": -1}, "seed is at least 0"),
+        ({"worth_sizes": (0,)}, "two or more numbers of examples"),
     ],
 )
 def test_settings_say_what_they_allow(wrong: dict[str, Any], told: str) -> None:

@@ -19,7 +19,8 @@ from precocial.genome.experiment import (
     protocol,
     smoke,
 )
-from precocial.runs import Run, config_dict, config_from, run
+from precocial.runs import config_dict, config_from, run
+from tests.genome.killed import KilledError, kill_at_checkpoints
 
 
 def test_the_smoke_recipe_runs_and_reports(tmp_path: Path) -> None:
@@ -42,19 +43,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
     whole = run(protocol, smoke(), tmp_path / "whole")
     monkeypatch.setattr(room, "CHECKPOINT_SECONDS", 0.0)
 
-    class KilledError(Exception):
-        pass
-
-    kept = Run.checkpoint
-    calls = []
-
-    def checkpoint(self: Run, *arguments: object) -> None:
-        kept(self, *arguments)  # type: ignore[arg-type]
-        calls.append(1)
-        if len(calls) == 3:
-            raise KilledError
-
-    monkeypatch.setattr(Run, "checkpoint", checkpoint)
+    kill_at_checkpoints(monkeypatch, 3)
     with pytest.raises(KilledError):
         run(protocol, smoke(), tmp_path / "cut")
     resumed = run(protocol, smoke(), tmp_path / "cut")

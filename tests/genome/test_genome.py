@@ -25,7 +25,7 @@ from precocial.genome import (
     perceptron_784,
 )
 from precocial.genome.decoders.rules import RULES
-from precocial.genome.file import most_bytes
+from precocial.genome.file.genome_file import most_bytes
 
 
 def convolutional() -> nn.Sequential:

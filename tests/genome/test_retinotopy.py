@@ -10,9 +10,8 @@ from torch import nn
 from torch.func import functional_call
 
 from precocial.errors import ConfigError
-from precocial.genome import Genome, perceptron_784
-from precocial.genome.fashion_study import SMALL, WIDE
-from precocial.genome.retinotopy import Retinotopy, retinotopic_genome
+from precocial.genome import Genome, Retinotopy, perceptron_784, retinotopic_genome
+from precocial.genome.studies.fashion_study import SMALL, WIDE
 
 DIGITS = Retinotopy(types=4, grid=(3, 3), stride=(2, 2), field=(4, 4))
 

@@ -15,6 +15,7 @@ from precocial.feedback.votes import Votes, votes
 from precocial.normativity.aggregators import (
     Aggregator,
     CentredDawidSkene,
+    CommunityDawidSkene,
     DawidSkene,
     Glad,
     Mace,
@@ -34,6 +35,7 @@ ALL: list[Aggregator] = [
     DawidSkene(),
     smoothed_dawid_skene(),
     CentredDawidSkene(),
+    CommunityDawidSkene(),
     CentredDawidSkene(centre="pooled", class_prior="uniform", strength=1.0),
     Glad(),
     Glad(class_prior="estimated"),
@@ -278,7 +280,11 @@ def test_glad_finds_a_stationary_point_of_its_objective_and_no_swap_of_classes()
     assert (fit.label[:150] == truth).mean() > 0.75
 
 
-@pytest.mark.parametrize("aggregator", [DawidSkene(), smoothed_dawid_skene()], ids=["ds", "sds"])
+@pytest.mark.parametrize(
+    "aggregator",
+    [DawidSkene(), smoothed_dawid_skene(), CommunityDawidSkene()],
+    ids=["ds", "sds", "cds"],
+)
 def test_confusions_are_recovered(aggregator: Aggregator) -> None:
     made, truth, confusion = crowd(seed=4, tasks=3000)
     fit = aggregator.fit(made)
@@ -341,6 +347,7 @@ def test_mace_by_hand() -> None:
         lambda: OneCoin(hits=np.nan),
         lambda: CentredDawidSkene(centre="two-coin"),  # type: ignore[arg-type]
         lambda: CentredDawidSkene(strength=-1),
+        lambda: CommunityDawidSkene(communities=0),
         lambda: Glad(spread=0),
         lambda: Glad(able=np.inf),
         lambda: Mace(starts=0),
@@ -360,3 +367,21 @@ def test_weights_and_history_that_do_not_fit() -> None:
     for table in (np.ones((2, 2)), -np.ones((3, 3)), np.full((3, 3), np.nan)):
         with pytest.raises(DataError, match="history"):
             DawidSkene().fit(made, history={"0": table})
+
+
+def test_teachers_of_few_votes_borrow_from_their_community() -> None:
+    """Half are right, half call everything by the next class; each votes six times."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=120)
+    rows = [
+        (t, w, (truth[t] + (w % 3 == 0)) % 3 if rng.random() < 0.9 else rng.integers(3))
+        for t in range(120)
+        for w in rng.permutation(100)[:5]
+    ]
+    made = votes(*zip(*rows, strict=True), classes=range(3))
+    fit = CommunityDawidSkene(communities=2).fit(made)
+    odd = np.array([int(name) % 3 == 0 for name in made.teachers])
+    assert fit.accuracy[~odd].mean() > 0.7
+    assert fit.confusion[odd, 0, 1].mean() > 0.6
+    alone = (smoothed_dawid_skene().fit(made).label == truth).mean()
+    assert (fit.label == truth).mean() > alone

@@ -7,10 +7,11 @@ import pytest
 
 from precocial.choice import quantilize
 from precocial.errors import ConfigError, PrecocialError
-from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.contraction import at_most, dobrushin, second_eigenvalue, total_variation
 from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Judges
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.levels import Level
 from tests.normativity.worlds import random_tower
 
 
@@ -173,6 +174,17 @@ def test_contraction_of_many_judges_is_the_same_as_pair_by_pair() -> None:
     assert found is None or found == pytest.approx(exact, rel=0.05)
 
 
+def test_many_judges_are_certified_only_beyond_what_single_precision_can_miss() -> None:
+    # All but two agree; those two share nothing, however many others there are.
+    S = np.tile(np.arange(420.0), (420, 1))
+    S[1] = -S[1]
+    fx = fixed_point(Hierarchy([Level("judges", [f"j{i}" for i in range(420)])], [S], q=0.3))
+    assert fx.contraction == pytest.approx(1.0, abs=1e-12)
+    assert (fx.status, fx.certified_by) == ("not certified", "nothing")
+    assert at_most(1 - 1e-7, 420) == 1.0
+    assert at_most(0.5, 20) == 0.5
+
+
 def test_sampled_levels_and_scores_that_are_functions() -> None:
     level = Level.sampled("angles", lambda rng: rng.uniform(-1, 1), 50, seed=4)
     again = Level.sampled("angles", lambda rng: rng.uniform(-1, 1), 50, seed=4)
@@ -192,6 +204,7 @@ def test_sampled_levels_and_scores_that_are_functions() -> None:
         ([Level("x", ["a"])], [], {}, "need 0 arrays"),
         ([Level("x", ["a", "b"])], [[[1, 2]]], {}, r"shape \(2, 2\)"),
         ([Level("x", ["a", "b"])], [[[1, np.nan], [0, 0]]], {}, "finite"),
+        ([Level("x", ["a", "b"])], [[[1, 1e200], [0, 0]]], {}, "overflow"),
         ([Level("x", ["a"])], [[[1.0]]], {"q": 0.0}, r"\(0, 1\]"),
         ([Level("x", ["a"])], [[[1.0]]], {"q": 1.5}, "imitation"),
         ([Level("x", ["a"])], [[[1.0]]], {"floor": 1.0}, r"\[0, 1\)"),

@@ -11,7 +11,8 @@ from scipy.optimize import linprog
 from precocial.choice import quantilize
 from precocial.normativity.complementarity import lemke
 from precocial.normativity.fixed_point import fixed_point
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 from precocial.normativity.mean_judge import box_of, gap_of, project, quantile_in, settle
 from tests.normativity.worlds import random_tower
 
@@ -78,6 +79,16 @@ def test_several_fixed_points_are_said_to_be_several() -> None:
     assert fx.status == "no unique fixed point"
     assert fx.apart > 0.5
     assert fx.gap == pytest.approx(0, abs=1e-9)
+
+
+def test_the_unit_of_the_scores_does_not_matter() -> None:
+    levels = [Level("judges", ["a", "b", "c"], TRUST)]
+    for unit in (1e-6, 1e9, 1e140):
+        H = Hierarchy(levels, [unit * CYCLE], q=0.3, semantics="mean")
+        fx = fixed_point(H)
+        assert fx.status == "converged"
+        assert fx.change_when_adding_level(1).holds
+        assert fx.levels["judges"] == pytest.approx(np.full(3, 1 / 3), abs=1e-4)
 
 
 def test_levels_below_get_the_mean_verdict() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.fixed_point import fixed_point
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 from precocial.normativity.sensitivity import gradient, in_logits, influence
 from tests.normativity.worlds import random_tower
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.levels import Level
 
 
 def random_tower(

@@ -50,6 +50,11 @@ def rows(rival: tuple[float, float], *, seeds: Iterable[int] = range(3)) -> list
                  "accuracy": start + (0.9 - start) * step / 10, "loss": 1.0}
                 for step in (0, 5, 10)
             ]  # fmt: skip
+        found += [
+            {"kind": "saving", "arm": arm, "data": size, "seed": seed, "rate": 0.1, "step": 1,
+             "loss": (1 + 0.01 * seed) / (1 + (size + more) / 100), "error": 0.5}
+            for arm, more in (("genome", 50), ("random", 0)) for size in (0, 50, 200, 800)
+        ]  # fmt: skip
     return found
 
 
@@ -72,8 +77,8 @@ def test_every_section_is_there_and_what_came_from_files_is_escaped(tmp_path: Pa
     parsed = Page(text)
     assert parsed.open == []
     assert "<script" not in text
-    assert sum(tag == "section" for tag, _ in parsed.tags) == len(SECTIONS) == 7
-    assert text.count("<svg") == 2
+    assert sum(tag == "section" for tag, _ in parsed.tags) == len(SECTIONS) == 8
+    assert text.count("<svg") == 3
     said = " ".join(parsed.text)
     assert "precocial genome compress" in said
     assert "no room" in said
@@ -171,3 +176,17 @@ def test_smooth_filters_have_like_neighbours() -> None:
     assert neighbours(ramp) > 0.8
     assert neighbours(board) == pytest.approx(-1.0)
     assert neighbours(np.ones((8, 8))) == 0.0
+
+
+def test_the_worth_in_examples_is_told_and_a_seed_cut_short_does_not_count(tmp_path: Path) -> None:
+    found = rows((0.7, 0.5))
+    page = page_of_findings(GenomeFindings.of(record(tmp_path, found[:-1])))
+    (section,) = [one for one in page.sections if one.key == "worth"]
+    assert section.state is State.shown
+    assert "At birth the genome is worth 50" in str(section.parts[0])
+    seeds = {row["seed"] for row in GenomeFindings.of(record(tmp_path, found[:-1])).savings}
+    assert seeds == {0, 1}
+    without = [row for row in found if row["kind"] != "saving"]
+    page = page_of_findings(GenomeFindings.of(record(tmp_path, without)))
+    (section,) = [one for one in page.sections if one.key == "worth"]
+    assert section.state is State.refused

@@ -14,7 +14,9 @@ from hypothesis import find, given, settings
 
 import precocial.testing
 from precocial.errors import ConfigError, MissingExtraError
-from precocial.testing import st_curve, st_run_table_rows
+from precocial.feedback import Item
+from precocial.feedback.records import decode, encode
+from precocial.testing import st_curve, st_feedback, st_run_table_rows
 from precocial.worth import Curve
 
 QUICK = settings(max_examples=2000, derandomize=True, database=None)
@@ -86,3 +88,23 @@ def test_the_package_lists_what_it_has() -> None:
     assert dir(precocial.testing) == sorted(precocial.testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'absent'"):
         precocial.testing.absent  # noqa: B018
+
+
+@given(st_feedback())
+def test_feedback_is_made_of_items(item: Item) -> None:
+    assert decode(encode(item)) == item
+
+
+def test_feedback_reaches_the_cases_that_matter() -> None:
+    for case in (
+        lambda item: item.type == "comparison" and isinstance(item.chosen, tuple),
+        lambda item: item.type == "statement" and item.what.kind == "item",
+        lambda item: item.source.startswith("="),
+        lambda item: item.confidence == 0 and item.time is not None,
+    ):
+        find(st_feedback(), case, settings=QUICK)
+
+
+def test_feedback_keeps_to_its_types() -> None:
+    with pytest.raises(ConfigError, match="types must be out of label"):
+        st_feedback(types=("dog",))

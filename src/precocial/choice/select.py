@@ -14,7 +14,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 from numpy.typing import NDArray
 
-from precocial.choice.arrays import NOTHING, Array
+from precocial.choice.arrays import NOTHING, Array, wide_of
 from precocial.errors import ConfigError
 
 SLACK = 2.0**-42
@@ -107,7 +107,7 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
     n, end = scores.shape[0], float(np.finfo(str(scores.dtype).removeprefix("torch.")).max)
     if n <= FEW or not wide < np.inf:
         return -end, end
-    size = min(FEW, n // 32)
+    size = max(1, min(FEW, n // 32))
     places = (np.arange(size) * _GOLDEN % 1.0 * n).astype(np.int64)
     s = _sampled(scores, places)
     order = np.argsort(-s)
@@ -156,7 +156,7 @@ def _total(scores: Array, base: Array | None) -> float:
     if base is None:
         return float(scores.shape[0])
     xp = array_namespace(scores)
-    return float(xp.sum(base, dtype=xp.float64))
+    return float(xp.sum(base, dtype=wide_of(scores)))
 
 
 def _narrowed(
@@ -184,7 +184,7 @@ def _sorted_boundary(scores: Array, base: Array | None, need: float, *, sure: bo
     if base is None:
         place = max(int(np.ceil(need)) - 1, 0)
     else:
-        reached = xp.cumulative_sum(base[order], dtype=xp.float64)
+        reached = xp.cumulative_sum(base[order], dtype=wide_of(scores))
         place = int(xp.sum(reached < need, dtype=xp.int64))
     if place >= scores.shape[0] and not sure:
         return None
@@ -204,13 +204,14 @@ def in_doubt(scores: Array, base: Array | None, q: float) -> float:
     additions stays, so the least s whose sum falls short of q is found by halving.
     """
     xp = array_namespace(scores)
-    B = xp.ones_like(scores, dtype=xp.float64) if base is None else base
+    B = xp.ones_like(scores) if base is None else base
+    B = xp.astype(B, wide_of(scores))
     none = xp.zeros_like(B)
     groups = xp.unique_values(scores[(scores > -xp.inf) & (B > 0)])
-    edge = q * float(xp.sum(B, dtype=xp.float64)) * (1 - SLACK)
+    edge = q * float(xp.sum(B, dtype=wide_of(scores))) * (1 - SLACK)
     first, last = 0, groups.shape[0] - 1
     while first < last:
         middle = (first + last) // 2
-        above = float(xp.sum(xp.where(scores > groups[middle], B, none), dtype=xp.float64))
+        above = float(xp.sum(xp.where(scores > groups[middle], B, none), dtype=wide_of(scores)))
         first, last = (first, middle) if above < edge else (middle + 1, last)
     return float(groups[first])

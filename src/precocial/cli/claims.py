@@ -10,7 +10,7 @@ from tyro.conf import Positional
 from precocial.cli.output import COMMON, Common, note, number, show, table
 from precocial.errors import ConfigError, one_of
 
-ROOMS = ("transfer", "genome", "preferences")
+ROOMS = ("transfer", "genome", "normativity", "preferences")
 
 
 def claims(
@@ -38,6 +38,8 @@ def claims(
         rows += _transfer(runs, mixed, common)
     if room in ("", "genome"):
         rows += _genome()
+    if room in ("", "normativity"):
+        rows += _normativity(common)
     if room in ("", "preferences"):
         rows += _preferences(common)
     columns = ["source", "statement", "figure", "ours", "tolerance", "verdict"]
@@ -61,6 +63,13 @@ def _genome() -> list[dict[str, Any]]:
     from precocial.runs import judge
 
     return judge(CLAIMS, Evidence())
+
+
+def _normativity(common: Common) -> list[dict[str, Any]]:
+    from precocial.normativity.claims import CLAIMS, Evidence
+    from precocial.runs import judge
+
+    return judge(CLAIMS, Evidence(seed=common.seed))
 
 
 def _preferences(common: Common) -> list[dict[str, Any]]:

@@ -39,6 +39,11 @@ def _genome(name: str, summary: str) -> Command:
     return Command(f"genome {name}", f"precocial.cli.genome:{name}", summary)
 
 
+def _normativity(name: str, summary: str) -> Command:
+    target = f"precocial.cli.normativity:{name.replace('-', '_')}"
+    return Command(f"normativity {name}", target, summary)
+
+
 COMMANDS = (
     Command("demo", "precocial.cli.demo:demo", "train a small sweep, fit it and write a report"),
     Command(
@@ -70,6 +75,9 @@ COMMANDS = (
     _genome("evolve", "one genome by one of the four outer loops"),
     _genome("tradeoff", "when instinct beats learning: variability, lifetime, genome bytes"),
     _genome("transfer", "which layers of a newborn help to learn other classes"),
+    _normativity("aggregate", "what many imperfect teachers know together, and whom to trust"),
+    _normativity("ask", "which tasks to check next"),
+    _normativity("fixed-point", "where levels of judges settle, with a certificate"),
     Command("claims", "precocial.cli.claims:claims", "each statement of the papers, checked"),
     Command("report", "precocial.cli.report:report", "one HTML page from run folders"),
 )

@@ -11,9 +11,10 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, note, show, table
+from precocial.cli.pages import write_page
 
 Decoder = Literal["two_tower", "pair", "low_rank", "gem", "sgem", "subspace", "cell_types",
-                  "chunked"]  # fmt: skip
+                  "chunked", "retinotopic"]  # fmt: skip
 Rival = Literal["pooled linear", "tiny dense", "pruned", "low_rank", "subspace", "chunked"]
 Named = Literal["digits", "fashion-mnist", "mnist-5k"]
 Recipe = Literal["smoke", "laptop"]
@@ -31,6 +32,7 @@ def compress(
     steps: int | None = None,
     dense_steps: int | None = None,
     life_steps: int | None = None,
+    worth_sizes: tuple[int, ...] | None = None,
     seeds: int | None = None,
     recipe: Recipe = "laptop",
     out: Path = Path("genome"),
@@ -49,11 +51,14 @@ def compress(
         hidden: units of the perceptron's hidden layers
         budgets: bytes of the .genome files, at most
         bits: of a parameter in the file, 2 to 16
-        decoder: the rule that generates the weights
+        decoder: the rule that generates the weights; retinotopic is for pictures and one hidden
+            layer
         rivals: what the genome is set beside, at equal bytes
         steps: of Adam for a genome
         dense_steps: of Adam for the whole model and for dense rivals
         life_steps: of Adam after birth, for the learning curves
+        worth_sizes: numbers of training examples at which a life tells what the largest genome is
+            worth in examples; 0 is the newborn
         seeds: how many, from --seed on
         recipe: smoke (seconds), laptop (minutes)
         out: folder of run folders
@@ -61,21 +66,15 @@ def compress(
     from dataclasses import replace
 
     from precocial.errors import ConfigError
-    from precocial.genome.compress import (
-        check,
-        compressing,
-        laptop,
-        row_count,
-        smoke,
-        with_digests,
-    )
+    from precocial.genome.compress import check, compressing, laptop, row_count, smoke
 
     if model is not None and hidden is not None:
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     base = smoke() if recipe == "smoke" else laptop()
     given: dict[str, Any] = {
-        "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "rivals": rivals,
-        "dense_steps": dense_steps, "life_steps": life_steps, "seeds": seeds,
+        "hidden": hidden, "budgets": budgets, "bits": bits, "decoder": decoder, "seeds": seeds,
+        "rivals": rivals, "dense_steps": dense_steps, "life_steps": life_steps,
+        "worth_sizes": worth_sizes,
     }  # fmt: skip
     if steps is not None:
         warmup = min(base.loop.warmup_steps, steps // 10)
@@ -87,11 +86,10 @@ def compress(
         **{name: value for name, value in given.items() if value is not None},
     )  # fmt: skip
     with redirect_stdout(sys.stderr):
-        check(config)
-    config = with_digests(config)
+        config = check(config)
     record = _run(
         compressing, config, out, "compressing", common, total=row_count(config),
-        counted=lambda row: row["kind"] != "life",
+        counted=lambda row: row["kind"] in ("whole", "point"),
     )  # fmt: skip
     _show_compressed(record, common)
 
@@ -99,7 +97,7 @@ def compress(
 def _show_compressed(record: Any, common: Common) -> None:
     from precocial.report.genome_findings import GenomeFindings
 
-    found, page, written = GenomeFindings.of(record), *_page(record.path)
+    found, page, written = GenomeFindings.of(record), *write_page(record.path)
     genomes = [str(path) for path in sorted(record.path.glob("*.genome"))]
     points = [point.row() for point in found.points]
     show(
@@ -193,7 +191,8 @@ def evolve(
         ratio: weights of the model by parameters of the genome, at least
         preset: the paper's, GN5 to GN50
         bits: of a parameter in the file, 2 to 16 or 32
-        decoder: the rule that generates the weights
+        decoder: the rule that generates the weights; retinotopic is for pictures and one hidden
+            layer
         generations: or steps of the genome; none: the loop's
         rate: of the loop's optimiser; none: the loop's
         batch: examples in a step; none: the loop's
@@ -204,13 +203,20 @@ def evolve(
 
     from precocial import io
     from precocial.errors import ConfigError
-    from precocial.genome import evolving as room
+    from precocial.genome.evolving import (
+        GENOME,
+        EvolveConfig,
+        evolve_digests,
+        evolving,
+        generation_count,
+        unborn,
+    )
 
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
-    if all(value is None for value in (bytes, parameters, ratio, preset)):
+    if not any(value is not None for value in (bytes, parameters, ratio, preset)):
         bytes = 2000
-    base = room.EvolveConfig()
+    base = EvolveConfig()
     settings = getattr(base, loop)
     count = "generations" if loop in ("lamarck", "es") else "steps"
     given: dict[str, Any] = {count: generations, "rate": rate, "batch": batch}
@@ -225,13 +231,11 @@ def evolve(
         **{loop: settings},
     )  # fmt: skip
     with redirect_stdout(sys.stderr):
-        room.unborn(config)
-    config = room.evolve_digests(config)
-    record = _run(
-        room.evolving, config, out, f"evolving ({loop})", common,
-        total=room.generation_count(config), at=lambda row: row.get("generation"),
-    )  # fmt: skip
-    path = record.path / room.GENOME
+        unborn(config)
+    config = evolve_digests(config)
+    record = _run(evolving, config, out, f"evolving ({loop})", common,
+                  total=generation_count(config), at=lambda row: row.get("generation"))  # fmt: skip
+    path = record.path / GENOME
     if save is not None:
         io.write_bytes(save, io.read_bytes(path))
     _show_evolved(record, save or path, common)
@@ -284,7 +288,7 @@ def transfer(
     """
     from dataclasses import replace
 
-    from precocial.genome import negatives as room
+    from precocial.genome.studies import negatives as room
 
     base = room.smoke() if recipe == "smoke" else room.laptop_layers()
     given: dict[str, Any] = {
@@ -298,7 +302,7 @@ def transfer(
         room.layers, config, out, "layer by layer", common,
         total=config.seeds * arms * len(room.marks(config.steps)),
     )  # fmt: skip
-    page, written = _page(record.path)
+    page, written = write_page(record.path)
     rows = [
         {"layers": gain.arm, **_cells("ahead", gain.accuracy), **_cells("log_time", gain.half_way)}
         for gain in room.gains(record.rows, _half_of_classes(config.data))
@@ -362,7 +366,7 @@ def tradeoff(
     record = _run(
         room.tradeoff, config, out, "living", common, total=cells * config.seeds
     )  # fmt: skip
-    page, written = _page(record.path)
+    page, written = write_page(record.path)
     found = room.cell_table(record.rows)
     columns = ["variability", "lifetime", "bytes", "birth", "learned", "share", "gap", "survival",
                "random_survival", "takeover"]  # fmt: skip
@@ -424,14 +428,3 @@ def _run(
         record = run(experiment, config, out, on_row=tell)
     note(f"run folder: {record.path}", common)
     return record
-
-
-def _page(path: Path) -> tuple[Any, Path]:
-    """The page of a run folder, written into it."""
-    from precocial import io
-    from precocial.report import default_out, page_of, render
-
-    page = page_of(path)
-    written = default_out(path)
-    io.write_text(written, render(page))
-    return page, written

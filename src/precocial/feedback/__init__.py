@@ -28,6 +28,7 @@ from precocial.feedback.tables import (
     write_items,
 )
 from precocial.feedback.trl import read_trl, write_trl
+from precocial.feedback.votes import Votes, gold_labels
 
 __all__ = [
     "About",
@@ -44,7 +45,9 @@ __all__ = [
     "Simulated",
     "Statement",
     "Store",
+    "Votes",
     "as_choice",
+    "gold_labels",
     "labels_of",
     "read_crowd",
     "read_items",

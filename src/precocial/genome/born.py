@@ -12,12 +12,12 @@ from torch import nn
 
 from precocial import io
 from precocial.errors import ConfigError
-from precocial.genome.examples import Task, accuracy
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.sources import check_fits, load_model, load_task
 from precocial.genome.experiment import perceptron_for
 from precocial.genome.genome import Genome
 from precocial.genome.loops.worlds import newborn
-from precocial.genome.phenotype import batch_norms
-from precocial.genome.sources import check_fits, load_model, load_task
+from precocial.genome.phenotype.parts import batch_norms
 from precocial.io import Row
 
 

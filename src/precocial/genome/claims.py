@@ -1,9 +1,9 @@
 """The statements of Shuvaev et al. (2024) and of Zador (2019) as checks.
 
 Counts are computed here and now; what needs training is read off the tables that ship, made by
-`benchmarks/genome_study.py` and `benchmarks/genome_lab.py`. Figures on MNIST, CIFAR-10 and Atari
-are on data that no package holds: what we measure on other pictures is told in the note, and
-judges nothing.
+`benchmarks/genome_study.py`, `genome_lab.py` and `genome_control.py`. Figures on MNIST, CIFAR-10
+and Atari are on data that no package holds: what we measure on other pictures is told in the note,
+and judges nothing.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from typing import Any
 from torch import nn
 
 from precocial.errors import FitError
-from precocial.genome.addresses import numbered
+from precocial.genome.control.figures import births, recoveries
 from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.rules import count
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.ledger import LEDGER
-from precocial.genome.negatives import AT_BIRTH, gains, shift
-from precocial.genome.phenotypes import all_convolutional, cheetah_policy, perceptron_784
-from precocial.genome.shipped import is_shipped, shipped
+from precocial.genome.labels.addresses import numbered
+from precocial.genome.phenotype.published import all_convolutional, cheetah_policy, perceptron_784
+from precocial.genome.studies.negatives import AT_BIRTH, gains, shift
+from precocial.genome.studies.shipped import is_shipped, shipped
 from precocial.io import Row
 from precocial.runs import Claim, Measured, Tolerance, at_least, at_most, between, within
+from precocial.runs.intervals import Interval, over_seeds
 
 PAPER = "Shuvaev et al. 2024"
 ZADOR = "Zador 2019"
@@ -37,6 +38,7 @@ _PROTOCOLS = (
     ("protocol", "Fashion-MNIST"),
     ("protocol_smaller", "Fashion-MNIST"),
 )
+_CONTROL = "control_"
 _LAYERS = (
     "a perceptron, from five classes of Fashion-MNIST to the other five; the paper: a "
     "convolutional network, from CIFAR-10 to SVHN"
@@ -54,9 +56,10 @@ class Evidence:
             FitError: none are shipped.
         """
         if not is_shipped(name):
+            script = "control" if name.startswith(_CONTROL) else "study"
             raise FitError(
-                f"needs the study {name!r}: "
-                f"python benchmarks/genome_study.py --remake --only {name}"
+                f"needs the study {name!r}: python benchmarks/genome_{script}.py --remake "
+                f"--only {name.removeprefix(_CONTROL)}"
             )
         return shipped(name)
 
@@ -148,6 +151,35 @@ def _gain(arm: str) -> Measure:
         return _measured(found[arm].accuracy, _LAYERS)
 
     return measure
+
+
+def _cheetah_birth(ratio: float) -> Measure:
+    """Of what training gained in return, the share that a genome has at birth."""
+
+    def measure(evidence: Evidence) -> Measured:
+        born = {one.arm: one for one in births(evidence.rows("control_cheetah"))}
+        found = born[f"genome {ratio:g}x"]
+        if found.share is None:
+            raise FitError("training gained nothing over random weights with some seed")
+        note = f"{found.parameters} parameters; return {found.returns.mean:.0f}, trained "
+        return _measured(found.share, f"{note}{born['trained'].returns.mean:.0f}")
+
+    return measure
+
+
+def _cheetah_decline(evidence: Evidence) -> Measured:
+    rows = evidence.rows("control_cheetah")
+    born = {(one["arm"], one["seed"]): one["return"] for one in rows if one["kind"] == "birth"}
+    seeds = sorted({seed for _, seed in born})
+    lost = [born["genome 20x", s] / born["genome 4.9x", s] - 1 for s in seeds]
+    return _measured(over_seeds(lost), "20 by 4.9 times smaller, seed by seed")
+
+
+def _cheetah_gravity(evidence: Evidence) -> Measured:
+    lives = {one.arm: one for one in recoveries(evidence.rows("control_cheetah"))}
+    found, direct = lives["genome 4.9x"], lives["trained"]
+    note = f"{found.first.mean:.0f}, by direct transfer {direct.first.mean:.0f}"
+    return _measured(found.ahead, f"mean return of the first episodes: {note}")
 
 
 def _orders(name: str) -> Measure:
@@ -291,6 +323,31 @@ CLAIMS: tuple[Claim[Evidence], ...] = (
         at_most(0),
         "laptop",
         _gain("last 1"),
+    ),
+    _claim(
+        f"{PAPER}, HalfCheetah",
+        "a genome 4.9 times smaller is born nearly as able (share of what training gained)",
+        "near 1",
+        at_least(0.9),
+        "laptop",
+        _cheetah_birth(4.9),
+    ),
+    _claim(
+        f"{PAPER}, HalfCheetah",
+        "beyond that the return at birth declines (change from 4.9 to 20 times smaller)",
+        "below 0",
+        at_most(0),
+        "laptop",
+        _cheetah_decline,
+    ),
+    _claim(
+        f"{PAPER}, HalfCheetah",
+        "at gravity x1.5 a newborn learns faster than the trained weights do (difference of the "
+        "mean return of the first 400 episodes)",
+        "above 0",
+        at_least(0),
+        "laptop",
+        _cheetah_gravity,
     ),
     _claim(
         f"{PAPER}, CIFAR-10",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -12,24 +13,28 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError, PrecocialError, one_of
-from precocial.genome.baselines import RATES, fit, pooled, pruned, tiny_dense
-from precocial.genome.decoders.rules import RULES
-from precocial.genome.examples import Task, accuracy
-from precocial.genome.experiment import perceptron_for, seed_after_seed
-from precocial.genome.filters import first_filters
-from precocial.genome.genome import Genome
-from precocial.genome.lifetime import learn, shuffled
-from precocial.genome.loops.configs import Innate
-from precocial.genome.loops.evolve import evolve
-from precocial.genome.loops.worlds import newborn
-from precocial.genome.quantise import fake_quantise
-from precocial.genome.sources import (
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.sources import (
     check_fits,
     data_digest,
     fresh_model,
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.layouts import RETINOTOPIC, layout_image
+from precocial.genome.decoders.rules import RULES
+from precocial.genome.experiment import perceptron_for, seed_after_seed
+from precocial.genome.file.quantise import fake_quantise
+from precocial.genome.genome import Genome
+from precocial.genome.lifetime.examples_saved import Life, choosing, lives
+from precocial.genome.lifetime.learning import learn, shuffled
+from precocial.genome.loops.configs import Innate
+from precocial.genome.loops.evolve import evolve
+from precocial.genome.loops.worlds import newborn
+from precocial.genome.phenotype.filters import first_filters
+from precocial.genome.rivals.dense import TINY, linear_within, pooled, tiny_dense
+from precocial.genome.rivals.pruned import pruned
+from precocial.genome.rivals.training import RATES, fit
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -51,24 +56,27 @@ class CompressConfig:
     bits: int = 6
     """of a parameter in the file, and in training"""
     decoder: str = "two_tower"
-    """one of RULES"""
+    """one of RULES, or "retinotopic" """
     loop: Innate = field(default_factory=lambda: Innate(steps=1500, ema=0.99))
     rivals: tuple[str, ...] = RIVALS
     life_steps: int = 200
     """of Adam after birth, for the learning curves of the largest genome"""
     life_rate: float = 1e-3
+    worth_sizes: tuple[int, ...] = (0, 30, 100, 300, 1000)
+    """training examples of the lives that tell what the largest genome is worth; none: not told"""
+    worth_life: Life = field(default_factory=Life)
     dense_steps: int = 1500
     """of Adam, for the dense rivals and for the whole model"""
     seeds: int = 3
     seed: int = 0
     """the first of them"""
     model_sha256: str = ""
-    """of the model's file; `with_digests` fills it in"""
+    """of the model's file; `check` fills it in"""
     data_sha256: str = ""
     """of the data's files, likewise"""
 
     def __post_init__(self) -> None:
-        one_of("CompressConfig: decoder", self.decoder, tuple(RULES))
+        one_of("CompressConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         for rival in self.rivals:
             one_of("CompressConfig: rivals", rival, RIVALS)
         if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
@@ -79,6 +87,11 @@ class CompressConfig:
             raise ConfigError(f"CompressConfig: bits lie between 2 and 16; got {self.bits}")
         if self.seed < 0:
             raise ConfigError(f"CompressConfig: seed is at least 0; got {self.seed}")
+        if len(self.worth_sizes) == 1 or any(size < 0 for size in self.worth_sizes):
+            raise ConfigError(
+                "CompressConfig: worth_sizes are two or more numbers of examples, 0 for the "
+                f"newborn itself, or none at all; got {self.worth_sizes}"
+            )
         if self.life_steps < 0:
             raise ConfigError(f"CompressConfig: life_steps is at least 0; got {self.life_steps}")
 
@@ -96,19 +109,15 @@ def smoke() -> CompressConfig:
         loop=Innate(steps=100, batch=100, rate=0.02, warmup_steps=5, evaluate_every=50),
         rivals=("pooled linear", "pruned"),
         life_steps=10,
+        worth_sizes=(),
         dense_steps=60,
         seeds=2,
     )
 
 
-def with_digests(config: CompressConfig) -> CompressConfig:
-    """The config with the digests of its files: another model or other data are another run."""
-    model = model_digest(config.model) if config.model else ""
-    return replace(config, model_sha256=model, data_sha256=data_digest(config.data))
-
-
-def check(config: CompressConfig) -> None:
-    """Refuse, before anything is trained, what cannot be compressed as asked.
+def check(config: CompressConfig) -> CompressConfig:
+    """The config with the digests of its files, for another model or other data are another run;
+    what cannot be compressed as asked is refused before anything is trained.
 
     Raises:
         ConfigError: as `check_fits`; a budget that no genome of this kind fits.
@@ -117,7 +126,12 @@ def check(config: CompressConfig) -> None:
     task = load_task(config.data)
     model = _model_of(config, task, config.seed)
     for budget in config.budgets:
-        Genome.for_model(model, bytes=budget, bits=config.bits, decoder=config.decoder)
+        Genome.for_model(
+            model, bytes=budget, bits=config.bits, decoder=config.decoder,
+            input_shape=layout_image(config.decoder, task),
+        )  # fmt: skip
+    digest = model_digest(config.model) if config.model else ""
+    return replace(config, model_sha256=digest, data_sha256=data_digest(config.data))
 
 
 def row_count(config: CompressConfig) -> int:
@@ -130,7 +144,9 @@ def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
 
     "point": method, budget, bytes, parameters, valid, test (accuracy at birth, or of the trained
     rival), note; "whole": the model trained as it is; "life": arm, step and test accuracy of the
-    largest genome's newborn, of its shuffled copy, and of a random network. The genomes are kept in
+    largest genome's newborn, of its shuffled copy, and of a random network; "saving": what `lives`
+    yields of that newborn, of a random network and of a tiny dense model of as many parameters, at
+    those of `worth_sizes` that there are examples for. The genomes are kept in
     the run's folder as seedN-BYTES.genome, filters of the first layer (largest genome, first seed)
     as the artefact "filters": "genome" and "trained", [n, height, width].
     """
@@ -167,7 +183,10 @@ def compress(
         ConfigError: as `Genome.for_model` and `evolve` do.
     """
     check_fits(model, task)
-    genome = Genome.for_model(model, bytes=bytes, bits=bits, seed=seed, **choices)
+    image = layout_image(choices.get("decoder"), task)
+    genome = Genome.for_model(
+        model, bytes=bytes, bits=bits, seed=seed, **{"input_shape": image} | choices
+    )
     trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
     for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
         pass
@@ -200,6 +219,7 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
     figures = {"valid": accuracy(whole, task.valid), "test": accuracy(whole, task.test)}
     yield {"kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size, **figures}
     born: nn.Module | None = None
+    parameters = 0
     for budget in sorted(config.budgets):
         made = _genome_point(config, model, task, budget, config.decoder, seed)
         if isinstance(made, str):
@@ -207,7 +227,7 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
             continue
         genome, row = made
         genome.save(run.path / f"seed{seed}-{budget}.genome", bits=config.bits)
-        born = newborn(genome, model, task)
+        born, parameters = newborn(genome, model, task), genome.parameter_count
         yield {**row, "method": "genome"}
         mixed = shuffled(born, seed)
         yield {**row, "method": "shuffled", **_accuracies(mixed, task)}
@@ -219,6 +239,8 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
             run.save("filters", found)
     if born is not None and config.life_steps:
         yield from _lives(config, born, model, task, seed)
+    if born is not None and config.worth_sizes:
+        yield from _savings(config, born, model, task, parameters, seed)
 
 
 def _trained(
@@ -266,7 +288,7 @@ def _rival_row(
     makers: dict[str, Callable[[], Any]] = {
         "pooled linear": lambda: pooled(task, room, steps=steps, bits=bits, seed=seed),
         "tiny dense": lambda: tiny_dense(task, room, steps=steps, bits=bits, seed=seed),
-        "pruned": lambda: pruned(whole, task, budget, steps=steps // 4, bits=bits, seed=seed),
+        "pruned": lambda: pruned(whole, task, budget, steps=steps, bits=bits, seed=seed),
     }
     try:
         found = makers[rival]()
@@ -295,3 +317,24 @@ def _lives(
     for arm, start in arms.items():
         for row in learn(start, task, steps=steps, rate=rate, seed=seed, on="test"):
             yield {"kind": "life", "arm": arm, "seed": seed, **row}
+
+
+_CHOOSING = 2000
+"""Validation examples that choose the step and the rate of a life: as in `AfterBirthConfig`."""
+
+
+def _savings(
+    config: CompressConfig, born: nn.Module, model: nn.Module, task: Task, parameters: int,
+    seed: int,
+) -> Iterator[Row]:  # fmt: skip
+    newborns: dict[str, Callable[[int], nn.Module]] = {
+        "genome": lambda seed: born,
+        "random": lambda seed: model,
+    }
+    with contextlib.suppress(ConfigError):  # so few parameters that there is no such model
+        dense = linear_within(task, parameters, seed)
+        newborns[TINY] = lambda seed: dense
+    sizes = [size for size in config.worth_sizes if size <= len(task.train)]
+    few = choosing(task, _CHOOSING)
+    for row in lives(newborns, few, sizes=sizes, seeds=[seed], life=config.worth_life):
+        yield {"kind": "saving", **row}

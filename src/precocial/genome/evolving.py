@@ -10,20 +10,21 @@ import torch
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.decoders.rules import RULES
-from precocial.genome.examples import Task, accuracy
-from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
-from precocial.genome.genome import Genome
-from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
-from precocial.genome.loops.evolve import Training
-from precocial.genome.loops.worlds import newborn
-from precocial.genome.quantise import fake_quantise
-from precocial.genome.sources import (
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.sources import (
     data_digest,
     fresh_model,
     load_task,
     model_digest,
 )
+from precocial.genome.decoders.layouts import RETINOTOPIC, layout_image
+from precocial.genome.decoders.rules import RULES
+from precocial.genome.experiment import CHECKPOINT_SECONDS, perceptron_for, without_cost
+from precocial.genome.file.quantise import fake_quantise
+from precocial.genome.genome import Genome
+from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
+from precocial.genome.loops.evolve import Training
+from precocial.genome.loops.worlds import newborn
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -49,7 +50,7 @@ class EvolveConfig:
     bits: int = 8
     """of a parameter in the file"""
     decoder: str = "two_tower"
-    """one of RULES"""
+    """one of RULES, or "retinotopic" """
     loop: str = "innate"
     """one of LOOPS, which says which of the next four counts"""
     innate: Innate = field(default_factory=lambda: Innate(ema=0.99))
@@ -63,7 +64,7 @@ class EvolveConfig:
     """of the data's files, likewise"""
 
     def __post_init__(self) -> None:
-        one_of("EvolveConfig: decoder", self.decoder, tuple(RULES))
+        one_of("EvolveConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         one_of("EvolveConfig: loop", self.loop, LOOPS)
         if not self.hidden or min(self.hidden) < 1 or self.seed < 0:
             raise ConfigError(
@@ -103,6 +104,7 @@ def unborn(config: EvolveConfig) -> tuple[Genome, nn.Module, Task]:
     genome = Genome.for_model(
         model, bytes=config.bytes, parameters=config.parameters, ratio=config.ratio,
         preset=config.preset, decoder=config.decoder, bits=config.bits, seed=config.seed,
+        input_shape=layout_image(config.decoder, task),
     )  # fmt: skip
     return genome, model, task
 

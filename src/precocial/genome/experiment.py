@@ -1,6 +1,6 @@
 """The paper's protocol as a run: a perceptron, its genome, 500 generations, the test set once.
 
-`negatives` holds what the paper found not to work.
+`studies.negatives` holds what the paper found not to work.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.data import digits, fashion_mnist, mnist_5k, standardised
-from precocial.genome.examples import Task, accuracy
+from precocial.genome.data.examples import Task, accuracy
+from precocial.genome.data.readers import digits, fashion_mnist, mnist_5k, standardised
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import score, shuffled
+from precocial.genome.lifetime.learning import score, shuffled
 from precocial.genome.loops.configs import Lamarck
 from precocial.genome.loops.evolve import Training
 from precocial.genome.loops.worlds import newborn

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 import torch
@@ -13,29 +11,15 @@ from torch import Tensor, nn
 
 from precocial import io
 from precocial.errors import ConfigError, one_of
-from precocial.genome.addresses import LabelStyle, labels_for
 from precocial.genome.decoders.decoder import Decoder, Stored
-from precocial.genome.decoders.rules import RULES, SHARES_ALWAYS, count, newborn_size, vector_rule
-from precocial.genome.file import genome_bytes, most_bytes, read_genome
+from precocial.genome.file.genome_file import genome_bytes, read_genome
+from precocial.genome.growth import Biases, Gene, Share, TensorLabels, growth_of
 from precocial.genome.implicit import Implicit
-from precocial.genome.labels import Labels, Tagged
-from precocial.genome.phenotype import Part, batch_norms, parts_of
+from precocial.genome.labels.addresses import LabelStyle
+from precocial.genome.phenotype.parts import batch_norms, parts_of
 from precocial.genome.presets import PRESETS
 
-Biases = Literal["generate", "store"]
 NormStatistics = Literal["recalibrate", "store"]
-Share = Literal["layer", "global"]
-TensorLabels = tuple[Labels, Labels | None]
-"""Labels of the rows (outputs) and of the columns (inputs; None for a vector) of a tensor."""
-
-
-@dataclass(frozen=True)
-class Gene:
-    """One tensor of the model and where its values come from."""
-
-    name: str
-    shape: tuple[int, ...]
-    decoder: Decoder
 
 
 class Genome(nn.Module):
@@ -94,14 +78,16 @@ class Genome(nn.Module):
             bytes: most bytes of its file at `bits` bits a parameter, header and all. It certainly
                 fits: entropy coding, which depends on the values, is not counted on.
             ratio: least compression, parameters of the model by parameters of the genome.
-            decoder: the rule that generates the weights, one of RULES.
+            decoder: the rule that generates the weights, one of RULES; or "retinotopic", a layout
+                of cell types for an image classifier with one hidden layer, see `layouts`.
             labels: a style for all tensors, or labels of single tensors by name, (rows, columns).
             biases: "generate" bias vectors by a small network, or "store" them. Both are counted.
             norm_statistics: "recalibrate" the running statistics of BatchNorm at birth, or "store"
                 them in the genome, counted.
             share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
                 which sees the tensor's number among the labels.
-            input_shape: how the inputs of a first linear layer lie on a grid.
+            input_shape: how the inputs of a first linear layer lie on a grid; default: a square
+                number of inputs is a square image.
             bits: of a parameter in the file, for `bytes`.
             seed: of the genome's initial values.
 
@@ -122,31 +108,14 @@ class Genome(nn.Module):
                 one_of("preset", preset, tuple(PRESETS))
                 genes = [Gene(p.name, p.shape, d) for p, d in PRESETS[preset](parts)]
                 return cls(_filled(genes, values), statistics)
-            one_of("decoder", decoder, tuple(RULES))
-
-            named_labels = _all_labels(parts, labels, share)
-            tied = share == "global" or decoder in SHARES_ALWAYS
-
-            def grown(size: int) -> list[Gene]:
-                torch.manual_seed(seed)
-                genes = []
-                for part in parts:
-                    own = named_labels.get(part.name)
-                    made = _decoder(part, decoder, own, biases, size, tied=tied)
-                    genes.append(Gene(part.name, part.shape, made))
-                if tied:
-                    _tie(genes, parts)
-                return genes
-
+            growth = growth_of(parts, decoder, labels=labels, biases=biases, share=share, seed=seed)
             if bytes is not None:
-                size = _largest_in_bytes(grown, parts, statistics, bytes, bits)
+                size = growth.largest_in_bytes(bytes, statistics, bits)
             else:
                 total = sum(part.size for part in parts)
                 budget = parameters if parameters is not None else int(total / _above_zero(ratio))
-                stored = sum(value.numel() for value in statistics.values())
-                _refuse_below(_total(grown(1)) + stored, budget, "parameters")
-                size = _largest(lambda s: _total(grown(s)) + stored, budget)
-            genome = cls(_filled(_sized(grown(size), parts), values), statistics)
+                size = growth.largest(budget, statistics)
+            genome = cls(_filled(growth.whole(size), values), statistics)
         genome.most_bytes = bytes
         return genome
 
@@ -304,64 +273,6 @@ def _statistics(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def _all_labels(
-    parts: list[Part], labels: LabelStyle | Mapping[str, TensorLabels], share: Share
-) -> dict[str, tuple[Labels, Labels]]:
-    """Labels of every tensor; with one rule for all weights, of one width and with its number."""
-    every = {part.name: _labels(part, labels) for part in parts if not part.kept}
-    if share == "layer":
-        return every
-    weights = [part.name for part in parts if part.columns and not part.kept]
-    widths = [max(every[name][side].width for name in weights) for side in (0, 1)]
-    for number, name in enumerate(weights):
-        rows, columns = every[name]
-        every[name] = (
-            Tagged(rows, widths[0], number, len(weights)),
-            Tagged(columns, widths[1], number, len(weights)),
-        )
-    return every
-
-
-def _tie(genes: list[Gene], parts: list[Part]) -> None:
-    """One set of parameters for all weights."""
-    weights = [gene.decoder for gene, part in zip(genes, parts, strict=True) if part.columns]
-    for decoder in weights[1:]:
-        decoder.share(weights[0])
-
-
-def _labels(part: Part, labels: LabelStyle | Mapping[str, TensorLabels]) -> tuple[Labels, Labels]:
-    named = None if isinstance(labels, str) else labels.get(part.name)
-    style: LabelStyle = labels if isinstance(labels, str) else "smooth"
-    rows, columns = (None, None) if named is None else named
-    rows = labels_for(part.rows, style) if rows is None else rows
-    columns = labels_for(part.columns, style) if columns is None and part.columns else columns
-    if rows.count != part.out or (columns is not None and columns.count != part.into):
-        raise ConfigError(
-            f"labels of {part.name}: {part.out} rows, {part.into} columns; got labels of "
-            f"{rows.count} and {columns.count if columns is not None else 1}"
-        )
-    return rows, columns if columns is not None else rows
-
-
-def _decoder(
-    part: Part,
-    kind: str,
-    labels: tuple[Labels, Labels] | None,
-    biases: Biases,
-    size: int,
-    *,
-    tied: bool,
-) -> Decoder:
-    if part.kept or (not part.columns and biases == "store"):
-        return Stored(part.size, 1)
-    assert labels is not None
-    rows, columns = labels
-    if not part.columns:
-        return vector_rule(part, rows)
-    made = RULES[kind](part, rows, columns, size)
-    return made if tied or count(made) < part.size else Stored(part.out, part.into)
-
-
 def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
     """What is stored starts at the model's own values."""
     for gene in genes:
@@ -370,66 +281,6 @@ def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
             with torch.no_grad():
                 gene.decoder.values.copy_(start.reshape(gene.decoder.values.shape))
     return genes
-
-
-def _sized(genes: list[Gene], parts: list[Part]) -> list[Gene]:
-    """Weights at birth have the standard deviation 1/sqrt(fan_in); the factor is a power of 2."""
-    for gene, part in zip(genes, parts, strict=True):
-        if part.columns and not isinstance(gene.decoder, Stored):
-            with torch.no_grad():
-                spread = float(gene.decoder.weight().std(correction=0))
-            if spread > 0:
-                gene.decoder.scale *= 2.0 ** round(math.log2(newborn_size(part) / spread))
-    return genes
-
-
-def _total(genes: list[Gene]) -> int:
-    """Numbers in the genes, shared ones once."""
-    return sum(p.numel() for p in nn.ModuleList([gene.decoder for gene in genes]).parameters())
-
-
-def _largest(cost: Callable[[int], int], budget: int) -> int:
-    """The largest size of at least 1 whose cost is within budget; 1 if none is."""
-    low, high = 1, 2
-    while cost(high) <= budget and cost(high) > cost(low):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if cost(middle) <= budget else (low, middle)
-    return low
-
-
-def _refuse_below(least: int, budget: int, unit: str) -> None:
-    if least > budget:
-        raise ConfigError(
-            f"no genome of this kind is that small: it needs at least {least} {unit}, the "
-            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
-        )
-
-
-def _largest_in_bytes(
-    grown: Callable[[int], list[Gene]],
-    parts: list[Part],
-    statistics: Mapping[str, Tensor],
-    budget: int,
-    bits: int,
-) -> int:
-    """The largest size whose file cannot exceed `budget` bytes at `bits` bits."""
-
-    def cost(size: int, sized: bool = False) -> int:
-        genes = _sized(grown(size), parts) if sized else grown(size)
-        shapes = {gene.name: gene.shape for gene in genes}
-        return most_bytes(shapes, {gene.name: gene.decoder for gene in genes}, statistics, bits)
-
-    # The factor of newborn weights stands in the header. To know it takes all weights, so it is
-    # looked at last; a larger size that fits only by its factor's digits is tried too.
-    _refuse_below(cost(1, sized=True), budget, f"bytes at {bits} bits")
-    size = _largest(cost, budget)
-    while cost(size + 1) > cost(size) and cost(size + 1, sized=True) <= budget:
-        size += 1
-    while size > 1 and cost(size, sized=True) > budget:
-        size -= 1
-    return size
 
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from precocial.errors import ConfigError
-from precocial.genome.addresses import numbered
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.pair import Pair
-from precocial.genome.labels import Binary, Gray, Labels, OneHot, Product
-from precocial.genome.phenotype import Axes, Part
+from precocial.genome.labels.addresses import numbered
+from precocial.genome.labels.codes import Binary, Gray, Labels, OneHot, Product
+from precocial.genome.phenotype.parts import Axes, Part
 
 Plan = list[tuple[Part, Decoder]]
 

@@ -11,6 +11,8 @@ DENSE = 200
 LOOSE, RESTARTS = 1e-2, 20
 """Relative accuracy of the eigenvalue of larger kernels, and when to give up (ours: many judges
 without structure have a disc of eigenvalues of almost one size)."""
+SHORT = 1e-6
+"""By how much single precision can miss the largest distance."""
 COMPILED = 400
 """From so many the pairs are compared by compiled code (ours: it takes a second to compile)."""
 
@@ -42,6 +44,11 @@ def dobrushin(kernel: Floats) -> float:
         apart = np.abs(kernel[row + 1 :] - kernel[row]).sum(axis=-1)
         largest = max(largest, float(apart.max()))
     return min(0.5 * largest, 1.0)
+
+
+def at_most(delta: float, rows: int) -> float:
+    """What `dobrushin` of so many rows can be at most, given what it returned."""
+    return min(delta + SHORT, 1.0) if rows > COMPILED else delta
 
 
 def second_eigenvalue(kernel: Floats) -> float | None:

@@ -26,20 +26,26 @@ from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.contraction import total_variation
 from precocial.normativity.fixed_point import FixedPoint, below, fixed_point, floored, kernels_of
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
-from precocial.normativity.likelihood import Heard, hear, said_of_sources, soundness_of
+from precocial.normativity.likelihood import Heard, Said, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient_at
 from precocial.normativity.sources import Key, Source, Sources
-from precocial.normativity.statements import Statement
 
 Floats = NDArray[np.float64]
 READING_PRIOR = (4.0, 1.0, 0.25)
 """Ours: a new source is taken at its word four times in five; that it means the opposite must be
 seen a few times before it is believed."""
 MOST_STEPS = 300
+PATIENCE = 5
+"""Steps over which F must have grown (ours)."""
 MOST_INNER = 5_000
 INNER_TOL = 1e-12
+FLAT = 1e-2
+"""Nats per unit of log p, of the shortest gradient near a point: nothing worth climbing (ours)."""
+RADII = (1e-2, 1e-3)
+DRAWS = 8
+"""How far around a corner, in logits, and how many gradients are drawn (ours)."""
 
 
 @checked
@@ -57,9 +63,10 @@ class Fitting:
         group_share: how many observations the group's others count for, at most.
         obey_certain: obey labels of confidence 1 where they were given.
         heed: kinds of feedback that are heard; None: all.
-        tol: stop when no distribution or reading moves by more (total variation).
+        tol: stop when no distribution or reading moves by more (total variation), or F gained no
+            more (relatively) in the last five steps.
         most_steps: stop there.
-        kl_step: the most that one step may move a level, in nats.
+        kl_step: the most that one step may move a level (of one task), in nats.
     """
 
     learn: Collection[str] | None = None
@@ -71,7 +78,7 @@ class Fitting:
     group_share: float = 10.0
     obey_certain: bool = True
     heed: Collection[str] | None = None
-    tol: float = 1e-7
+    tol: float = 1e-5
     most_steps: int = MOST_STEPS
     kl_step: float = 0.5
 
@@ -99,7 +106,8 @@ class Fitted:
     """A hierarchy after feedback.
 
     Attributes:
-        status: "converged", "kink" (F no longer grows, at a corner of a quantilizer), "step limit",
+        status: "converged", "corner" (F grows no more by any
+            step tried, on a corner of a quantilizer, where its derivative jumps), "step limit",
             or "no feedback".
         advice: what to do, or what holds, in words.
         initial: the learned initial distribution of each level, by name.
@@ -148,7 +156,7 @@ class _Climb:
 
     hierarchy: Hierarchy
     fitting: Fitting
-    statements: Sequence[Statement]
+    said: Said
     sources: Sources
     prior: tuple[Floats, ...]
     whole: list[Floats] = field(default_factory=list)
@@ -187,21 +195,20 @@ class _Climb:
         return kernels, found[::-1]
 
     def heard(self, r: Sequence[Floats]) -> Heard:
-        return hear(self.statements, r, self.prior, self.whole, self.sources, self.soundness)
+        return hear(self.said, r, self.prior, self.whole, self.sources, self.soundness)
 
     def kl(self, p: Sequence[Floats]) -> list[float]:
         return [kl_of(a, b) for a, b in zip(p, self.prior)]
 
     def learn_sources(self, heard: Heard) -> float:
         """One step of EM for the readings and the soundness of statements."""
-        said, credit = said_of_sources(self.statements, self.sources, self.soundness)
-        credit = credit + heard.credit
-        by: dict[Key, Floats] = {}
-        for one in self.statements:
-            key = (one.source, one.kind)
-            by[key] = by.get(key, 0.0) + self._learned(credit[one.number], key)
+        said, credit = said_of_sources(self.said.statements, self.sources, self.soundness)
+        by = {
+            key: self._learned(one, key)
+            for key, one in self.said.by_key(credit + heard.credit).items()
+        }
         change = self.sources.learn(by, said)
-        self.soundness = soundness_of(self.statements, self.sources, self.fitting.source_floor)
+        self.soundness = soundness_of(self.said.statements, self.sources, self.fitting.source_floor)
         return change
 
     def _learned(self, credit: Floats, key: Key) -> Floats:
@@ -211,10 +218,20 @@ class _Climb:
         return np.asarray(credit * (now - least) / np.where(now > 0, now, 1.0))
 
 
+_Stride = tuple[tuple[Floats, ...], tuple[Choices, ...], list[Floats], float]
+"""Where a step leads: p, kernels, distributions, and the eta it was made with."""
+
+
 def kl_of(p: Floats, base: Floats) -> float:
     """KL(p || base) in nats, summed over tasks; p is 0 where base is."""
     there = p > 0
     return float((p[there] * np.log(p[there] / base[there])).sum())
+
+
+def _largest_kl(p: Floats, base: Floats) -> float:
+    """KL in nats, of the task where it is largest."""
+    ratio = np.divide(p, base, out=np.ones_like(p), where=p > 0)
+    return float((p * np.log(ratio)).sum(axis=-1).max())
 
 
 @checked
@@ -240,7 +257,7 @@ def fit(hierarchy: Hierarchy, fitting: Fitting | None = None) -> Fitted:
     )  # fmt: skip
     sources.known(statements)
     climb = _Climb(
-        hierarchy=hierarchy, fitting=how, statements=statements, sources=sources,
+        hierarchy=hierarchy, fitting=how, said=Said.of(statements), sources=sources,
         prior=hierarchy.initial,
     )  # fmt: skip
     climb.soundness = soundness_of(statements, sources, how.source_floor)
@@ -265,9 +282,9 @@ def _climbed(climb: _Climb, learned: Sequence[bool]) -> tuple[tuple[Floats, ...]
     how, p = climb.fitting, climb.prior
     kernels, r = climb.point(p, None)
     climb.whole = [one.copy() for one in r]
-    if not climb.statements:
+    if not climb.said.statements:
         return p, [0.0], "no feedback"
-    objective, eta = [], 1.0
+    objective, eta, rng = [], 1.0, np.random.default_rng(0)
     for _ in range(how.most_steps):
         moved = climb.learn_sources(climb.heard(r))
         heard = climb.heard(r)
@@ -276,17 +293,23 @@ def _climbed(climb: _Climb, learned: Sequence[bool]) -> tuple[tuple[Floats, ...]
         slope = _slope(climb, kernels, p, r, heard, learned)
         eta = min(2.0 * eta, 1.0 / how.pull)
         step = _step(climb, p, r, slope, F, eta)
-        if step is None:
-            if moved <= how.tol:
-                flat = _flat(p, slope) <= 1e-5
-                return p, objective, "converged" if flat else "kink"
-            continue
-        new, kernels, r, eta = step
-        moved = max(moved, *(total_variation(a, b) for a, b in zip(new, p)))
-        p = new
-        if moved <= how.tol:
-            return p, objective, "converged"
+        steep = _length(p, slope)
+        if steep > FLAT and (step is None or _apart(step[0], p) <= how.tol):
+            step, steep = _off_the_corner(climb, p, r, slope, F, learned, rng)
+        if step is not None:
+            new, kernels, r, eta = step
+            moved = max(moved, _apart(new, p))
+            p = new
+        if moved <= how.tol or _stalled(objective, how.tol):
+            return p, objective, "converged" if steep <= FLAT else "corner"
     return p, objective, "step limit"
+
+
+def _stalled(objective: Sequence[float], tol: float) -> bool:
+    """Whether F gained next to nothing in the last steps, zigzagging at a corner."""
+    return len(objective) > PATIENCE and objective[-1] - objective[-1 - PATIENCE] <= tol * (
+        1.0 + abs(objective[-1])
+    )
 
 
 def _slope(
@@ -307,20 +330,68 @@ def _slope(
     return slopes
 
 
-def _flat(p: Sequence[Floats], slope: Sequence[Floats]) -> float:
-    """The largest part of the gradient, weighed by p."""
-    return max(float(np.abs(now * d).max()) for now, d in zip(p, slope))
+def _off_the_corner(
+    climb: _Climb, p: tuple[Floats, ...], r: list[Floats], slope: list[Floats], F: float,
+    learned: Sequence[bool], rng: np.random.Generator,
+) -> tuple[_Stride | None, float]:  # fmt: skip
+    """A step from a corner of F, where one derivative does not lead up, and how steep it is there.
+
+    Gradient sampling (Burke, Lewis and Overton 2005): the shortest mean of gradients drawn close by
+    leads up from a corner; where it is 0, F has its maximum on the corner.
+    """
+    steep = np.inf
+    for radius in RADII:
+        drawn = [slope]
+        for _ in range(DRAWS):
+            near = tuple(
+                _moved(now, radius * rng.normal(size=now.shape)) if learns else now
+                for now, learns in zip(p, learned)
+            )
+            kernels, at = climb.point(near, r[-1])
+            drawn.append(_slope(climb, kernels, near, at, climb.heard(at), learned))
+        way = _shortest(p, drawn)
+        steep = min(steep, _length(p, way))
+        step = _step(climb, p, r, way, F, 1.0)
+        if step is not None and _apart(step[0], p) > climb.fitting.tol:
+            return step, steep
+    return None, steep
+
+
+def _shortest(p: Sequence[Floats], drawn: Sequence[list[Floats]]) -> list[Floats]:
+    """The mean of the gradients, by weights, that is shortest under p (Frank and Wolfe)."""
+    flat = np.array([np.concatenate([d.ravel() for d in one]) for one in drawn])
+    weight = np.concatenate([now.ravel() for now in p])
+    gram = (flat * weight) @ flat.T
+    share = np.full(len(drawn), 1.0 / len(drawn))
+    for _ in range(200):
+        pull = gram @ share
+        best = int(np.argmin(pull))
+        way = np.eye(len(drawn))[best] - share
+        curve = float(way @ gram @ way)
+        if curve <= 0 or -float(way @ pull) <= 1e-15:
+            break
+        share = share + min(-float(way @ pull) / curve, 1.0) * way
+    return [np.tensordot(share, np.array([one[n] for one in drawn]), axes=1) for n in range(len(p))]
+
+
+def _apart(p: Sequence[Floats], other: Sequence[Floats]) -> float:
+    return max(total_variation(a, b) for a, b in zip(p, other))
+
+
+def _length(p: Sequence[Floats], slope: Sequence[Floats]) -> float:
+    """sqrt(sum p slope^2): nats per unit of log p."""
+    return float(np.sqrt(sum(float((now * d * d).sum()) for now, d in zip(p, slope))))
 
 
 def _step(
     climb: _Climb, p: tuple[Floats, ...], r: list[Floats], slope: list[Floats], F: float,
     eta: float,
-) -> tuple[tuple[Floats, ...], tuple[Choices, ...], list[Floats], float] | None:  # fmt: skip
+) -> _Stride | None:  # fmt: skip
     """p exp(eta slope), eta halved until KL is within its limit and F grows; None if it cannot."""
     rise = sum(float((now * d * d).sum()) for now, d in zip(p, slope))
     while eta > 1e-9 and rise > 1e-18:
         new = tuple(_moved(now, eta * d) for now, d in zip(p, slope))
-        if max(kl_of(a, b) for a, b in zip(new, p)) <= climb.fitting.kl_step:
+        if max(_largest_kl(a, b) for a, b in zip(new, p)) <= climb.fitting.kl_step:
             kernels, there = climb.point(new, r[-1])
             gained = climb.heard(there).total - climb.fitting.pull * sum(climb.kl(new)) - F
             if gained >= 0.1 * eta * rise:
@@ -347,8 +418,8 @@ def _fitted(
     actions, obeyed, torn = _obey(climb, fixed.actions)
     words = {
         "converged": "feedback and initial distributions agree",
-        "kink": "F grows in no direction tried: the fit ended on a corner of a quantilizer, where "
-        "there is more than one derivative",
+        "corner": "F grows in no direction tried: the fit ended on a corner of a quantilizer, "
+        "where there is more than one derivative",
         "step limit": "distributions still move; allow more steps",
         "no feedback": "nothing was said, so nothing was learned",
     }[status]
@@ -373,7 +444,7 @@ def _obey(climb: _Climb, actions: Floats) -> tuple[Floats, tuple[int, ...], int]
     rows = found if found.ndim > 1 else found[None]
     votes: dict[int, Floats] = {}
     obeyed = []
-    for one in climb.statements:
+    for one in climb.said.statements:
         if one.certain and climb.soundness[one.number] >= 0.5:
             votes.setdefault(one.task, np.zeros(rows.shape[1]))[one.item] = 1.0
             obeyed.append(one.number)

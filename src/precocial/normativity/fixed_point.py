@@ -22,9 +22,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError
-from precocial.normativity.contraction import dobrushin, second_eigenvalue, total_variation
+from precocial.normativity.contraction import (
+    at_most,
+    dobrushin,
+    second_eigenvalue,
+    total_variation,
+)
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
 from precocial.normativity.mean_judge import Solver, box_of, quantile_in, settle
 
 Floats = NDArray[np.float64]
@@ -81,7 +86,8 @@ class FixedPoint:
         advice: what to do, or what holds, in words.
         levels: the distribution of each level, by name.
         actions: level 0's.
-        needed: N, the number of levels after which one more changes at most `tol` from every start.
+        needed: N, the number of levels after which one more changes at most `tol` from every start
+            (for the semantics "mean": the solver's steps).
         tv: [n], TV between the levels n+1 and n of the shared top, from its initial distribution.
             Without `share`: how far apart two tops can still be n levels further down.
         bounds: [n], the most that `tv` can be, by the proof.
@@ -237,11 +243,11 @@ def _sampled(
     K, p = kernels[-1].probability, initial[-1]
     q, eps = hierarchy.q[-1], hierarchy.floor[-1]
     delta = (1.0 - eps) * dobrushin(K)
-    bound = contraction_bound(q, eps)
+    sure, bound = at_most(delta, len(p)), contraction_bound(q, eps)
     by = "floor" if eps else "q"
     if bound >= 1.0:
-        by = "measured" if delta < 1.0 - ROUNDING else "nothing"
-    rate = min(bound, delta)
+        by = "measured" if sure < 1.0 - ROUNDING else "nothing"
+    rate = min(bound, sure)
     R, trace, tvs = tops, [tops[0]], []
     for _ in range(most):
         new = floored(R @ K, p, eps)
@@ -265,11 +271,15 @@ def _sampled(
     lam = second_eigenvalue(K)
     return {
         "status": status, "top": R[0], "needed": len(tv) - 1, "tv": tv[:, 0], "rate": rate,
-        "bounds": (bound if bound < 1.0 else delta) ** np.arange(len(tv)) * tv[0, 0],
+        "bounds": (bound if bound < 1.0 else sure) ** np.arange(len(tv)) * tv[0, 0],
         "trace": np.array(trace),
         "contraction": delta, "contraction_bound": bound, "certified_by": by, "apart": apart,
         "second_eigenvalue": None if lam is None else (1.0 - eps) * lam, "gap": None,
     }  # fmt: skip
+
+
+def _unit(hierarchy: Hierarchy) -> float:
+    return max(float(np.abs(hierarchy.judges[-1].scores).max()), 1.0)
 
 
 def _mean(
@@ -277,7 +287,9 @@ def _mean(
     solver: Solver,
 ) -> dict[str, Any]:  # fmt: skip
     low, high = box_of(initial[-1], hierarchy.q[-1], hierarchy.floor[-1])
-    S = hierarchy.judges[-1].scores
+    # What is chosen does not hang on the scores' unit; what counts as no gap must not either.
+    unit = _unit(hierarchy)
+    S = hierarchy.judges[-1].scores / unit
     ends = [settle(S, low, high, top, tol=tol, most=most, solver=solver) for top in tops]
     close = [end for end in ends if end.converged]
     best = close[0] if close else min(ends, key=lambda end: end.gap)
@@ -290,9 +302,10 @@ def _mean(
     tv = np.array(best.tv or [0.0])
     return {
         "status": status, "top": best.r, "needed": best.steps, "tv": tv,
-        "bounds": np.full(len(tv), np.inf), "trace": np.array([tops[0], best.r]), "rate": 1.0,
-        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap", "cycle": max(end.cycle for end in ends),
-        "apart": apart, "second_eigenvalue": None, "gap": best.gap,
+        "bounds": np.ones(len(tv)), "trace": np.array([tops[0], best.r]), "rate": 1.0,
+        "contraction": 1.0, "contraction_bound": 1.0, "certified_by": "gap",
+        "cycle": max(end.cycle for end in ends),
+        "apart": apart, "second_eigenvalue": None, "gap": unit * best.gap,
     }  # fmt: skip
 
 
@@ -390,8 +403,8 @@ def change_when_adding_level(
     Semantics "sample", shared: the changes are TV(r^{N+k}, r^{N+k-1}) from three tops, the bound
     the contraction to the power N+k-1. Semantics "mean": r* is among the answers to its own
     verdict up to `gap`, so a level that answers r* changes nothing, and the change reported is the
-    gap. Without `share` no judges stand above the top: the change is that of the lowest level
-    between three tops, and the bound the product of the steps'.
+    gap, in units of the largest score above 1. Without `share` no judges stand above the top: the
+    change is that of the lowest level between three tops, and the bound the product of the steps'.
 
     Raises:
         ConfigError: n below 1, or tops that are not distributions over the top level.
@@ -401,7 +414,7 @@ def change_when_adding_level(
     hierarchy, p = fixed.hierarchy, fixed.initial[-1]
     levels = tuple(range(fixed.needed + 1, fixed.needed + n + 1))
     if hierarchy.semantics == "mean":
-        gap = np.full(n, fixed.gap if fixed.gap is not None else np.nan)
+        gap = np.full(n, fixed.gap or 0.0) / _unit(hierarchy)
         holds = bool((gap <= fixed.tol).all())
         return Added(
             levels=levels, change=gap, bound=np.full(n, fixed.tol), holds=holds, tol=fixed.tol
@@ -412,7 +425,7 @@ def change_when_adding_level(
     if not hierarchy.share:
         return _change_in_chain(fixed, R, levels)
     K, eps = fixed.kernels[-1].probability, hierarchy.floor[-1]
-    rate = min(fixed.contraction, fixed.contraction_bound)
+    rate = min(at_most(fixed.contraction, len(p)), fixed.contraction_bound)
     changes, first = [], 0.0
     for level in range(1, fixed.needed + n + 1):
         new = floored(R @ K, p, eps)

@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 SLACK = 2.0**-46
 """As in `precocial.choice.quantilize`: a mass this close to q reaches it."""
+LARGEST = 1e150
 MOST_BYTES = 8 * 2**30
 
 
@@ -71,7 +72,8 @@ class Judges:
         """Sort once.
 
         Raises:
-            ConfigError: scores that are not finite, fewer than two dimensions, nothing to judge.
+            ConfigError: scores that are not finite or beyond 1e150, fewer than two dimensions,
+                nothing to judge.
         """
         S = np.asarray(scores, dtype=np.float64)
         if S.ndim < 2 or 0 in S.shape or not np.isfinite(S).all():
@@ -79,6 +81,8 @@ class Judges:
                 f"scores of judges must be finite, (judges, items) or (judges, tasks, items), and "
                 f"not empty; got shape {S.shape}"
             )
+        if np.abs(S).max() > LARGEST:
+            raise ConfigError(f"scores must lie within {LARGEST:g} of 0, or their sums overflow")
         if S.size * 16 > MOST_BYTES:
             raise ConfigError(f"scores of shape {S.shape} need over 8 GiB; sample fewer hypotheses")
         self.scores = S

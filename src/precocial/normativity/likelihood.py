@@ -28,6 +28,7 @@ from precocial.normativity.sources import Key, Sources
 from precocial.normativity.statements import Statement
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 LEAST_WORTH = 0.01
 """Ours: what an item of probability 0 is worth; it keeps the log of a ratio finite."""
 TINY = 1e-300
@@ -48,14 +49,66 @@ class Heard:
     credit: Floats
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Said:
+    """All that was said, the labels as arrays: there may be very many of them.
+
+    Attributes:
+        statements: all, in order.
+        keys: every (source, kind) that said something.
+        key: [statement], which of these said it.
+        labels: numbers of the labels.
+        place: (task, item) of each label.
+        value, weight, confidence: of each label; weight is its count.
+        others: the other statements on levels.
+    """
+
+    statements: tuple[Statement, ...]
+    keys: tuple[Key, ...]
+    key: Ints
+    labels: Ints
+    place: tuple[Ints, Ints]
+    value: Floats
+    weight: Floats
+    confidence: Floats
+    others: tuple[Statement, ...]
+
+    @staticmethod
+    def of(statements: Sequence[Statement]) -> Said:
+        """From the statements."""
+        keys = list(dict.fromkeys((one.source, one.kind) for one in statements))
+        where = {key: place for place, key in enumerate(keys)}
+        labels = [one for one in statements if one.kind == "label"]
+        return Said(
+            statements=tuple(statements),
+            keys=tuple(keys),
+            key=np.array([where[one.source, one.kind] for one in statements], dtype=np.int64),
+            labels=np.array([one.number for one in labels], dtype=np.int64),
+            place=(
+                np.array([one.task for one in labels], dtype=np.int64),
+                np.array([one.item for one in labels], dtype=np.int64),
+            ),
+            value=np.array([one.value for one in labels]),
+            weight=np.array([one.count for one in labels]),
+            confidence=np.array([one.confidence for one in labels]),
+            others=tuple(one for one in statements if one.kind != "label" and not one.height),
+        )
+
+    def by_key(self, credit: Floats) -> dict[Key, Floats]:
+        """Credit, [statement, reading], summed over what each source said of each kind."""
+        total = np.zeros((len(self.keys), credit.shape[1]))
+        np.add.at(total, self.key, credit)
+        return dict(zip(self.keys, total))
+
+
 def hear(
-    statements: Sequence[Statement], r: Sequence[Floats], prior: Sequence[Floats],
-    whole: Sequence[Floats], sources: Sources, soundness: Floats,
+    said: Said, r: Sequence[Floats], prior: Sequence[Floats], whole: Sequence[Floats],
+    sources: Sources, soundness: Floats,
 ) -> Heard:  # fmt: skip
     """The log-likelihood of everything said on levels, its derivative, and who is credited.
 
     Args:
-        statements: all; those about sources and statements are passed over.
+        said: all; statements about sources and statements are passed over.
         r: each level's distribution now.
         prior: each level's distribution before any feedback.
         whole: each level's distribution when fitting began, for statements on the whole.
@@ -63,23 +116,44 @@ def hear(
         soundness: [statement], what statements about it leave of its confidence.
     """
     toward = [np.zeros_like(one) for one in r]
-    credit = np.zeros((len(statements), 3))
-    total = 0.0
-    for one in statements:
-        if one.height:
-            continue
-        said, slopes, answers = _said(one, r, prior, whole)
-        reverse = (1.0 - said) / max(answers - 1, 1)
-        rho = sources.readings(one.source, one.kind)
+    credit = np.zeros((len(said.statements), 3))
+    readings = np.array([sources.readings(*key) for key in said.keys]).reshape(-1, 3)
+    total = _hear_labels(said, r[0], toward[0], credit, readings, soundness)
+    for one in said.others:
+        x, slopes = _said(one, r, prior, whole)
+        rho = readings[said.key[one.number]]
         c = one.confidence * soundness[one.number]
-        parts = c * rho * np.array([said, 1.0 / answers, reverse])
-        P = max(float(parts.sum()) + (1.0 - c) / answers, TINY)
+        parts = c * rho * np.array([x, 0.5, 1.0 - x])
+        P = max(float(parts.sum()) + (1.0 - c) / 2, TINY)
         total += one.count * float(np.log(P))
         credit[one.number] = one.count * parts / P
-        slope = one.count * c * (rho[0] - rho[2] / max(answers - 1, 1)) / P
+        slope = one.count * c * (rho[0] - rho[2]) / P
         for n, where, d in slopes:
             toward[n][where] += slope * d
     return Heard(total=total, toward=toward, credit=credit)
+
+
+def _hear_labels(
+    said: Said, r: Floats, toward: Floats, credit: Floats, readings: Floats, soundness: Floats
+) -> float:  # fmt: skip
+    """The labels' part of the log-likelihood; adds to their derivative and their credit.
+
+    A value between 0 and 1 mixes the answer with its opposite.
+    """
+    if not len(said.labels):
+        return 0.0
+    at = said.place if r.ndim > 1 else (said.place[1],)
+    K, v = r.shape[-1], said.value
+    rest = max(K - 1, 1)
+    lean = v - (1.0 - v) / rest
+    x = v * r[at] + (1.0 - v) * (1.0 - r[at]) / rest
+    rho = readings[said.key[said.labels]]
+    c = said.confidence * soundness[said.labels]
+    parts = c[:, None] * rho * np.stack([x, np.full_like(x, 1.0 / K), (1.0 - x) / rest], axis=1)
+    P = np.maximum(parts.sum(axis=1) + (1.0 - c) / K, TINY)
+    credit[said.labels] = said.weight[:, None] * parts / P[:, None]
+    np.add.at(toward, at, said.weight * c * (rho[:, 0] - rho[:, 2] / rest) / P * lean)
+    return float(said.weight @ np.log(P))
 
 
 Slope = tuple[int, tuple[int | slice, ...], float | Floats]
@@ -87,19 +161,9 @@ Slope = tuple[int, tuple[int | slice, ...], float | Floats]
 
 def _said(
     one: Statement, r: Sequence[Floats], prior: Sequence[Floats], whole: Sequence[Floats]
-) -> tuple[float, list[Slope], int]:
-    """P_said, its derivatives as (level, index, derivative), and the number of answers.
-
-    A value between 0 and 1 mixes the answer with its opposite.
-    """
+) -> tuple[float, list[Slope]]:
+    """P_said of what is no label, and its derivatives as (level, index, derivative)."""
     n, v = one.level, one.value
-    if one.kind == "label":
-        at = _index(one, r[n], one.item)
-        answers = r[n].shape[-1]
-        rest = max(answers - 1, 1)
-        share = float(r[n][at])
-        said = v * share + (1.0 - v) * (1.0 - share) / rest
-        return said, [(n, at, v - (1.0 - v) / rest)], answers
     if one.kind == "comparison":
         a, b = _index(one, r[n], one.item), _index(one, r[n], one.other)
         A, B = _worth(r[n], prior[n], a), _worth(r[n], prior[n], b)
@@ -108,7 +172,7 @@ def _said(
         slopes: list[Slope] = [
             (n, a, steep * B / float(prior[n][a])), (n, b, -steep * A / float(prior[n][b]))
         ]  # fmt: skip
-        return v * x + (1.0 - v) * (1.0 - x), slopes, 2
+        return v * x + (1.0 - v) * (1.0 - x), slopes
     if one.kind == "score":
         at = _index(one, r[n], one.item)
         worths: list[tuple[float, int, tuple[int | slice, ...], float | Floats]] = [
@@ -120,7 +184,7 @@ def _said(
     x = A / (A + 1.0)
     steep = (2.0 * v - 1.0) * A / (A + 1.0) ** 2
     found: list[Slope] = [(n, at, steep / worth * d) for worth, n, at, d in worths]
-    return v * x + (1.0 - v) * (1.0 - x), found, 2
+    return v * x + (1.0 - v) * (1.0 - x), found
 
 
 def _chain_worths(

@@ -21,8 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from precocial.choice.arguments import array_of
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.fixed_point import FixedPoint
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Choices
-from precocial.normativity.levels import Hierarchy
 
 Floats = NDArray[np.float64]
 Method = Literal["auto", "solve", "series"]

@@ -7,19 +7,18 @@ is lowered or raised by what is said about the source, one level up, and about t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from precocial.errors import ConfigError
-
-if TYPE_CHECKING:
-    from precocial.normativity.levels import Hierarchy
+from precocial.normativity.levels import Level
 
 Kind = Literal["label", "score", "comparison", "whole", "source", "statement"]
 SOURCES, STATEMENTS, WHOLE = "sources", "statements", "whole"
+Place = Callable[[str | int], int]
 COUNT = 10.0
 """Ours: a statement about a source, a group or a statement counts for ten observations of it."""
 
@@ -68,9 +67,9 @@ class Statement:
 
 
 def statement_of(
-    hierarchy: Hierarchy, number: int, *, level: str | int, item: object, value: float,
-    confidence: float, source: str, better_than: str | None, task: str | None, kind: str,
-    count: float | None,
+    levels: Sequence[Level], place_of: Place, number: int, *, level: str | int, item: object,
+    value: float, confidence: float, source: str, better_than: str | None, task: str | None,
+    kind: str, count: float | None,
 ) -> Statement:  # fmt: skip
     """The statement that `Hierarchy.feedback` was given.
 
@@ -83,12 +82,12 @@ def statement_of(
         return _about(level, item, kind, number, count, value, common)
     weight = 1.0 if count is None else float(count)
     if level == WHOLE:
-        path = _path(hierarchy, item)
+        path = _path(levels, place_of, item)
         return Statement(kind="whole", path=path, value=float(value), count=weight, **common)
-    place = hierarchy.place(level)
-    where = _task(hierarchy, place, task)
-    g = _item(hierarchy, place, item)
-    other = -1 if better_than is None else _item(hierarchy, place, better_than)
+    place = place_of(level)
+    where = _task(levels, place, task)
+    g = _item(levels, place, item)
+    other = -1 if better_than is None else _item(levels, place, better_than)
     if other == g:
         raise ConfigError(f"feedback: {item!r} cannot be better than itself")
     if kind not in ("", "label", "score"):
@@ -137,7 +136,7 @@ def _about(
     )
 
 
-def _path(hierarchy: Hierarchy, item: object) -> tuple[tuple[int, int], ...]:
+def _path(levels: Sequence[Level], place_of: Place, item: object) -> tuple[tuple[int, int], ...]:
     if item is None:
         return ()
     if not isinstance(item, Mapping) or not item:
@@ -145,14 +144,14 @@ def _path(hierarchy: Hierarchy, item: object) -> tuple[tuple[int, int], ...]:
             "feedback on the whole takes item=None, the fixed point as it stands, or a chain "
             "{level: item}"
         )
-    if hierarchy.levels[0].tasks and hierarchy.place(0) in map(hierarchy.place, item):
+    if levels[0].tasks and place_of(0) in map(place_of, item):
         raise ConfigError("feedback on the whole: with tasks, leave level 0 out of the chain")
-    places = [(hierarchy.place(level), one) for level, one in item.items()]
-    return tuple((n, _item(hierarchy, n, one)) for n, one in places)
+    places = [(place_of(level), one) for level, one in item.items()]
+    return tuple((n, _item(levels, n, one)) for n, one in places)
 
 
-def _item(hierarchy: Hierarchy, place: int, item: object) -> int:
-    level = hierarchy.levels[place]
+def _item(levels: Sequence[Level], place: int, item: object) -> int:
+    level = levels[place]
     if not isinstance(item, str) or item not in level.where:
         shown = ", ".join(level.items[:5]) + (", ..." if len(level.items) > 5 else "")
         raise ConfigError(f"feedback: level {level.name!r} has no item {item!r}; it has {shown}")
@@ -165,16 +164,16 @@ def _item(hierarchy: Hierarchy, place: int, item: object) -> int:
     return found
 
 
-def _task(hierarchy: Hierarchy, place: int, task: str | None) -> int:
-    tasks: Sequence[str] | None = hierarchy.levels[place].tasks
+def _task(levels: Sequence[Level], place: int, task: str | None) -> int:
+    tasks: Sequence[str] | None = levels[place].tasks
     if (task is None) != (not tasks):
         raise ConfigError(
             "feedback: task must be given exactly where the level has tasks; got "
-            f"{task!r} for level {hierarchy.levels[place].name!r}"
+            f"{task!r} for level {levels[place].name!r}"
         )
     if task is None or not tasks:
         return 0
-    found = hierarchy.levels[place].task_where.get(task, -1)
+    found = levels[place].task_where.get(task, -1)
     if found < 0:
         raise ConfigError(f"feedback: no task {task!r}")
     return found

@@ -6,12 +6,24 @@ from pathlib import Path
 
 from precocial import io
 from precocial.errors import DataError
+from precocial.normativity.levels_record import LEVELS
+from precocial.normativity.panel_record import PANEL
 from precocial.preferences.auditing.record import AUDIT
 from precocial.preferences.occam.rows import THEOREMS
 from precocial.preferences.people.record import PEOPLE
 from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
 from precocial.report.genome_report import genome_page
+from precocial.report.genome_studies import (
+    curves_page,
+    dip_page,
+    heuristic_page,
+    price_page,
+    regularise_page,
+    saving_page,
+)
+from precocial.report.levels_report import levels_page
 from precocial.report.page import Page
+from precocial.report.panel_report import panel_page
 from precocial.report.people_report import people_page
 from precocial.report.preferences_report import preferences_page
 from precocial.report.theorems_report import theorems_page
@@ -21,14 +33,20 @@ from precocial.runs.records import RUN, read_header
 RUN_PAGES = {
     "precocial.genome.compress:compressing": genome_page,
     "precocial.genome.evolving:evolving": evolution_page,
-    "precocial.genome.negatives:layers": layers_page,
+    "precocial.genome.studies.negatives:layers": layers_page,
+    "precocial.genome.studies.negatives:curves": curves_page,
+    "precocial.genome.studies.after_birth:dipping": dip_page,
+    "precocial.genome.studies.after_birth:saving": saving_page,
     "precocial.genome.lab.tradeoff:tradeoff": tradeoff_page,
+    "precocial.genome.lab.regularise:regularise": regularise_page,
+    "precocial.genome.lab.price:price": price_page,
+    "precocial.genome.lab.attention:heuristic": heuristic_page,
 }
 """By experiment, where a folder is that of one run."""
 
 
 def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
-    """The page of whatever is there: an audit, people's choices, theorems, a run, a sweep, a table.
+    """The page of what is there: an audit, choices, theorems, levels, a run, a sweep, a table.
 
     Args:
         draws: bootstrap draws behind the intervals of a sweep.
@@ -38,7 +56,8 @@ def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
         DataError: nothing there that can be reported, or a malformed file.
     """
     place = Path(path)
-    pages = ((AUDIT, preferences_page), (PEOPLE, people_page), (THEOREMS, theorems_page))
+    pages = ((AUDIT, preferences_page), (PEOPLE, people_page), (THEOREMS, theorems_page),
+             (LEVELS, levels_page), (PANEL, panel_page))  # fmt: skip
     for name, make in pages:
         if place.name == name or (place / name).is_file():
             return make(place)

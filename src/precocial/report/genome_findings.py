@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,8 @@ class GenomeFindings:
     head_start: Spread | None
     """examples presented until the random network is as good as the newborn at birth; None if for
     a seed it never is, or nothing lived"""
+    savings: tuple[Row, ...]
+    """lives on few examples, of the seeds that have all of them"""
     missing: tuple[tuple[str, int, str], ...]
     """method, budget and the reason why there is no point"""
 
@@ -159,8 +162,16 @@ def _findings(record: RunRecord) -> GenomeFindings:
         points=tuple(made),
         curves=tuple(_curve(lives, arm) for arm in ARMS if any(r["arm"] == arm for r in lives)),
         head_start=_head_start(lives),
+        savings=tuple(_whole_seeds([row for row in rows if row["kind"] == "saving"])),
         missing=tuple((method, int(size), why) for (method, size), why in reasons.items()),
     )
+
+
+def _whole_seeds(rows: Sequence[Row]) -> list[Row]:
+    """Rows of the seeds that have as many as any: a seed that was cut short has fewer."""
+    counts = Counter(row["seed"] for row in rows)
+    most = max(counts.values(), default=0)
+    return [row for row in rows if counts[row["seed"]] == most]
 
 
 def _points(rows: Sequence[Row]) -> list[Point]:

@@ -10,6 +10,7 @@ from precocial.report import genome_figures as pictures
 from precocial.report.figures import svg
 from precocial.report.genome_findings import Curve
 from precocial.report.genome_report import percent
+from precocial.report.genome_studies import told_rows
 from precocial.report.page import Page, Part, Picture, Section, Table, Text, quantity
 from precocial.report.run_sections import making_section
 from precocial.report.seeds import spread
@@ -18,16 +19,6 @@ from precocial.runs import RunRecord, read_run
 LATE, EARLY = "last 1", "first 1"
 MAPPED = {"birth": "c(0)", "learned": "c(T)", "gap": "gap", "survival": "survival"}
 """Columns of a grid that are drawn as maps, and what they are called there."""
-
-
-def _rows(record: RunRecord, *names: str) -> list[io.Row]:
-    rows = [dict(row) for row in record.rows]
-    if not rows or any(name not in row for row in rows for name in names):
-        raise DataError(
-            f"has no rows with {', '.join(names)}: let the run go on (the same command)",
-            path=record.path,
-        )
-    return rows
 
 
 # ---------------------------------------------------------------- layer by layer
@@ -39,10 +30,10 @@ def layers_page(path: io.PathLike) -> Page:
     Raises:
         DataError: a run without rows; MissingExtraError: torch is missing.
     """
-    from precocial.genome.negatives import gains
+    from precocial.genome.studies.negatives import gains
 
     record = read_run(path)
-    rows = _rows(record, "arm", "seed", "step", "accuracy")
+    rows = told_rows(record, "arm", "seed", "step", "accuracy")
     arms = {row["arm"] for row in rows}
     if "none" not in arms or len(arms) < 2:
         raise DataError("has no arms to compare yet: let the run go on", path=record.path)
@@ -129,7 +120,7 @@ def _signed(share: float) -> str:
 def evolution_page(path: io.PathLike) -> Page:
     """How one genome was evolved."""
     record = read_run(path)
-    rows = _rows(record, "kind")
+    rows = told_rows(record, "kind")
     generations = [row for row in rows if row["kind"] == "generation"]
     result = next((row for row in rows if row["kind"] == "result"), None)
     loop = str(record.config["loop"])
@@ -181,7 +172,7 @@ def tradeoff_page(path: io.PathLike) -> Page:
     from precocial.genome.lab.tradeoff import cell_table, half_line, predictions
 
     record = read_run(path)
-    rows = _rows(record, "variability", "lifetime", "bytes", "seed", "birth", "learned")
+    rows = told_rows(record, "variability", "lifetime", "bytes", "seed", "birth", "learned")
     cells = cell_table(rows)
     what = (
         "Means over seeds, a column for each size of the genome: accuracy at birth c(0) and after "

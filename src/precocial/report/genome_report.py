@@ -12,6 +12,7 @@ from precocial.errors import RunError
 from precocial.report import genome_figures as pictures
 from precocial.report.figures import svg
 from precocial.report.genome_findings import NAMES, Against, GenomeFindings, Point
+from precocial.report.genome_saving import KEY, TITLE, saving_section
 from precocial.report.page import Listing, Page, Part, Picture, Section, Table, Text, quantity
 from precocial.report.run_sections import making_section
 from precocial.report.seeds import Spread
@@ -243,6 +244,16 @@ def _between(one: Spread) -> str:
     return f" (95 % {quantity(max(0.0, one.low))} to {quantity(one.high)})"
 
 
+def saved(found: GenomeFindings) -> Section:
+    """What the largest genome is worth in training examples."""
+    if not found.savings:
+        why = (
+            "No network lived on few examples in this run: worth_sizes are none, or not yet there."
+        )
+        return Section.refused(KEY, TITLE, why)
+    return saving_section(found.savings)
+
+
 def filters(found: GenomeFindings) -> Section:
     """What the first layer looks for."""
     title = "Filters of the first layer"
@@ -325,5 +336,5 @@ def making(found: GenomeFindings) -> Section:
 
 
 SECTIONS: tuple[Callable[[GenomeFindings], Section], ...] = (
-    pareto, rivals, learning, filters, points, doubts, making,
+    pareto, rivals, learning, saved, filters, points, doubts, making,
 )  # fmt: skip

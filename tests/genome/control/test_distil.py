@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from precocial.errors import ConfigError
-from precocial.genome.baselines import stored_genome
 from precocial.genome.control.distil import Distillation, distil
 from precocial.genome.control.episodes import episodes, policy_for
 from precocial.genome.control.policies import Categorical, Policy
 from precocial.genome.loops.parts import copied, parameters_of
+from precocial.genome.rivals.training import stored_genome
 
 ENV = "CartPole-v1"
 QUICK = Distillation(rounds=2, episodes=3, steps=150, batch=64, valid=5, rate=0.02)

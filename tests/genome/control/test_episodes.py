@@ -108,8 +108,8 @@ def test_what_cannot_be_used_says_so(policy: Policy, monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigError, match="at least 1"):
         episodes(policy, ENV, 0, 0)
     monkeypatch.setitem(sys.modules, "mujoco", None)
-    with pytest.raises(MissingExtraError, match=r"precocial\[gym\]"):
+    with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
         make_env("HalfCheetah-v5")
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    with pytest.raises(MissingExtraError, match=r"precocial\[gym\]"):
+    with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
         make_env(ENV)

@@ -10,7 +10,6 @@ import torch
 
 from precocial.errors import ConfigError
 from precocial.genome import Genome
-from precocial.genome.baselines import stored_genome
 from precocial.genome.control.episodes import episodes, policy_for
 from precocial.genome.control.intermittent import (
     Intermittent,
@@ -20,6 +19,7 @@ from precocial.genome.control.intermittent import (
 )
 from precocial.genome.control.lives import Ppo
 from precocial.genome.control.policies import Policy
+from precocial.genome.rivals.training import stored_genome
 
 ENV = "CartPole-v1"
 

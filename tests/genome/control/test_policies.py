@@ -11,7 +11,7 @@ import torch
 from precocial.errors import ConfigError
 from precocial.genome import Genome, cheetah_policy
 from precocial.genome.control.policies import LOG_STD, Categorical, Gaussian, Policy
-from precocial.genome.lifetime import randomised
+from precocial.genome.lifetime.learning import randomised
 
 
 def test_the_cheetah_has_the_papers_count_and_is_its_plain_network() -> None:

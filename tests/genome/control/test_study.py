@@ -25,7 +25,8 @@ from precocial.genome.control.study import (
     smoke,
     steps_to,
 )
-from precocial.runs import Run, config_dict, config_from, run
+from precocial.runs import config_dict, config_from, run
+from tests.genome.killed import KilledError, kill_at_checkpoints
 
 GENOMES = ["genome 1.5x", "genome 2x"]
 
@@ -63,18 +64,7 @@ def test_every_arm_is_born_and_lives() -> None:
 def test_a_killed_run_ends_with_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class KilledError(Exception):
-        pass
-
-    kept, calls = Run.checkpoint, []
-
-    def checkpoint(self: Run, *arguments: Any) -> None:
-        kept(self, *arguments)
-        calls.append(1)
-        if len(calls) in (2, 6):
-            raise KilledError
-
-    monkeypatch.setattr(Run, "checkpoint", checkpoint)
+    kill_at_checkpoints(monkeypatch, 2, 6)
     for _ in range(2):
         with pytest.raises(KilledError):
             run(control, smoke(), tmp_path)

@@ -15,8 +15,8 @@ from precocial.errors import ConfigError, FitError
 from precocial.genome.lab import attention, price, questions, regularise
 from precocial.genome.lab.attention import attend, cluttered, rounded_genes, selected, senses
 from precocial.genome.lab.price import correct_rates, crossed, gene_bytes, mutated
-from precocial.genome.shipped import rounded
 from precocial.runs import run
+from precocial.runs.shelf import rounded
 from tests.genome.tiny_tasks import digits
 
 Rows = list[dict[str, Any]]

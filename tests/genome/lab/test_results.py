@@ -12,7 +12,7 @@ from precocial.genome.lab.hinton_nowlan import laptop as laptop_hinton_nowlan
 from precocial.genome.lab.price import laptop_price
 from precocial.genome.lab.regularise import laptop_regularise
 from precocial.genome.lab.tradeoff import cell_table, half_line, laptop, laptop_baldwin, predictions
-from precocial.genome.shipped import RESULTS, is_shipped, shipped
+from precocial.genome.studies.shipped import SHELF, is_shipped, shipped
 from precocial.runs import config_dict
 
 RECIPES = {
@@ -27,7 +27,7 @@ RECIPES = {
 
 @pytest.mark.parametrize("name", [name for name in results.SHIPPED if is_shipped(name)])
 def test_shipped_rows_are_of_the_laptop_recipe(name: str) -> None:
-    made = io.read_json(RESULTS / f"{name}.json")
+    made = io.read_json(SHELF.folder / f"{name}.json")
     recipe = io.loads(io.dumps(config_dict(RECIPES[name]())))
     assert made["runs"][0]["config"] == recipe
     assert name in made["command"]
@@ -40,7 +40,7 @@ def test_all_that_is_shipped_can_be_told() -> None:
     assert any("variability up" in row["name"] for row in told)
     assert any("attention" in row["name"] for row in told)
     assert any("price" in row["name"] for row in told)
-    assert all(row["peer"].startswith("[") for row in told)
+    assert all(row["peer"] is None and " to " in row["peer_name"] for row in told)
 
 
 def test_the_grid_is_whole() -> None:

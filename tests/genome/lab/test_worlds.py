@@ -14,7 +14,7 @@ from torch import nn
 from precocial.errors import ConfigError
 from precocial.genome.lab.lives import Places, correct_rates, live, mean_losses, stacked
 from precocial.genome.lab.worlds import Family, deal, renamed
-from precocial.genome.lifetime import make_optimiser, score, step_on
+from precocial.genome.lifetime.learning import make_optimiser, score, step_on
 from precocial.runs import stream
 from tests.genome.tiny_tasks import blobs, network
 

@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from precocial.errors import ConfigError
 from precocial.genome import Examples, Genome, Task
-from precocial.genome.lifetime import Order, make_optimiser, score, step_on
+from precocial.genome.lifetime.learning import Order, make_optimiser, score, step_on
 from precocial.genome.loops.baldwin import BaldwinLoop
 from precocial.genome.loops.configs import Baldwin, Innate, Lamarck
 from precocial.genome.loops.evolve import evolve

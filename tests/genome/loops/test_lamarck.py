@@ -12,8 +12,8 @@ from torch import nn
 
 from precocial.errors import ConfigError
 from precocial.genome import Genome, Pair
-from precocial.genome.examples import Examples
-from precocial.genome.lifetime import Order
+from precocial.genome.data.examples import Examples
+from precocial.genome.lifetime.learning import Order
 from precocial.genome.loops.configs import Lamarck
 from precocial.genome.loops.evolve import Training, evolve
 from precocial.genome.loops.lamarck import LamarckLoop, some

@@ -15,7 +15,7 @@ from precocial.errors import ConfigError, RunError
 from precocial.genome.control.episodes import episodes
 from precocial.genome.control.policies import Policy
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import set_rate
+from precocial.genome.lifetime.learning import set_rate
 from precocial.genome.loops.parts import copied, cosine_rate, parameters_of, put
 from precocial.io import Row
 from precocial.runs import stream, stream_seed

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from precocial.errors import FitError
-from precocial.genome.intervals import Interval, over_seeds
+from precocial.runs.intervals import Interval, over_seeds
 
 DIRECT, RANDOM, SHUFFLED = "trained", "random", "shuffled"
 """Arms that are no genome: the trained weights, untrained ones, and a newborn's in other places."""

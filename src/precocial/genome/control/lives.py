@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from precocial.errors import ConfigError, need
-from precocial.genome.baselines import stored_genome
 from precocial.genome.control.episodes import make_env, play, starts
 from precocial.genome.control.policies import Gaussian, Policy
 from precocial.genome.genome import Genome
 from precocial.genome.loops.configs import Evolution
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.parts import Tensors
+from precocial.genome.rivals.training import stored_genome
 from precocial.io import Row
 from precocial.runs import stream_seed
 

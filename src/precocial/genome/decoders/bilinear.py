@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder, table_of
-from precocial.genome.labels import Labels, OneHot, Outer
+from precocial.genome.labels.codes import Labels, OneHot, Outer
 
 
 class Bilinear(Decoder):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder
-from precocial.genome.labels import hashed_normals
+from precocial.genome.labels.codes import hashed_normals
 
 
 class CellTypes(Decoder):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError
-from precocial.genome.labels import Labels
+from precocial.genome.labels.codes import Labels
 
 
 class Decoder(nn.Module):

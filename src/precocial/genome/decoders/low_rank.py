@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder, table_of
-from precocial.genome.labels import Labels
+from precocial.genome.labels.codes import Labels
 
 
 class LowRank(Decoder):

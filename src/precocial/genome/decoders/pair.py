@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from precocial.genome.decoders.decoder import Decoder, perceptron, table_of
-from precocial.genome.labels import Labels
+from precocial.genome.labels.codes import Labels
 
 BLOCK_WEIGHTS = 1 << 20
 """Weights generated at once. Ours: at 30 and 10 hidden units a block keeps 160 MB for the backward

@@ -17,8 +17,8 @@ from precocial.genome.decoders.pair import Pair
 from precocial.genome.decoders.retinotopic import PerType, ReceptiveFields
 from precocial.genome.decoders.subspace import Subspace
 from precocial.genome.decoders.two_tower import TwoTower
-from precocial.genome.labels import Labels, labels_from
-from precocial.genome.phenotype import Part
+from precocial.genome.labels.codes import Labels, labels_from
+from precocial.genome.phenotype.parts import Part
 
 Rule = Callable[[Part, Labels, Labels, int], Decoder]
 """(tensor, labels of its rows, labels of its columns, size) to a decoder; larger size, more

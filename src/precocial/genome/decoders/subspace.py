@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.decoders.decoder import Decoder
-from precocial.genome.labels import hashed_normals, hashed_words
+from precocial.genome.labels.codes import hashed_normals, hashed_words
 
 _MEMBERS = 8
 """Coordinates that a weight depends on. Ours: a sparse projection; a dense one of 750 coordinates

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from precocial.genome.decoders.decoder import Decoder, perceptron, table_of
-from precocial.genome.labels import Labels
+from precocial.genome.labels.codes import Labels
 
 
 class TwoTower(Decoder):

@@ -23,20 +23,20 @@ from scipy.stats import rankdata
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.examples import Examples, Task
+from precocial.genome.data.examples import Examples, Task
 from precocial.genome.experiment import DATA, named_task, perceptron_for
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.lives import Chooser, Places, live, mean_losses, stacked
 from precocial.genome.lab.worlds import Family
 from precocial.genome.loops.configs import Baldwin, Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.parts import parameters_of, put
 from precocial.genome.loops.worlds import Worlds
-from precocial.genome.negatives import reached
-from precocial.genome.quantise import fake_quantise
+from precocial.genome.studies.negatives import reached
 from precocial.io import Row
 from precocial.runs import Run, stream, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 Genes = NDArray[np.float64]
 BANDS = 5

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.errors import ConfigError
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.io import Row
 from precocial.runs import Run, stream
+from precocial.runs.intervals import Interval, over_seeds
 
 WRONG, RIGHT, UNDECIDED = 0, 1, 2
 Genotypes = NDArray[np.int8]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError
-from precocial.genome.examples import Examples, Task
-from precocial.genome.lifetime import SGD_MOMENTUM
+from precocial.genome.data.examples import Examples, Task
+from precocial.genome.lifetime.learning import SGD_MOMENTUM
 from precocial.runs import stream
 
 Weights = tuple[Tensor, Tensor, Tensor, Tensor]

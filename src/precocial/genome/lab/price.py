@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from scipy.fft import dctn
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.examples import Examples, Task
+from precocial.genome.data.examples import Examples, Task
 from precocial.genome.experiment import DATA, named_task
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.worlds import Family
 from precocial.io import Row
 from precocial.runs import Run, stream
+from precocial.runs.intervals import Interval, over_seeds
 
 MOST = 31
 """Largest size of a gene's strength: 6 bits with the sign."""

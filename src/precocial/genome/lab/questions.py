@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from precocial.genome.intervals import Interval
 from precocial.genome.lab.attention import carried
 from precocial.genome.lab.price import priced
 from precocial.genome.lab.regularise import regularised
+from precocial.runs.intervals import Interval
 
 Reading = Literal["yes", "no", "the other way", "not decided"]
 

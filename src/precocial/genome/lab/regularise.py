@@ -21,16 +21,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from precocial.errors import ConfigError, FitError, one_of
-from precocial.genome.examples import Examples, Task
+from precocial.genome.data.examples import Examples, Task
 from precocial.genome.experiment import DATA, named_task, perceptron_for
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.worlds import Family
-from precocial.genome.lifetime import Order, score, set_rate
+from precocial.genome.lifetime.learning import Order, score, set_rate
 from precocial.genome.loops.parts import cosine_rate
-from precocial.genome.negatives import reached
+from precocial.genome.studies.negatives import reached
 from precocial.io import Row
 from precocial.runs import Run, stream
+from precocial.runs.intervals import Interval, over_seeds
 
 DENSE = 0
 """The level of `bytes` that stands for weights that are stored one by one."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from precocial.genome.intervals import Interval
 from precocial.genome.lab.attention import laptop_heuristic
 from precocial.genome.lab.hinton_nowlan import guidance
 from precocial.genome.lab.questions import (
@@ -12,8 +11,9 @@ from precocial.genome.lab.questions import (
     price_answers,
 )
 from precocial.genome.lab.tradeoff import predictions
-from precocial.genome.shipped import is_shipped, shipped
+from precocial.genome.studies.shipped import is_shipped, shipped
 from precocial.io import Row
+from precocial.runs.intervals import Interval
 
 SHIPPED = ("tradeoff", "tradeoff_baldwin", "regularise", "price", "heuristic", "hinton_nowlan")
 
@@ -54,8 +54,8 @@ def _row(name: str, measured: Interval, unit: str) -> Row:
     return {
         "name": name,
         "ours": round(measured.mean, 4),
-        "peer": f"[{measured.low:.4f}, {measured.high:.4f}]",
-        "peer_name": "95 % interval",
+        "peer": None,
+        "peer_name": f"95 % interval {measured.low:.4f} to {measured.high:.4f}",
         "ratio": None,
         "unit": unit,
         "better": "",

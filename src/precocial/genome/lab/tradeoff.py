@@ -22,8 +22,8 @@ from torch import nn
 
 from precocial.errors import ConfigError, FitError, one_of
 from precocial.genome.experiment import DATA, named_task, perceptron_for
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
-from precocial.genome.intervals import Interval, over_seeds
 from precocial.genome.lab.lives import Places, Weights, correct_rates, live, stacked
 from precocial.genome.lab.survival import (
     lifetime_survival,
@@ -31,13 +31,13 @@ from precocial.genome.lab.survival import (
     takeover_generations,
 )
 from precocial.genome.lab.worlds import Family
-from precocial.genome.lifetime import usual_marks
+from precocial.genome.lifetime.learning import usual_marks
 from precocial.genome.loops.configs import Baldwin, Innate
 from precocial.genome.loops.evolve import evolve
 from precocial.genome.loops.parts import parameters_of, put
-from precocial.genome.quantise import fake_quantise
 from precocial.io import Row
 from precocial.runs import Run, stream_seed
+from precocial.runs.intervals import Interval, over_seeds
 
 Outer = Literal["innate", "baldwin"]
 AXES = ("variability", "lifetime", "bytes")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError
-from precocial.genome.examples import Examples, Task
+from precocial.genome.data.examples import Examples, Task
 from precocial.genome.loops.worlds import Worlds
 from precocial.runs import stream
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from precocial.genome.examples import Task
+from precocial.genome.data.examples import Task
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import Order, make_optimiser, score, set_rate, step_on
+from precocial.genome.lifetime.learning import Order, make_optimiser, score, set_rate, step_on
 from precocial.genome.loops.configs import Baldwin
 from precocial.genome.loops.parts import Tensors, cosine_rate, parameters_of
 from precocial.genome.loops.worlds import Worlds, choosers, newborn, score_at_birth, world_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from precocial.errors import ConfigError, one_of
-from precocial.genome.lifetime import Optimiser
+from precocial.genome.lifetime.learning import Optimiser
 
 Method = Literal["maml", "reptile"]
 

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from precocial.errors import ConfigError
-from precocial.genome.examples import Task
+from precocial.genome.data.examples import Task
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import Order
+from precocial.genome.lifetime.learning import Order
 from precocial.genome.loops.configs import Evolution
 from precocial.genome.loops.parts import Tensors, parameters_of
 from precocial.genome.loops.worlds import Worlds, choosers, score_at_birth, world_of

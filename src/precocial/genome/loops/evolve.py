@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError, RunError
-from precocial.genome.examples import Task
+from precocial.genome.data.examples import Task
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
 from precocial.genome.loops.baldwin import BaldwinLoop
 from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck, LoopConfig
@@ -30,7 +31,6 @@ from precocial.genome.loops.parts import (
     restore_optimiser,
 )
 from precocial.genome.loops.worlds import Worlds
-from precocial.genome.quantise import fake_quantise
 from precocial.io import Row
 from precocial.runs import stream_seed
 

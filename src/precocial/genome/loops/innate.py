@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from precocial.errors import ConfigError, DataError
-from precocial.genome.examples import Task
+from precocial.genome.data.examples import Task
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import Order, set_rate
+from precocial.genome.lifetime.learning import Order, set_rate
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.parts import (
     Tensors,
@@ -23,7 +24,6 @@ from precocial.genome.loops.parts import (
     put,
 )
 from precocial.genome.loops.worlds import Worlds, choosers, score_at_birth, world_of
-from precocial.genome.quantise import fake_quantise
 
 Quantise = Callable[[Tensors, int], Tensors]
 """(parameters by name, bits) to rounded ones, through which the gradient passes unchanged."""

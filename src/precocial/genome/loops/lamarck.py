@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from precocial.errors import ConfigError
+from precocial.genome.data.examples import Task
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.decoders.pair import Pair
-from precocial.genome.examples import Task
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import Order, step_on
+from precocial.genome.lifetime.learning import Order, step_on
 from precocial.genome.loops.configs import Lamarck
 from precocial.genome.loops.parts import Tensors, copied, parameters_of
 from precocial.genome.loops.worlds import score_at_birth

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError
-from precocial.genome.examples import Task
+from precocial.genome.data.examples import Task
 from precocial.genome.genome import Genome
-from precocial.genome.lifetime import score
-from precocial.genome.phenotype import batch_norms
+from precocial.genome.lifetime.learning import score
+from precocial.genome.phenotype.parts import batch_norms
 from precocial.runs import stream_seed
 
 CALIBRATION = (4, 256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from precocial.normativity.aggregators.communities import CommunityDawidSkene
 from precocial.normativity.aggregators.dawid_skene import (
     CentredDawidSkene,
     DawidSkene,
@@ -17,6 +18,7 @@ __all__ = [
     "Aggregated",
     "Aggregator",
     "CentredDawidSkene",
+    "CommunityDawidSkene",
     "DawidSkene",
     "Glad",
     "Mace",

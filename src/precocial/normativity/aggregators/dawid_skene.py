@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,12 +77,12 @@ class DawidSkene:
         weight: ArrayLike | None = None,
     ) -> Aggregated:
         """Class probabilities and confusion matrices."""
-        return _expectation_maximisation(self, given(votes, gold, history, weight))
+        return expectation_maximisation(self, given(votes, gold, history, weight))
 
     def table(self, counts: Floats) -> Floats:
         """(W, K given, K true) probabilities from counts of that shape."""
         K = counts.shape[1]
-        return _normalised(counts + self.cell + self.diagonal * np.eye(K))
+        return normalised(counts + self.cell + self.diagonal * np.eye(K))
 
 
 def smoothed_dawid_skene(name: str = "smoothed Dawid-Skene") -> DawidSkene:
@@ -128,11 +128,11 @@ class OneCoin:
         weight: ArrayLike | None = None,
     ) -> Aggregated:
         """Class probabilities and accuracies."""
-        return _expectation_maximisation(self, given(votes, gold, history, weight))
+        return expectation_maximisation(self, given(votes, gold, history, weight))
 
     def table(self, counts: Floats) -> Floats:
         """(W, K given, K true) probabilities from counts of that shape."""
-        return _coins(_skill(counts, self.hits, self.misses), counts.shape[1])
+        return _coins(skill(counts, self.hits, self.misses), counts.shape[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,26 +176,58 @@ class CentredDawidSkene:
         weight: ArrayLike | None = None,
     ) -> Aggregated:
         """Class probabilities and confusion matrices."""
-        return _expectation_maximisation(self, given(votes, gold, history, weight))
+        return expectation_maximisation(self, given(votes, gold, history, weight))
 
     def table(self, counts: Floats) -> Floats:
         """(W, K given, K true) probabilities from counts of that shape."""
         K = counts.shape[1]
-        everyone = _skill(counts.sum(axis=0, keepdims=True), COIN, COIN)[0]
+        everyone = skill(counts.sum(axis=0, keepdims=True), COIN, COIN)[0]
         if self.centre == "one-coin":
-            centre = _coins(_skill(counts, COIN * everyone, COIN * (1 - everyone)), K)
+            centre = _coins(skill(counts, COIN * everyone, COIN * (1 - everyone)), K)
         else:
             pooled = counts.sum(axis=0, keepdims=True)
-            centre = _normalised(pooled + COIN * _coins(np.array([everyone]), K))
-        return _normalised(counts + self.strength * centre)
+            centre = normalised(pooled + COIN * _coins(np.array([everyone]), K))
+        return normalised(counts + self.strength * centre)
 
 
 # ---------------------------------------------------------------- the algorithm
 
-Model = DawidSkene | OneCoin | CentredDawidSkene
+
+class Model(Protocol):
+    """What turns counts into probabilities; the rest is one algorithm."""
+
+    @property
+    def name(self) -> str:
+        """The aggregator's."""
+        ...
+
+    @property
+    def per_class(self) -> float:
+        """Tasks added to each class."""
+        ...
+
+    @property
+    def class_prior(self) -> ClassPrior:
+        """As in DawidSkene."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """The most passes."""
+        ...
+
+    @property
+    def tolerance(self) -> float:
+        """As in DawidSkene."""
+        ...
+
+    def table(self, counts: Floats) -> Floats:
+        """(W, K given, K true) probabilities from counts of that shape."""
+        ...
 
 
-def _expectation_maximisation(model: Model, data: Given) -> Aggregated:
+def expectation_maximisation(model: Model, data: Given) -> Aggregated:
+    """EM from the majority's shares: passes over the votes until the likelihood stays."""
     from precocial.normativity.aggregators import kernels  # loads numba, late
 
     _, W, K = data.shape
@@ -231,13 +263,13 @@ def _from_counts(model: Model, data: Given, counts: Floats, proba: Floats) -> tu
     return table, prior / prior.sum()
 
 
-def _normalised(counts: Floats) -> Floats:
+def normalised(counts: Floats) -> Floats:
     """Counts (W, K given, K true) as probabilities of what is given."""
     floored = np.maximum(counts, FLOOR)
     return np.asarray(floored / floored.sum(axis=1, keepdims=True))
 
 
-def _skill(counts: Floats, hits: Any, misses: Any) -> Floats:
+def skill(counts: Floats, hits: Any, misses: Any) -> Floats:
     """(W,) share of right votes; of all teachers' where one has none."""
     right, total = np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2))
     everyone = right.sum() / total.sum() if total.sum() > 0 else 1 / counts.shape[1]

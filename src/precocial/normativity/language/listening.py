@@ -26,9 +26,10 @@ from precocial.normativity.aggregators import (
     smoothed_dawid_skene,
 )
 from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.language.grammar import KINDS, Item, form_of, kind_of, script_of
 from precocial.normativity.language.student import PENALTY, Student, train
-from precocial.normativity.levels import Hierarchy, Level
+from precocial.normativity.levels import Level
 from precocial.runs import stream
 
 Floats = NDArray[np.float64]

@@ -86,6 +86,22 @@ def _add(network, weights, sizes, slot, word, weight):
 
 
 @_compiled
+def _heaviest(network, weights, sizes, length):
+    """The heaviest word of each slot, where that is a word."""
+    out = np.empty(length, np.int64)
+    kept = 0
+    for slot in range(length):
+        best = 0
+        for k in range(1, sizes[slot]):
+            if weights[slot, k] > weights[slot, best]:
+                best = k
+        if network[slot, best] != NONE:
+            out[kept] = network[slot, best]
+            kept += 1
+    return out[:kept]
+
+
+@_compiled
 def network_of(words, starts, order, weight):
     """The word transition network of the texts in `order`, and its vote, heaviest word per slot.
 
@@ -141,17 +157,7 @@ def network_of(words, starts, order, weight):
             at -= 1
         length += inserted
         before += weight[text]
-    out = np.empty(length, np.int64)
-    kept = 0
-    for slot in range(length):
-        best = 0
-        for k in range(1, sizes[slot]):
-            if weights[slot, k] > weights[slot, best]:
-                best = k
-        if network[slot, best] != NONE:
-            out[kept] = network[slot, best]
-            kept += 1
-    return out[:kept]
+    return _heaviest(network, weights, sizes, length)
 
 
 @_compiled

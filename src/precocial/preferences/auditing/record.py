@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from precocial import io
 from precocial.errors import DataError
-from precocial.preferences.records import read_record, write_record
+from precocial.runs.findings import read_record, write_record
 
 AUDIT = "audit.json"
 FORMAT = 2

@@ -19,7 +19,7 @@ from precocial.preferences.occam.theorems import (
     check_theorem_1,
     random_world,
 )
-from precocial.preferences.records import read_record, write_record
+from precocial.runs.findings import read_record, write_record
 
 THEOREMS = "theorems.json"
 FORMAT = 1

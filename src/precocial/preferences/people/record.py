@@ -12,7 +12,7 @@ from precocial.preferences.people.choices import KINDS
 from precocial.preferences.people.comparison import Comparison
 from precocial.preferences.people.held_out import FREQUENT, RATE, REGRESSION
 from precocial.preferences.people.posterior import ChoicePosterior, Figure, TradeOff, Undecided
-from precocial.preferences.records import read_record, write_record
+from precocial.runs.findings import read_record, write_record
 
 PEOPLE = "people.json"
 FORMAT = 2

@@ -1,0 +1,1 @@
+"""Examples, and where they come from: packages, files, arrays, and names on a command line."""

@@ -1,0 +1,1 @@
+"""Labels of neurons: what they are, and which a model gets."""

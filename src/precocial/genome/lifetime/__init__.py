@@ -1,0 +1,1 @@
+"""Learning after birth, and the examples that a genome saves."""

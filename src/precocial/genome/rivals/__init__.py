@@ -1,0 +1,1 @@
+"""What else the same number of bytes buys."""

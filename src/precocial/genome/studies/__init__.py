@@ -1,0 +1,1 @@
+"""Long runs whose rows ship: what is born able, how it learns, what does not work."""

@@ -1,0 +1,153 @@
+"""What feedback of every kind means to `NormLearner`: items in, weights and counts out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from precocial.errors import ConfigError, DataError
+from precocial.feedback.records import Comparison, Item, Label, Statement, standing
+from precocial.feedback.votes import Votes
+
+Floats = NDArray[np.float64]
+KNOWN = 20.0
+"""Votes that a statement about a teacher is worth when it is certain (ours: a sample as small as is
+ever called one)."""
+FLOOR = 0.01
+"""The least that feedback leaves of a weight (ours): nothing is wholly ignored on one word."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Folded:
+    """What the items say, as numbers.
+
+    Attributes:
+        votes: the votes, with those of the sources who gave labels.
+        weight: (V,) of the votes.
+        history: past counts [true, given] by teacher.
+        base: (M,) initial distribution of the processes.
+        mistakes: (right, wrong, share) by position of class: of the answers `wrong`, this share is
+            not to be read as against `right`.
+    """
+
+    votes: Votes
+    weight: Floats
+    history: dict[str, Floats]
+    base: Floats
+    mistakes: tuple[tuple[int, int, float], ...]
+
+
+def folded(
+    votes: Votes,
+    feedback: Iterable[Item],
+    processes: Sequence[str],
+    history: Mapping[str, Any] | None,
+) -> Folded:
+    """The items, folded in.
+
+    A label is a vote of its source, weighted by its confidence. Statements: on a teacher, past
+    votes of which `value` were right; on a mistake, see `Folded.mistakes`; on a process or a
+    datum, a factor 1 - c + 2 c value on its initial weight, or 1 - c + c value on its votes; on an
+    item, a factor 1 - c + c value on its confidence, from the highest level down. A comparison of
+    processes is two factors, 2c and 2(1 - c). Other items have no meaning here.
+
+    Raises:
+        ConfigError: an item that has none.
+        DataError: an item about a task, teacher, class or process that is not there.
+    """
+    items = standing(feedback)
+    sure = _confidences(items)
+    made, weight = _with_labels(votes, [(one, sure[one.id]) for one in items])
+    K, M = len(votes.classes), len(processes)
+    past = {name: np.array(table, dtype=np.float64) for name, table in (history or {}).items()}
+    base, mistakes = np.ones(M), []
+    for item in items:
+        c = sure[item.id]
+        if isinstance(item, Label):
+            continue
+        if isinstance(item, Comparison) and item.of == "process":
+            base[_at("process", str(item.chosen), processes)] *= max(2 * c, FLOOR)
+            base[_at("process", str(item.rejected), processes)] *= max(2 * (1 - c), FLOOR)
+        elif not isinstance(item, Statement):
+            raise ConfigError(_useless(item.type, item.about.kind))
+        elif item.what.kind == "teacher":
+            _at("teacher", item.what.name, made.teachers)
+            off = (1 - item.value) / max(K - 1, 1)
+            table = np.where(np.eye(K, dtype=bool), item.value, off) * KNOWN * c / K
+            past[item.what.name] = past.get(item.what.name, np.zeros((K, K))) + table
+        elif item.what.kind == "mistake":
+            right = _at("class", item.what.on, votes.classes)
+            wrong = _at("class", item.what.name, votes.classes)
+            mistakes.append((right, wrong, c * (1 - item.value)))
+        elif item.what.kind == "process":
+            factor = 1 - c + 2 * c * item.value
+            base[_at("process", item.what.name, processes)] *= max(factor, FLOOR)
+        elif item.what.kind == "datum":
+            on = made.task == _at("task", item.what.name, made.tasks)
+            weight = np.where(on, weight * max(1 - c + c * item.value, FLOOR), weight)
+        elif item.what.kind != "item":
+            raise ConfigError(_useless("statement", item.what.kind))
+    return Folded(
+        votes=made, weight=weight, history=past, base=base / base.sum(), mistakes=tuple(mistakes)
+    )
+
+
+def _useless(kind: str, about: str) -> str:
+    return (
+        f"NormLearner cannot use a {kind} about a {about}; it takes labels, statements about a "
+        "teacher, mistake, process, datum or item, and comparisons of processes"
+    )
+
+
+def _at(kind: str, name: str, names: Sequence[str]) -> int:
+    if name not in names:
+        raise DataError(f"feedback on an unknown {kind} {name!r}; known are {list(names[:20])}")
+    return names.index(name)
+
+
+def _confidences(items: Sequence[Item]) -> dict[str, float]:
+    """Of each item, after what others say about it; a statement about another has been judged
+    itself before, since it stands one level higher."""
+    found = {item.id: item.confidence for item in items}
+    about = [one for one in items if isinstance(one, Statement) and one.what.kind == "item"]
+    for one in sorted(about, key=lambda item: -item.level):
+        if one.what.name in found:
+            c = found[one.id]
+            found[one.what.name] *= max(1 - c + c * one.value, FLOOR)
+    return found
+
+
+def _with_labels(votes: Votes, items: Sequence[tuple[Item, float]]) -> tuple[Votes, Floats]:
+    """The votes and those that labels are, with weights."""
+    said = [(item, c) for item, c in items if isinstance(item, Label)]
+    weight = np.ones(len(votes))
+    if not said:
+        return votes, weight
+    teachers = list(votes.teachers)
+    teachers += list(dict.fromkeys(one.source for one, _ in said if one.source not in teachers))
+    task = [_at("task", one.task, votes.tasks) for one, _ in said]
+    label = [_at("class", one.label, votes.classes) for one, _ in said]
+    return with_more(
+        votes, weight, task=task, teacher=[teachers.index(one.source) for one, _ in said],
+        label=label, teachers=tuple(teachers), more=[c for _, c in said],
+    )  # fmt: skip
+
+
+def with_more(
+    votes: Votes, weight: Floats, *, task: Any, teacher: Any, label: Any,
+    teachers: tuple[str, ...], more: Any,
+) -> tuple[Votes, Floats]:  # fmt: skip
+    """The votes with further ones, by position, sorted by task again; and their weights."""
+    tasks = np.concatenate([votes.task, np.asarray(task, dtype=np.int32)])
+    order = np.argsort(tasks, kind="stable")
+    made = Votes(
+        task=tasks[order],
+        teacher=np.concatenate([votes.teacher, np.asarray(teacher, dtype=np.int32)])[order],
+        label=np.concatenate([votes.label, np.asarray(label, dtype=np.int32)])[order],
+        tasks=votes.tasks, teachers=teachers, classes=votes.classes,
+    )  # fmt: skip
+    return made, np.concatenate([weight, np.asarray(more, dtype=np.float64)])[order]

@@ -1,0 +1,319 @@
+"""Learning from many imperfect teachers: `NormLearner`, in the manner of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from precocial.errors import ConfigError
+from precocial.feedback.records import Item
+from precocial.feedback.votes import Votes, gold_positions
+from precocial.feedback.votes import votes as votes_from
+from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped
+from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
+from precocial.normativity.explanation import (
+    Explanation,
+    Teacher,
+    entropy,
+    explained,
+    next_tasks,
+    teachers,
+)
+from precocial.normativity.folding import Folded, folded, with_more
+from precocial.normativity.mistakes import (
+    Groups,
+    coarse,
+    coarse_history,
+    groups_of,
+    is_checked,
+    student_evidence,
+    within,
+)
+from precocial.normativity.panel import JUDGES, PanelResult, chosen, default_panel, judged
+from precocial.normativity.student import (
+    Student,
+    cross_fitted,
+    default_student,
+    features_of,
+    taught,
+)
+
+Floats = NDArray[np.float64]
+Q = 0.3
+"""Of the default panel's fifteen processes the best four and a half (ours, chosen on generated
+crowds; `benchmarks/real_crowds.py` chooses with one family of real ones left out)."""
+Q_JUDGES = 0.9
+"""Ours, chosen likewise: judges keep most of their trust, and lose it where they stand alone."""
+GOLD = 100.0
+"""Gold labels at which the judge who looks at gold has half the trust (ours, chosen likewise)."""
+STUDENT = "student"
+
+
+class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Classes of tasks, and a student of them, from many imperfect teachers.
+
+    A panel of learning processes reads the votes; judges who need no gold, and one who looks at
+    gold where there is some, choose the top `q` of the panel at the fixed point of
+    `panel.chosen`; the chosen processes are averaged. A gold label is never read but as given to
+    `fit`. With features, a student is taught from the result, fold by fold, votes on the tasks it
+    was not taught from, and the panel reads its votes too, `rounds` times.
+
+    Args:
+        student: a classifier of scikit-learn; by default `SVC()`.
+        processes: aggregators; by default `panel.default_panel()`.
+        q: the part of the processes kept; q_judges: the part of the judges.
+        gold_trust: gold labels at which the gold judge has half of the trust.
+        temperature: log probabilities are divided by it: teachers' mistakes are not independent,
+            so products of votes are too sure. With gold it is fitted, drawn towards this value.
+        rounds, folds: of the student.
+        seed: of folds and halves.
+
+    Attributes:
+        labels_: (T,) names of classes, in the order of `votes_.tasks`.
+        proba_: (T, K) their calibrated probabilities.
+        classes_, votes_: names of classes; the votes as read.
+        teachers_: one `Teacher` each, with an interval.
+        panel_: the `PanelResult`. levels_: its fixed point.
+        student_: a fitted `Student`, or None without X.
+        temperature_: as used.
+    """
+
+    def __init__(
+        self,
+        *,
+        student: Any = None,
+        processes: Sequence[Aggregator] | None = None,
+        q: float = Q,
+        q_judges: float = Q_JUDGES,
+        gold_trust: float = GOLD,
+        temperature: float = TEMPERATURE,
+        rounds: int = 4,
+        folds: int = 5,
+        seed: int = 0,
+    ) -> None:
+        self.student, self.processes = student, processes
+        self.q, self.q_judges, self.gold_trust = q, q_judges, gold_trust
+        self.temperature, self.rounds, self.folds, self.seed = temperature, rounds, folds, seed
+
+    def fit(
+        self,
+        votes: Any,
+        X: ArrayLike | None = None,
+        gold: Mapping[Any, Any] | None = None,
+        history: Mapping[str, ArrayLike] | None = None,
+        feedback: Iterable[Item] | None = None,
+    ) -> NormLearner:
+        """Learn.
+
+        Args:
+            votes: `Votes`, a table with columns task, worker and label, or three columns.
+            X: (T, D) features, in the order of `votes.tasks`.
+            gold: task to class, of tasks that were checked.
+            history: teacher to (K, K) past counts [true class, label given].
+            feedback: records of `precocial.feedback`; see `folding.folded`.
+
+        Raises:
+            ConfigError, DataError: settings, votes or feedback that do not fit.
+        """
+        self._check()
+        read = votes_of(votes)
+        panel = tuple(self.processes or default_panel())
+        names = [one.name for one in panel]
+        if len(set(names)) < len(names):
+            raise ConfigError(f"NormLearner: processes must have names of their own; got {names}")
+        told = folded(read, feedback or (), names, history)
+        known = gold_positions(read, gold)
+        features = features_of(X, len(read.tasks))
+        self.votes_, self.classes_, self.gold_ = read, read.classes, known
+        self.panel_ = self._panel(panel, told, known)
+        proba, self._open = self._learnt(panel, told, known, features)
+        self.temperature_ = fitted_temperature(proba, known, self._unseen, self.temperature)
+        self.proba_ = clamped(tempered(proba, self.temperature_), known)
+        self.labels_ = np.array(read.classes)[self._label()]
+        self.levels_ = self.panel_.levels
+        self.teachers_: tuple[Teacher, ...] = teachers(read, clamped(proba, known))
+        self.student_ = None
+        if features is not None:
+            model = taught(self._classifier(), features, clamped(proba, known))
+            self.student_ = Student(model, read.classes)
+        return self
+
+    def explain(self, task: Any) -> Explanation:
+        """Why a task is called what it is: votes, teachers, processes.
+
+        Raises:
+            DataError: an unknown task.
+        """
+        return explained(
+            str(task), self.votes_, self.proba_, self.teachers_, self.panel_, self.gold_
+        )
+
+    def ask_next(self, k: int = 1) -> tuple[str, ...]:
+        """The k tasks whose gold label would tell most: see `explanation.next_tasks`.
+
+        Raises:
+            ConfigError: k below 1.
+        """
+        places = next_tasks(self.proba_, self._open, self.panel_, self.gold_, k, seed=self.seed)
+        return tuple(self.votes_.tasks[t] for t in places)
+
+    def _check(self) -> None:
+        for name, low, high in (("q", 0, 1), ("q_judges", 0, 1)):
+            value = getattr(self, name)
+            if not low < value <= high:
+                raise ConfigError(f"NormLearner: {name} must lie in (0, 1]; got {value!r}")
+        for name in ("gold_trust", "temperature"):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise ConfigError(f"NormLearner: {name} must be above 0; got {value!r}")
+        if self.rounds < 0 or self.folds < 2:
+            raise ConfigError(
+                f"NormLearner: rounds must be at least 0 and folds at least 2; got {self.rounds!r} "
+                f"and {self.folds!r}"
+            )
+
+    def _panel(
+        self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64]
+    ) -> PanelResult:
+        """The panel judged and its best part averaged."""
+        votes, weight, history = told.votes, told.weight, told.history
+        blind = [one.fit(votes, history=history, weight=weight) for one in panel]
+        verdict = judged(
+            panel, votes, blind, weight=weight, history=history, seed=self.seed, gold=gold
+        )
+        checked = int((gold >= 0).sum())
+        trust = np.full(len(JUDGES), 1 / len(JUDGES))
+        if checked:
+            part = checked / (checked + self.gold_trust)
+            trust = np.append((1 - part) * trust, part)
+        settled = chosen(verdict, base=told.base, trust=trust, q=self.q, q_judges=self.q_judges)
+        share = settled.levels["processes"]
+        self._unseen = sum(r * fit.proba for r, fit in zip(share, blind, strict=True))
+        fits = {
+            i: self._refit(panel[i], votes, weight, history, gold) if checked else blind[i]
+            for i in np.flatnonzero(share > 0).tolist()
+        }
+        return PanelResult(
+            proba=_mixed(share, fits), share=share, fits=fits, verdict=verdict, levels=settled
+        )
+
+    @staticmethod
+    def _refit(
+        process: Aggregator, votes: Votes, weight: Floats, history: Any, gold: NDArray[np.int64]
+    ) -> Aggregated:
+        named = {votes.tasks[t]: votes.classes[gold[t]] for t in np.flatnonzero(gold >= 0)}
+        return process.fit(votes, gold=named, history=history, weight=weight)
+
+    def _learnt(
+        self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
+        X: NDArray[Any] | None,
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """(T, K) probabilities after the student, and (T,) how open suspected answers are, in
+        nats."""
+        rng = np.random.default_rng(self.seed)
+        proba = self.panel_.proba
+        for _ in range(self.rounds if X is not None else 0):
+            said = self._says(X, clamped(proba, gold), rng)
+            proba, _ = self._mix(panel, *_with_student(told, said), told.history, gold)
+        if not told.mistakes:
+            return proba, np.zeros(len(proba))
+        groups = groups_of(told.mistakes, told.votes.classes)
+        suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
+        if is_checked(gold, groups):
+            proba = (1 - groups.share) * proba + groups.share * suspected
+        return proba, groups.share * open_
+
+    def _suspecting(
+        self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
+        X: NDArray[Any] | None, groups: Groups, rng: np.random.Generator,
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """(T, K) probabilities where suspected answers tell groups apart and not their classes, and
+        (T,) the entropy within groups."""
+        past = coarse_history(told.history, groups)
+        known = np.where(gold >= 0, groups.of[gold], -1)
+        plain = coarse(told.votes, groups)
+        joined, accuracy = self._mix(panel, plain, told.weight, past, known)
+        inside = within(told.votes, told.weight, accuracy, groups, None)
+        for _ in range(self.rounds):
+            if X is None:
+                break
+            said = self._says(X, clamped(joined, known), rng)
+            more = _with_student(replace(told, votes=plain), said)
+            joined, _ = self._mix(panel, *more, past, known)
+            evidence = student_evidence(
+                self._classifier(), X, joined, inside, gold, groups, folds=self.folds, rng=rng
+            )
+            inside = within(told.votes, told.weight, accuracy, groups, evidence)
+        made = clamped(joined[:, groups.of] * inside, gold)
+        return made, entropy(made) - entropy(joined)
+
+    def _mix(
+        self, panel: Sequence[Aggregator], votes: Votes, weight: Floats, history: Any,
+        gold: NDArray[np.int64],
+    ) -> tuple[Floats, Floats]:  # fmt: skip
+        """(T, K) the mean of the chosen processes, on other votes; (W,) accuracies likewise."""
+        share = self.panel_.share
+        fits = {
+            i: self._refit(panel[i], votes, weight, history, gold)
+            for i in np.flatnonzero(share > 0).tolist()
+        }
+        accuracy = np.asarray(sum(share[i] * fit.accuracy for i, fit in fits.items()))
+        return _mixed(share, fits), accuracy
+
+    def _classifier(self) -> Any:
+        return default_student() if self.student is None else self.student
+
+    def _says(self, X: Any, proba: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
+        return cross_fitted(self._classifier(), X, proba, folds=self.folds, rng=rng)
+
+    def _label(self) -> NDArray[np.int64]:
+        """(T,) as `Aggregated.label`: of equals the one with more votes."""
+        common = np.bincount(self.votes_.label, minlength=len(self.classes_))
+        order = np.argsort(-common, kind="stable")
+        top = self.proba_.max(axis=1, keepdims=True) - 1e-9
+        return np.asarray(order[np.argmax(self.proba_[:, order] >= top, axis=1)])
+
+
+def votes_of(given: Any) -> Votes:
+    """Votes from `Votes`, a table with columns task, worker and label, or three columns.
+
+    Raises:
+        ConfigError: something else.
+    """
+    if isinstance(given, Votes):
+        return given
+    try:
+        if all(name in given for name in ("task", "worker", "label")):
+            return votes_from(given["task"], given["worker"], given["label"])
+    except (TypeError, ValueError):
+        pass
+    if isinstance(given, tuple | list) and len(given) == 3:
+        return votes_from(*given)
+    raise ConfigError(
+        "votes must be Votes, a table with columns task, worker and label, or three columns; got "
+        f"{type(given).__name__}"
+    )
+
+
+def _mixed(share: Floats, fits: Mapping[int, Aggregated]) -> Floats:
+    return np.asarray(sum(share[i] * fit.proba for i, fit in fits.items()))
+
+
+def _with_student(told: Folded, said: NDArray[np.int64]) -> tuple[Votes, Floats]:
+    """The votes and a student's on every task."""
+    T, W = len(told.votes.tasks), len(told.votes.teachers)
+    return with_more(
+        told.votes, told.weight, task=np.arange(T), teacher=np.full(T, W), label=said,
+        teachers=(*told.votes.teachers, _unused(STUDENT, told.votes.teachers)), more=np.ones(T),
+    )  # fmt: skip
+
+
+def _unused(name: str, names: tuple[str, ...]) -> str:
+    while name in names:
+        name = f"{name}'"
+    return name

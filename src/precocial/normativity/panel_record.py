@@ -1,0 +1,187 @@
+"""What a panel made of votes, as plain values: kept in panel.json and read by a report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from precocial import io
+from precocial.errors import DataError
+from precocial.normativity.explanation import Teacher
+from precocial.normativity.learner import NormLearner
+from precocial.normativity.levels_record import LevelsRecord
+from precocial.normativity.levels_record import problems as problems_of_levels
+from precocial.runs.findings import read_record, write_record
+
+PANEL = "panel.json"
+LABELS = "labels.csv"
+FORMAT = 1
+ADDED = 3
+DOUBTFUL = 0.9
+"""Ours: a class less probable than this is counted as doubtful."""
+ASKED = 50
+BINS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessFigures:
+    """One learning process: what each judge says in its own unit, its share, and on how many tasks
+    it has another class than the learner."""
+
+    name: str
+    raw: list[float]
+    share: float
+    differs: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One way to aggregate, on gold labels that it had not seen: accuracy with a 95 % interval,
+    calibration error (mean over equal bins) and nats a task."""
+
+    name: str
+    accuracy: float
+    low: float
+    high: float
+    calibration: float
+    nats: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldWorth:
+    """How many gold labels the panel with `gold` of them saves beside Dawid-Skene."""
+
+    gold: float
+    worth: float | None
+    low: float | None
+    high: float | None
+    status: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelRecord:
+    """A fitted `NormLearner`, without its votes."""
+
+    format: int
+    source: str
+    votes: int
+    tasks: int
+    classes: list[str]
+    gold: int
+    feedback: int
+    temperature: float
+    student: str
+    doubtful: int
+    changed: int
+    bins: list[list[float]]
+    judges: list[str]
+    processes: list[ProcessFigures]
+    teachers: list[Teacher]
+    ask: list[str]
+    asked_entropy: list[float]
+    levels: LevelsRecord
+    arms: list[Arm]
+    worth: list[GoldWorth]
+    command: str = ""
+    seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls, learner: NormLearner, *, source: str, feedback: int = 0, arms: list[Arm] | None = None,
+        worth: list[GoldWorth] | None = None, command: str = "", seconds: float = 0.0,
+    ) -> PanelRecord:  # fmt: skip
+        """From a learner that was fitted."""
+        votes, panel = learner.votes_, learner.panel_
+        top = learner.proba_.argmax(axis=1)
+        majority = votes.counts().argmax(axis=1)
+        confidence = learner.proba_.max(axis=1)
+        fixed = panel.levels
+        asked = learner.ask_next(ASKED) if (learner.gold_ < 0).any() else ()
+        places = {name: t for t, name in enumerate(votes.tasks)}
+        left = learner.proba_[[places[name] for name in asked]]
+        return cls(
+            format=FORMAT,
+            source=source,
+            votes=len(votes),
+            tasks=len(votes.tasks),
+            classes=list(votes.classes),
+            gold=int((learner.gold_ >= 0).sum()),
+            feedback=feedback,
+            temperature=float(learner.temperature_),
+            student="" if learner.student_ is None else type(learner.student_.model_).__name__,
+            doubtful=int((confidence < DOUBTFUL).sum()),
+            changed=int((top != majority).sum()),
+            bins=np.histogram(confidence, bins=BINS, range=(0, 1))[0].astype(float)[None].tolist(),
+            judges=list(panel.verdict.judges),
+            processes=[
+                ProcessFigures(
+                    name=name,
+                    raw=panel.verdict.raw[:, i].tolist(),
+                    share=float(panel.share[i]),
+                    differs=int((panel.fits[i].proba.argmax(axis=1) != top).sum())
+                    if i in panel.fits
+                    else None,
+                )
+                for i, name in enumerate(panel.verdict.processes)
+            ],
+            teachers=list(learner.teachers_),
+            ask=list(asked),
+            asked_entropy=[float(-(p @ np.log(np.maximum(p, 1e-300)))) for p in left],
+            levels=LevelsRecord.of(
+                fixed, fixed.change_when_adding_level(ADDED), source="the panel's processes"
+            ),
+            arms=arms or [],
+            worth=worth or [],
+            command=command,
+            seconds=seconds,
+        )
+
+    def write(self, path: io.PathLike) -> None:
+        """As JSON, atomically."""
+        write_record(path, self)
+
+    @classmethod
+    def read(cls, path: io.PathLike) -> PanelRecord:
+        """From JSON.
+
+        Raises:
+            DataError: not such a record, or a field that is missing or of a wrong type.
+        """
+        record = read_record(path, cls, format=FORMAT, what="a record of a panel")
+        for problem in _problems(record):
+            raise DataError(f"is a damaged record of a panel: {problem}", path=path)
+        return record
+
+
+def label_rows(learner: NormLearner) -> Iterator[io.Row]:
+    """A row a task: its class, how probable that is, whether it was checked, and each class."""
+    for t, task in enumerate(learner.votes_.tasks):
+        p = learner.proba_[t]
+        yield {
+            "task": task, "label": str(learner.labels_[t]), "probability": float(p.max()),
+            "checked": bool(learner.gold_[t] >= 0),
+            **{f"p({name})": float(value) for name, value in zip(learner.classes_, p, strict=True)},
+        }  # fmt: skip
+
+
+def _problems(record: PanelRecord) -> Iterator[str]:
+    """What types alone do not say."""
+    if not (record.processes and record.teachers and record.classes and record.judges):
+        yield "a list that must not be empty is"
+    if any(len(one.raw) != len(record.judges) for one in record.processes):
+        yield "a judge's figure is missing"
+    if len(record.ask) != len(record.asked_entropy):
+        yield "tasks to ask and their entropies differ in length"
+    numbers = [one.share for one in record.processes] + record.asked_entropy
+    for teacher in record.teachers:
+        if not (0 <= teacher.low <= teacher.high <= 1 and 0 <= teacher.accuracy <= 1):
+            yield f"the interval of teacher {teacher.name[:40]!r} is none"
+    for arm in record.arms:
+        if not 0 <= arm.low <= arm.accuracy <= arm.high <= 1:
+            yield f"the interval of {arm.name[:40]!r} is none"
+    if not all(math.isfinite(x) for x in numbers):
+        yield "a number is not finite"
+    yield from problems_of_levels(record.levels)

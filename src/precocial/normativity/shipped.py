@@ -1,0 +1,13 @@
+"""The rows of long runs that ship with this room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from precocial.runs.shelf import Shelf
+
+SHELF = Shelf(
+    folder=Path(__file__).parent / "results",
+    remade_by="benchmarks/normativity_study.py or benchmarks/real_crowds.py",
+)
+shipped, is_shipped, write_shipped = SHELF.rows, SHELF.has, SHELF.put

@@ -1,0 +1,213 @@
+"""A fixed point of levels as one page: `levels_page(folder)`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from precocial import io
+from precocial.normativity.levels_record import LEVELS, LevelFigures, LevelsRecord
+from precocial.report import figures as art
+from precocial.report.page import Code, Page, Part, Picture, Section, Table, Text, quantity
+
+MOST_ITEMS = 24
+"""Items of a level that a picture shows, those of the largest probability."""
+LEAST_TV = 1e-17
+"""What a logarithmic axis shows of no change at all."""
+
+
+def levels_page(path: io.PathLike) -> Page:
+    """What the levels settle in, as sections.
+
+    Args:
+        path: a folder with levels.json, or that file.
+
+    Raises:
+        DataError: no record there, or a malformed one.
+    """
+    place = Path(path)
+    record = LevelsRecord.read(place / LEVELS if place.is_dir() else place)
+    sections = [contraction_section(record), *(level_section(level) for level in record.levels),
+                certificate_section(record)]  # fmt: skip
+    if record.statements:
+        sections.append(_feedback(record))
+    sections.append(_making(record))
+    return Page(
+        title=f"Where the levels settle: {record.source}",
+        headline=headline(record),
+        figures=_figures(record),
+        sections=tuple(sections),
+    )
+
+
+def headline(record: LevelsRecord) -> str:
+    """Whether there is a fixed point, after how many levels, and what it decides."""
+    actions = record.levels[0]
+    mean = np.mean(actions.fixed, axis=0)
+    best = int(mean.argmax())
+    if record.status == "did not converge":
+        said = f"The levels did not settle: {record.advice}."
+    else:
+        moved = max(record.change, default=0.0)
+        said = (
+            f"After {record.needed} levels, another {len(record.added)} change at most "
+            f"{quantity(moved)} (total variation): {record.advice}."
+        )
+    where = " on average over tasks" if actions.tasks else ""
+    return (
+        f"{said} The likeliest of {actions.name} is {actions.items[best]}, {mean[best]:.3f}{where}."
+    )
+
+
+def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
+    actions = record.levels[0]
+    gap = "none" if record.gap is None else quantity(record.gap)
+    return (
+        ("status", record.status, record.semantics + " a judge" if record.share else "a chain"),
+        ("levels", str(record.needed), f"to {quantity(record.tol)} in total variation"),
+        ("contraction", f"{record.contraction:.3f}",
+         f"at most {record.contraction_bound:.3f}, by {record.certified_by}"),
+        ("cost factor", f"{actions.density:.3f}", f"at most {actions.allowed:.3f}"),
+        ("gap", gap, "what the mean judge could still gain"),
+    )  # fmt: skip
+
+
+def contraction_section(record: LevelsRecord) -> Section:
+    """Level by level, what the next one changes, under its bound."""
+    n = list(range(1, len(record.tv) + 1))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.plot(n, np.maximum(record.tv, LEAST_TV), **art.dots(art.BLUE, "o"))
+        bounds = [
+            (at, b) for at, b in zip(n, record.bounds, strict=True) if b is not None and b > 0
+        ]
+        if bounds:
+            axes.plot(*zip(*bounds, strict=True), color=art.VERMILION, linewidth=1.2)
+        axes.axhline(record.tol, color=art.INK, linewidth=0.8, linestyle=":")
+        art.log_y(axes, "change by one more level (TV)")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
+        axes.set_xlabel("level")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        art.grid(axes)
+
+    table = Table(
+        columns=("level", "change (TV)", "bound"),
+        rows=tuple((at, f"{tv:.3g}", None if b is None else f"{b:.3g}")
+                   for at, tv, b in zip(n, record.tv, record.bounds, strict=True)),
+        title="Change and bound", folded=True,
+    )  # fmt: skip
+    caption = (
+        "Total variation between one level and the next (dots), the most that it can be (line), "
+        "and the tolerance (dotted)."
+    )
+    rows = tuple(
+        (level, f"{change:.3g}", f"{bound:.3g}")
+        for level, change, bound in zip(
+            record.added, record.change, record.change_bound, strict=True
+        )
+    )
+    parts: list[Part] = [
+        Picture(svg=art.svg(draw, caption, width=6.5, height=3.2), caption=caption, table=table),
+        Table(columns=("added level", "largest change from three tops", "bound"), rows=rows,
+              title="Adding levels"),
+    ]  # fmt: skip
+    return Section(key="contraction", title="Does one more level change anything?",
+                   parts=tuple(parts))  # fmt: skip
+
+
+def level_section(level: LevelFigures) -> Section:
+    """Initial, learned and settled distribution of one level."""
+    initial, learned, fixed = (
+        np.mean(table, axis=0) for table in (level.initial, level.learned, level.fixed)
+    )
+    shown = np.argsort(-fixed, kind="stable")[:MOST_ITEMS]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        at = np.arange(len(shown))
+        axes.barh(at, fixed[shown], height=0.7, color=art.BLUE)
+        axes.plot(initial[shown], at, **art.dots(art.INK, "|", size=9))
+        axes.plot(learned[shown], at, **art.dots(art.VERMILION, "o", size=4))
+        axes.set_yticks(at, [level.items[i][:40] for i in shown])
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_xlabel("probability")
+        axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
+
+    over = f", mean over {len(level.tasks)} tasks" if level.tasks else ""
+    caption = (
+        f"The level {level.name}{over}: settled (bars), initial (strokes), learned from feedback "
+        "(dots)."
+    )
+    table = Table(
+        columns=("item", "initial", "learned", "settled"),
+        rows=tuple((level.items[i], float(initial[i]), float(learned[i]), float(fixed[i]))
+                   for i in np.argsort(-fixed, kind="stable")),
+        title=level.name, folded=True,
+    )  # fmt: skip
+    height = 0.9 + 0.24 * len(shown)
+    parts: list[Part] = [
+        Picture(svg=art.svg(draw, caption, width=6.5, height=height), caption=caption, table=table)
+    ]
+    if level.tasks:
+        rows = tuple(
+            (task, level.items[int(np.argmax(row))], float(np.max(row)))
+            for task, row in zip(level.tasks, level.fixed, strict=True)
+        )
+        parts.append(Table(columns=("task", "likeliest", "probability"), rows=rows[:400],
+                           title="Task by task", folded=True))  # fmt: skip
+    return Section(key=f"level-{level.name}", title=f"The level {level.name}", parts=tuple(parts))
+
+
+def certificate_section(record: LevelsRecord) -> Section:
+    rows = tuple(
+        (level.name, level.q, level.floor, f"{level.density:.4f}", f"{level.allowed:.4f}",
+         level.density <= level.allowed + 1e-9)
+        for level in record.levels
+    )  # fmt: skip
+    text = (
+        "At the fixed point no item of a level is more than this many times as likely as it was at "
+        "first, so no cost that is not negative is expected to be more than this many times what "
+        "it was under the initial distribution, whatever the judges want."
+    )
+    return Section(
+        key="certificate", title="What it can cost",
+        parts=(Text(text=text),
+               Table(columns=("level", "q", "floor", "largest ratio", "at most", "holds"),
+                     rows=rows)),
+    )  # fmt: skip
+
+
+def _feedback(record: LevelsRecord) -> Section:
+    rows = tuple(
+        (one.source, one.kind, round(one.weight, 3),
+         f"{one.interval[0]:.3f} to {one.interval[1]:.3f}", round(one.readings["noise"], 3),
+         round(one.readings["reversed"], 3))
+        for one in record.sources
+    )  # fmt: skip
+    moved = ", ".join(
+        f"{level.name} {quantity(level.kl)}" for level in record.levels if level.kl > 0
+    )
+    parts: list[Part] = [
+        Text(text=f"{record.statements} statements, {record.obeyed} of them certain and obeyed. "
+                  f"The fit: {record.fit_status} after {record.steps} steps. {record.fit_advice}"),
+        Table(columns=("source", "kind of feedback", "taken at its word", "95 % interval", "noise",
+                       "the opposite"), rows=rows, title="How far each source is believed"),
+    ]  # fmt: skip
+    if moved:
+        parts.append(Text(text=f"What feedback moved, in nats from the initial: {moved}."))
+    return Section(key="feedback", title="What was said, and by whom", parts=tuple(parts))
+
+
+def _making(record: LevelsRecord) -> Section:
+    text = (
+        "Our finite formulation of the recursive quantilizer as summarised in Alignment Newsletter "
+        "#133 and Intermittent Distillations #1."
+    )
+    parts: list[Part] = [Text(text=text)]
+    if record.command:
+        parts += [Text(text="The command that makes this page again:"), Code(text=record.command)]
+    return Section(key="making", title="How it was made", parts=tuple(parts))

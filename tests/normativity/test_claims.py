@@ -1,0 +1,81 @@
+"""Claims: what is computed here holds, a broken part is contradicted, missing rows are said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from precocial.choice import greedy
+from precocial.io import Row
+from precocial.normativity import claims
+from precocial.normativity.claims import CLAIMS, Evidence
+from precocial.runs import judge
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told(Evidence):
+    """Rows that are given, in place of those that ship."""
+
+    told: Any = None
+
+    def rows(self, name: str) -> list[Row]:
+        return list(self.told[name])
+
+
+def verdicts(evidence: Evidence, recipe: str) -> dict[str, str]:
+    chosen = [claim for claim in CLAIMS if claim.recipe == recipe]
+    return {row["statement"]: row["verdict"] for row in judge(chosen, evidence)}
+
+
+def test_there_are_enough_and_each_says_something_of_its_own() -> None:
+    statements = [claim.statement for claim in CLAIMS]
+    assert len(statements) == len(set(statements)) >= 14
+    assert {claim.room for claim in CLAIMS} == {"normativity"}
+
+
+def test_what_is_computed_here_is_reproduced() -> None:
+    found = verdicts(Evidence(seed=3), "smoke")
+    assert set(found.values()) == {"reproduced"}
+
+
+def test_a_broken_quantilizer_is_contradicted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def argmax(scores: Any, q: Any, *, base: Any) -> Any:
+        return greedy(np.where(base > 0, scores, -np.inf))
+
+    monkeypatch.setattr(claims, "quantilize", argmax)
+    found = verdicts(Evidence(), "smoke")
+    assert sum(verdict == "contradicted" for verdict in found.values()) == 3
+
+
+def digits(statement: float, shuffled: float) -> list[Row]:
+    students = {"votes": 0.88, "checked": 0.89, "statement": statement,
+                "shuffled statement": shuffled}  # fmt: skip
+    return [
+        {"shared": shared, "given": given, "seed": seed, "student": student + 0.001 * seed,
+         "best_teacher": 0.6, "recovered": 0.97}
+        for shared in ("none", "same tasks") for given, student in students.items()
+        for seed in range(3)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "shuffled", "expected"),
+    [(0.98, 0.891, ("reproduced", "reproduced")), (0.93, 0.95, ("contradicted", "contradicted"))],
+)
+def test_verdicts_follow_the_rows(
+    statement: float, shuffled: float, expected: tuple[str, str]
+) -> None:
+    told = Told(told={"digits": digits(statement, shuffled), "ablation": [], "language": []})
+    chosen = [c for c in CLAIMS if c.source.endswith("desideratum 3")]
+    _, with_statement, with_shuffled = (row["verdict"] for row in judge(chosen, told))
+    assert (with_statement, with_shuffled) == expected
+
+
+def test_missing_rows_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "is_shipped", lambda name: False)
+    rows = judge([claim for claim in CLAIMS if claim.recipe == "laptop"], Evidence())
+    assert {row["verdict"] for row in rows} == {"not tested at this scale"}
+    assert all("--remake --only" in row["note"] for row in rows)

@@ -1,0 +1,135 @@
+"""A hierarchy in a file is the hierarchy in Python; what is wrong in the file is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from precocial.errors import PrecocialError
+from precocial.normativity.fitting import Fitting, fit
+from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.hierarchy_file import read_hierarchy
+from precocial.normativity.levels import Level
+from precocial.normativity.levels_record import LEVELS, LevelsRecord
+
+TEXT = """
+q = 0.7
+floor = 0.02
+
+[[levels]]
+name = "answers"
+items = ["a", "b"]
+initial = [0.3, 0.7]
+scores = [[1, 0], [0.2, 0.9], [0.5, 0.5]]
+
+[[levels]]
+name = "judges"
+items = ["strict", "kind", "even"]
+scores = "judges.csv"
+
+[[feedback]]
+level = "answers"
+item = "a"
+source = "editor"
+confidence = 0.9
+
+[fitting]
+learn = ["judges"]
+"""
+TABLE = "kind,strict,even\n0,1,0.5\n1,0,0.5\n0.3,0.4,1\n"
+BY_JUDGES = [[1, 0, 0.5], [0, 1, 0.5], [0.4, 0.3, 1]]
+
+
+def written(folder: Path, text: str = TEXT, table: str = TABLE) -> Path:
+    (folder / "judges.csv").write_text(table)
+    (folder / "levels.toml").write_text(text)
+    return folder / "levels.toml"
+
+
+def in_python() -> Hierarchy:
+    answers = Level("answers", ["a", "b"], initial=[0.3, 0.7])
+    judges = Level("judges", ["strict", "kind", "even"])
+    scores = [[[1, 0], [0.2, 0.9], [0.5, 0.5]], BY_JUDGES]
+    return Hierarchy([answers, judges], scores, q=0.7, floor=0.02)
+
+
+def test_the_file_and_python_make_the_same_hierarchy(tmp_path: Path) -> None:
+    read, fitting = read_hierarchy(written(tmp_path))
+    made = in_python()
+    np.testing.assert_array_equal(read.judges[1].scores, made.judges[1].scores)
+    np.testing.assert_array_equal(fixed_point(read).actions, fixed_point(made).actions)
+    assert fitting == Fitting(learn=("judges",))
+    made.feedback(level="answers", item="a", source="editor", confidence=0.9)
+    assert read.statements == made.statements
+
+
+def test_a_record_comes_back_whole(tmp_path: Path) -> None:
+    hierarchy, fitting = read_hierarchy(written(tmp_path))
+    fitted = fit(hierarchy, fitting)
+    fixed = fitted.fixed_point
+    record = LevelsRecord.of(fixed, fixed.change_when_adding_level(2), source="x", fitted=fitted)
+    record.write(tmp_path / LEVELS)
+    back = LevelsRecord.read(tmp_path / LEVELS)
+    assert back == record
+    assert back.levels[1].kl > 0
+    assert back.levels[0].kl == 0
+    np.testing.assert_allclose(back.levels[0].fixed[0], fitted.actions)
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (("q = 0.7", "q = 7.0"), "q must lie in"),
+        (("q = 0.7", "speed = 1"), "speed"),
+        (("q = 0.7", "q = "), "not TOML"),
+        (('items = ["a", "b"]', 'items = "ab"'), "items must be a list"),
+        (('name = "answers"\n', ""), "no 'name'"),
+        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", "[[1, 0]]"), "shape"),
+        (("scores = [[1, 0], [0.2, 0.9], [0.5, 0.5]]", ""), "has no scores"),
+        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", '"missing.csv"'), "missing.csv"),
+        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", '"../judges.csv"'), "judges.csv"),
+        (('item = "a"', 'item = "z"'), "no item 'z'"),
+        (('source = "editor"\n', ""), "no 'source'"),
+        (('learn = ["judges"]', "patience = 3"), "patience"),
+        (("q = 0.7", 'q = "high"'), "q"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], named: str) -> None:
+    assert change[0] in TEXT
+    with pytest.raises(PrecocialError, match=named.replace("[", r"\[")):
+        read_hierarchy(written(tmp_path, TEXT.replace(*change)))
+
+
+def test_a_table_needs_the_items_of_its_level(tmp_path: Path) -> None:
+    with pytest.raises(PrecocialError, match="its columns must be the items of 'judges'"):
+        read_hierarchy(written(tmp_path, table=TABLE.replace("even", "odd")))
+    with pytest.raises(PrecocialError, match="must be a number"):
+        read_hierarchy(written(tmp_path, table=TABLE.replace("0.4", "much")))
+
+
+LINES = TEXT.splitlines()
+
+
+@pytest.mark.wrong_types
+@given(
+    place=st.integers(0, len(LINES) - 1),
+    line=st.sampled_from(["", "x = nan", "[[levels]]", "q = [1]", "items = 3", "scores = [[nan]]",
+                          "initial = ['a', 'b']", "floor = -1", "tasks = ['t']", "depth = 'x'",
+                          "feedback = 3", "share = 2", "semantics = 'both'", "levels = []"]),
+)  # fmt: skip
+def test_only_our_errors_escape(
+    tmp_path_factory: pytest.TempPathFactory, place: int, line: str
+) -> None:
+    folder = tmp_path_factory.mktemp("levels")
+    text = "\n".join([*LINES[:place], line, *LINES[place + 1 :]])
+    try:
+        hierarchy, _ = read_hierarchy(written(folder, text))
+    except PrecocialError:
+        return
+    assert np.isfinite(fixed_point(hierarchy).actions).all()

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from precocial.feedback.votes import Votes, votes
+from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
+from precocial.normativity.aggregators.result import coin_confusion
+from precocial.normativity.panel import (
+    Judged,
+    chosen,
+    default_panel,
+    gold_scores,
+    judged,
+    standard,
+    with_gold,
+)
+
+
+def crowd(tasks: int = 200, seed: int = 0) -> tuple[Votes, np.ndarray]:
+    """Teachers of two kinds: right in nine of ten cases, or guessing."""
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=tasks)
+    task = np.repeat(np.arange(tasks), 6)
+    worker = np.concatenate([rng.permutation(12)[:6] for _ in range(tasks)])
+    right = rng.random(len(task)) < np.where(worker < 4, 0.9, 1 / 3)
+    label = np.where(right, truth[task], rng.integers(3, size=len(task)))
+    return votes(task, worker, label, classes=range(3)), truth
+
+
+def verdict_of(scores: list[list[float]]) -> Judged:
+    raw = np.array(scores)
+    return Judged(
+        processes=tuple(f"p{i}" for i in range(raw.shape[1])),
+        judges=tuple(f"j{i}" for i in range(raw.shape[0])),
+        raw=raw, scores=np.array([standard(row) for row in raw]),
+    )  # fmt: skip
+
+
+def shares(scores: list[list[float]], q: float = 0.25, q_judges: float = 0.75) -> np.ndarray:
+    verdict = verdict_of(scores)
+    J, M = verdict.raw.shape
+    return chosen(
+        verdict, base=np.full(M, 1 / M), trust=np.full(J, 1 / J), q=q, q_judges=q_judges
+    ).levels["processes"]
+
+
+def test_judges_prefer_the_process_that_knows_its_teachers() -> None:
+    made, truth = crowd()
+    panel = (Majority(), OneCoin())
+    fits = [one.fit(made) for one in panel]
+    assert (fits[1].label == truth).mean() > (fits[0].label == truth).mean()
+    found = judged(panel, made, fits, weight=np.ones(len(made)), history=None, seed=0)
+    assert found.judges == ("held-out votes", "halves of teachers", "charity")
+    assert (found.raw[:2, 1] > found.raw[:2, 0]).all()
+    assert np.allclose(found.scores.mean(axis=1), 0)
+    assert np.allclose(found.scores.std(axis=1), 1)
+
+
+def test_the_held_out_judge_is_the_likelihood_of_votes_not_seen() -> None:
+    """A process that knows the truth and its teachers scores what these are worth."""
+    made, truth = crowd(tasks=2000)
+
+    class Oracle:
+        name = "oracle"
+
+        def fit(self, given: Votes, **_: object) -> object:
+            fit = Majority().fit(given)
+            proba = np.eye(3)[truth]
+            known = coin_confusion(np.where([int(w) < 4 for w in given.teachers], 0.93, 1 / 3), 3)
+            object.__setattr__(fit, "proba", proba)
+            object.__setattr__(fit, "confusion", known)
+            return fit
+
+    oracle = Oracle()
+    found = judged(
+        (oracle, Majority()), made, [oracle.fit(made), Majority().fit(made)],  # type: ignore[arg-type, list-item]
+        weight=np.ones(len(made)), history=None, seed=0,
+    )  # fmt: skip
+    good = 0.93 * np.log(0.93) + 0.07 * np.log(0.035)
+    assert found.raw[0, 0] == pytest.approx((good + 2 * np.log(1 / 3)) / 3, abs=0.02)
+    assert found.raw[1, 0] == pytest.approx(1.0)
+
+
+def test_votes_of_no_weight_are_not_judged_by() -> None:
+    made, _ = crowd(tasks=40)
+    fits = [one.fit(made, weight=np.zeros(len(made))) for one in (Majority(), OneCoin())]
+    found = judged(
+        (Majority(), OneCoin()), made, fits, weight=np.zeros(len(made)), history=None, seed=0
+    )
+    assert np.isfinite(found.raw).all()
+
+
+def test_gold_is_a_fourth_judge() -> None:
+    made, truth = crowd(tasks=60)
+    fits = [one.fit(made) for one in (Majority(), OneCoin())]
+    gold = np.where(np.arange(60) < 30, truth, -1)
+    found = judged(
+        (Majority(), OneCoin()), made, fits, weight=np.ones(len(made)), history=None, seed=0,
+        gold=gold,
+    )  # fmt: skip
+    assert found.judges[-1] == "gold"
+    hits = (fits[1].label[:30] == truth[:30]).mean()
+    sure = fits[1].proba[np.arange(30), truth[:30]].mean()
+    assert gold_scores(fits[1].proba, gold).mean() == pytest.approx((hits + sure) / 2)
+    assert found.raw[-1, 1] == pytest.approx((hits + sure) / 2)
+
+
+def test_the_top_quantile_is_kept_and_no_more_than_its_density_allows() -> None:
+    assert shares([[4.0, 3, 2, 1]]).tolist() == [1, 0, 0, 0]
+    assert np.allclose(shares([[4.0, 3, 2, 1]], q=0.5), [0.5, 0.5, 0, 0])
+    assert np.allclose(shares([[4.0, 3, 2, 1]], q=1.0), 0.25)
+
+
+def test_a_judge_who_contradicts_the_others_loses_its_say() -> None:
+    """Two judges agree weakly; a third, alone, is certain of the opposite and would win a mean of
+    equals."""
+    two = [[2.0, 1, 0, 1.9], [2.0, 1, 0, 1.8]]
+    odd = [-2.0, -1, 8, 0]
+    assert shares([*two, odd], q_judges=1.0)[0] == 0
+    assert shares([*two, odd], q_judges=0.5)[0] == 1
+
+
+def test_a_judge_who_sees_no_difference_has_no_say() -> None:
+    assert standard(np.full(3, 0.1)).tolist() == [0, 0, 0]
+    with_it = shares([[1.0, 2, 3], [5.0, 5, 5]], q=1 / 3)
+    assert np.allclose(with_it, [0, 0, 1])
+    assert np.allclose(shares([[5.0, 5, 5], [5.0, 5, 5]], q=1 / 3), 1 / 3)
+
+
+def test_the_default_panel_has_names_of_its_own() -> None:
+    names = [one.name for one in default_panel()]
+    assert len(set(names)) == len(names) == 15
+    assert DawidSkene().name in names
+
+
+def test_gold_says_as_much_as_chance_does_not_explain() -> None:
+    """Two processes, one right on all gold tasks, one on half: more tasks, more of a verdict; of
+    equals none."""
+
+    def verdict(n: int, alike: bool) -> np.ndarray:
+        gold = np.zeros(n, dtype=int)
+        good, half = np.tile([1.0, 0], (n, 1)), np.tile([1.0, 0], (n, 1))
+        half[: n // 2] = [0, 1]
+        first = half[::-1].copy() if alike else good
+        two = with_gold(verdict_of([[0.0, 1], [0.0, 1]]), [first, half], gold)
+        return np.asarray(two.scores[-1])
+
+    few, many = verdict(4, False), verdict(400, False)
+    assert 0 < few[0] < many[0] < 1
+    assert many[0] > 0.98
+    assert verdict(400, True).tolist() == [0, 0]
+    assert verdict(1, False).tolist() == [0, 0]
