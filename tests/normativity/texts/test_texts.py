@@ -143,6 +143,24 @@ def test_no_single_change_of_a_median_lowers_its_cost() -> None:
     assert min(map(cost, near)) >= cost(found) - 1e-9
 
 
+def test_the_median_process_lets_in_words_of_two_texts() -> None:
+    """Searching on with those words finds nothing better, in no task."""
+    _, task, teacher, text = crowd([0.4, 0.4, 0.5, 0.5, 0.6], 20)
+    answers = read(task, teacher, text)
+    weight = np.ones(len(text))
+    mass, texts = answers.weight_of_texts(weight), answers.texts
+    length = np.maximum(texts.lengths, 1).astype(float)
+    for number, found in enumerate(PROCESSES["median"](answers, weight)):
+        refs = np.arange(answers.starts[number], answers.starts[number + 1])
+        said, count = np.unique(
+            np.concatenate([np.unique(texts.text(one)) for one in refs]), return_counts=True
+        )
+        again = kernels.median_of(
+            found, texts.words, texts.starts, refs, mass, length, said[count > 1], 1
+        )
+        assert again.tolist() == found.tolist()
+
+
 def test_writers_are_weighed_by_how_far_they_are_from_the_others() -> None:
     rates = [0.05, 0.1, 0.1, 0.2, 0.5, 0.5]
     _, task, teacher, text = crowd(rates, 60)

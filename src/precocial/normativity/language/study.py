@@ -69,9 +69,14 @@ class LanguageStudy:
             )
 
 
+FIRST_SEED = 10
+"""Of the studies that are reported: settings were chosen on seeds 100 to 102, and the words on
+those and seed 0."""
+
+
 def laptop(seeds: int = 5) -> list[LanguageStudy]:
-    """One study a seed: about a minute each on one core."""
-    return [LanguageStudy(seed=seed) for seed in range(seeds)]
+    """One study a seed, with the words of the extra [language]: about a minute each on one core."""
+    return [LanguageStudy(source="tables", seed=FIRST_SEED + seed) for seed in range(seeds)]
 
 
 def smoke() -> LanguageStudy:
