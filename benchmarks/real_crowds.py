@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib.measure import ROOT
 from benchmarks.normativity import peers_python
-from precocial.feedback.votes import Votes, gold_labels, gold_positions, votes
+from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
 from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
 from precocial.normativity.calibration import calibration_error, fitted_temperature, tempered
@@ -103,7 +103,7 @@ class Crowd:
 def crowd(folder: Path, name: str) -> Crowd:
     """A set read and judged."""
     table, gold = read_csv(folder / f"{name}.csv"), read_csv(folder / f"{name}_gold.csv")
-    read = votes(*(_texts(table, column) for column in ("task", "worker", "label")))
+    read = as_votes(*(_texts(table, column) for column in ("task", "worker", "label")))
     said = gold_labels(_texts(gold, "task"), _texts(gold, "label"))
     return _judged(name, read, gold_positions(read, said))
 
@@ -135,7 +135,7 @@ def generated(name: str, seed: int) -> Crowd:
         for t in range(T)
         for w in rng.choice(W, size=each, replace=False, p=busy / busy.sum())
     ]
-    read = votes(*zip(*rows, strict=True), tasks=range(T), classes=range(K))
+    read = as_votes(*zip(*rows, strict=True), tasks=range(T), classes=range(K))
     return _judged(f"{name} {seed}", read, truth)
 
 
