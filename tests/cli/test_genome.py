@@ -324,3 +324,23 @@ def test_a_newborn_does_not_take_the_name_of_the_data(place: Path, capsys: Captu
     found = said(capsys, "birth", str(place / "blobs.genome"), *flags(place, "linear"))
     assert (place / "blobs.safetensors").read_bytes() == before
     assert Path(found["weights"]).name == "blobs.newborn.safetensors"
+
+
+def test_neither_a_copy_of_the_data_nor_a_seed_changes_what_is_tested(
+    place: Path, capsys: Capture
+) -> None:
+    genome = Genome.for_model(load_model(f"{place / 'models.py'}:linear"), parameters=200)
+    genome.save(place / "split.genome")
+    (place / "copy.safetensors").write_bytes((place / "blobs.safetensors").read_bytes())
+    first, *others = (
+        said(capsys, "birth", str(place / "split.genome"), *flags(place, "linear", data), *more)
+        for data, more in (
+            ("blobs.safetensors", ()),
+            ("copy.safetensors", ()),
+            ("blobs.safetensors", ("--seed", "5")),
+        )
+    )
+    tasks = [load_task(str(place / f"{name}.safetensors")) for name in ("blobs", "copy")]
+    assert torch.equal(tasks[0].test.inputs, tasks[1].test.inputs)
+    assert [other["test"] for other in others] == [first["test"]] * 2
+    assert [other["valid"] for other in others] == [first["valid"]] * 2

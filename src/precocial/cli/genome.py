@@ -130,7 +130,8 @@ def birth(
         genome: FILE.genome
         model: FILE.py:function that returns the module which the genome was made for; none: the
             weights alone, or with --data a perceptron, if the genome is one's
-        data: as for compress. BatchNorm takes its statistics from the training inputs
+        data: as for compress, split as there: --seed changes nothing. BatchNorm takes its
+            statistics from the training inputs
         out: where to write; none: FILE.newborn.safetensors beside the genome
     """
     from precocial import io
@@ -139,7 +140,8 @@ def birth(
     target = out or genome.with_suffix(".newborn.safetensors")
     keep_inputs("--out", target, genome=genome, data=data, model=model)
     with redirect_stdout(sys.stderr):
-        born = bear(genome, model=model, data=data, seed=common.seed)
+        # the split is that of training, whatever --seed: else the genome has seen the test examples
+        born = bear(genome, model=model, data=data)
     io.write_arrays(target, born.arrays, meta={"genome": genome.name, "sha256": born.sha256})
     document = {"weights": target, **born.row()}
     counts = (
