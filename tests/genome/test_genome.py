@@ -94,6 +94,21 @@ def _trained(genome: Genome) -> list[nn.Parameter]:
     return [parameter for parameter in genome.parameters() if parameter.requires_grad]
 
 
+def test_a_stochastic_genome_bears_the_same_young_each_time(tmp_path: Path) -> None:
+    model, inputs = MODELS["perceptron"][0](), MODELS["perceptron"][1]
+    genome = Genome.for_model(model, parameters=900, decoder="cell_types")
+    assert genome.training
+    first, second = genome.birth(model), genome.birth(model)
+    assert torch.equal(first(inputs), second(inputs))
+    assert genome.training
+    assert not torch.equal(genome.express()["0.weight"], genome.express()["0.weight"])
+    genome.save(tmp_path / "g.genome", bits=32)
+    loaded = Genome.load(tmp_path / "g.genome")
+    assert torch.equal(loaded.birth(model)(inputs), first(inputs))
+    assert torch.equal(loaded.express()["0.weight"], first[0].weight)
+    assert torch.allclose(loaded.implicit(model)(inputs), first(inputs), rtol=1e-4, atol=1e-5)
+
+
 def test_a_model_is_not_changed_and_its_weights_do_not_matter() -> None:
     model = MODELS["perceptron"][0]()
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -195,7 +195,7 @@ def compress(
         with torch.no_grad():
             for name, value in fake_quantise(values, bits).items():
                 values[name].copy_(value)
-    return genome
+    return genome.eval()
 
 
 def _model_of(config: CompressConfig, task: Task, seed: int) -> nn.Module:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
 import torch
@@ -121,13 +122,13 @@ class Genome(nn.Module):
 
     @classmethod
     def load(cls, path: io.PathLike) -> Genome:
-        """The genome in a file that `save` wrote.
+        """The genome in a file that `save` wrote, in evaluation mode.
 
         Raises:
             DataError: not a genome file, of another version, cut short, altered or too large.
         """
         shapes, decoders, statistics = read_genome(path)
-        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics).eval()
 
     def save(self, path: io.PathLike, *, bits: int = 8) -> int:
         """Write the genome as one `.genome` file; returns its bytes, which reports print.
@@ -164,7 +165,11 @@ class Genome(nn.Module):
         return self.shapes, decoders, statistics
 
     def express(self) -> dict[str, Tensor]:
-        """The weights by the model's names, in the model's shapes, with gradient to the genome."""
+        """The weights by the model's names, in the model's shapes, with gradient to the genome.
+
+        In training mode a stochastic decoder (`CellTypes`) draws them anew at every call; in
+        evaluation mode, at birth, and after `load` they are the same every time.
+        """
         return {name: self.weight_of(name) for name in self.shapes}
 
     def weight_of(self, name: str) -> Tensor:
@@ -184,6 +189,8 @@ class Genome(nn.Module):
     def birth(self, model: nn.Module, *, recalibrate: Iterable[Tensor] | None = None) -> nn.Module:
         """A copy of `model` with the generated weights: able, or not, before any training.
 
+        The same newborn at every call: a stochastic decoder is used in evaluation mode.
+
         Args:
             model: of the architecture that the genome was made for; not changed.
             recalibrate: batches of inputs from which BatchNorm takes its running statistics anew.
@@ -194,7 +201,7 @@ class Genome(nn.Module):
         """
         self._check(model)
         born = copy.deepcopy(model)
-        with torch.no_grad():
+        with torch.no_grad(), _in_evaluation(self):
             weights = self.express()
             for name, parameter in born.named_parameters():
                 parameter.copy_(weights[name])
@@ -239,6 +246,18 @@ class Genome(nn.Module):
                 f"this genome is for another model: they differ in {differ[0]!r} {differ[1]}; give "
                 "the architecture that it was made for"
             )
+
+
+@contextlib.contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    """A module and those in it in evaluation mode, for a while."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 def _key(name: str) -> str:
