@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from precocial.errors import ConfigError
 from precocial.genome import CompressConfig, Genome, Innate, Life, accuracy, compress, compressing
@@ -103,3 +104,23 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
 def test_settings_say_what_they_allow(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         CompressConfig(**wrong)
+
+
+def test_stored_statistics_are_the_newborns(tmp_path: Path) -> None:
+    task = blobs()
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(16, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12, 3)
+    )
+    model(100 + torch.randn(64, 16))  # statistics of another network on other inputs
+    loop = Innate(steps=40, batch=60, rate=0.02, warmup_steps=2, evaluate_every=20)
+    genome = compress(
+        model, task, bytes=700, bits=8, loop=loop, norm_statistics="store", biases="store"
+    )
+    genome.save(tmp_path / "g.genome", bits=8)
+    born = Genome.load(tmp_path / "g.genome").birth(model).eval()
+    wanted = genome.birth(model, recalibrate=[task.train.inputs]).eval()
+    assert torch.allclose(born[1].running_mean, wanted[1].running_mean, atol=0.02)
+    assert torch.allclose(born[1].running_var, wanted[1].running_var, rtol=0.02)
+    assert accuracy(born, task.test) == pytest.approx(accuracy(wanted, task.test), abs=0.05)
+    assert accuracy(born, task.test) > 0.8

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from precocial.errors import ConfigError, PrecocialError, one_of
@@ -30,7 +29,7 @@ from precocial.genome.lifetime.examples_saved import Life, choosing, lives
 from precocial.genome.lifetime.learning import learn, shuffled
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
-from precocial.genome.loops.worlds import newborn
+from precocial.genome.loops.worlds import newborn, settle
 from precocial.genome.phenotype.filters import first_filters
 from precocial.genome.rivals.dense import TINY, linear_within, pooled, tiny_dense
 from precocial.genome.rivals.pruned import pruned
@@ -190,11 +189,7 @@ def compress(
     trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
     for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
         pass
-    values: dict[str, torch.Tensor] = dict(genome.named_parameters())
-    if bits < 32:
-        with torch.no_grad():
-            for name, value in fake_quantise(values, bits).items():
-                values[name].copy_(value)
+    settle(genome, model, task, bits)
     return genome.eval()
 
 

@@ -17,7 +17,7 @@ from precocial.genome.file.genome_file import genome_bytes, read_genome
 from precocial.genome.growth import Biases, Gene, Share, TensorLabels, growth_of
 from precocial.genome.implicit import Implicit
 from precocial.genome.labels.addresses import LabelStyle
-from precocial.genome.phenotype.parts import batch_norms, parts_of
+from precocial.genome.phenotype.parts import batch_norms, check_single, parts_of
 from precocial.genome.presets import PRESETS
 
 NormStatistics = Literal["recalibrate", "store"]
@@ -84,7 +84,8 @@ class Genome(nn.Module):
             labels: a style for all tensors, or labels of single tensors by name, (rows, columns).
             biases: "generate" bias vectors by a small network, or "store" them. Both are counted.
             norm_statistics: "recalibrate" the running statistics of BatchNorm at birth, or "store"
-                them in the genome, counted.
+                them in the genome, counted. They are the model's until `evolve`, `compress` or
+                `keep_statistics` takes those of the newborn.
             share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
                 which sees the tensor's number among the labels.
             input_shape: how the inputs of a first linear layer lie on a grid; default: a square
@@ -214,13 +215,34 @@ class Genome(nn.Module):
             _recalibrate(born, recalibrate)
         return born
 
+    def keep_statistics(self, model: nn.Module, batches: Iterable[Tensor]) -> None:
+        """Take the statistics that the genome stores, if any, from its newborn on `batches`.
+
+        Args:
+            model: of the architecture that the genome was made for; not changed.
+            batches: of training inputs.
+
+        Raises:
+            ConfigError: as `birth`.
+        """
+        if not len(self.statistics):
+            return
+        buffers = dict(self.birth(model, recalibrate=batches).named_buffers())
+        with torch.no_grad():
+            for key, value in self.statistics.items():
+                value.copy_(buffers[_name(key)])
+
     def implicit(self, model: nn.Module) -> Implicit:
         """`model` with this genome in it: linear layers use `Decoder.product`, others `express`.
 
         Its forward pass equals `functional_call(model, genome.express(), x)` up to rounding, and
         never builds the weights of a linear layer whose rule can do without.
+
+        Raises:
+            ConfigError: a model with other tensors, or of other numbers than float32.
         """
         self._check(model)
+        check_single(model)
         return Implicit(self, model)
 
     @property

@@ -41,6 +41,11 @@ def checkpoint():
     torch.manual_seed(7)
     return plain()
 
+def noisy():
+    model = plain()
+    model.register_buffer("noise", torch.randn(3), persistent=False)
+    return model
+
 def own_checkpoint():
     torch.manual_seed(7)
     return Own()
@@ -73,6 +78,8 @@ def test_a_checkpoint_is_drawn_anew(models: str) -> None:
     assert not torch.equal(drawn[0], drawn[1])
     with pytest.raises(ConfigError, match="has no reset_parameters"):
         fresh_model(f"{models}:own_checkpoint", blobs(), 0)
+    with pytest.raises(ConfigError, match="noise is a buffer that differs each time"):
+        fresh_model(f"{models}:noisy", blobs(), 0)
 
 
 def test_to_check_a_model_changes_nothing() -> None:

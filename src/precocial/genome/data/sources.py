@@ -19,7 +19,7 @@ from precocial.genome.data.examples import Task
 from precocial.genome.data.readers import cifar_folder, idx_task, standardised, task_from_arrays
 from precocial.genome.experiment import DATA, named_task
 from precocial.genome.lifetime.learning import randomised
-from precocial.genome.phenotype.parts import parts_of
+from precocial.genome.phenotype.parts import check_single, parts_of
 from precocial.runs import stream_seed
 
 _MOST_BYTES = 1 << 30
@@ -63,8 +63,8 @@ def fresh_model(name: str, task: Task, seed: int) -> nn.Module:
     checkpoint, or a seed of its own), the modules draw theirs anew, see `randomised`.
 
     Raises:
-        ConfigError: as `load_model` and `check_fits`; or the same weights for every seed, from
-            modules that cannot draw them.
+        ConfigError: as `load_model` and `check_fits`; the same weights for every seed, from
+            modules that cannot draw them; or buffers that are not the same for every seed.
     """
     found = []
     for number in (seed, seed + 1):
@@ -72,6 +72,14 @@ def fresh_model(name: str, task: Task, seed: int) -> nn.Module:
             torch.manual_seed(stream_seed(number, "genome", "model"))
             found.append(load_model(name))
         check_fits(found[-1], task)
+    for (name, one), (_, two) in zip(
+        found[0].named_buffers(), found[1].named_buffers(), strict=True
+    ):
+        if not torch.equal(one, two):
+            raise ConfigError(
+                f"{name} is a buffer that differs each time the model is made: a newborn would "
+                "have another one. Compute it without chance, or make it a parameter"
+            )
     made, other = (list(model.parameters()) for model in found)
     same = len(made) == len(other) and all(map(torch.equal, made, other))
     return randomised(found[0], seed) if same else found[0]
@@ -81,15 +89,16 @@ def check_fits(model: nn.Module, task: Task) -> None:
     """Refuse a model that no genome is for, or that does not score the classes of the task.
 
     Raises:
-        ConfigError: as `parts_of`; frozen parameters; a model that fails on two of the training
-            inputs, or whose answer is not finite scores [n, classes or more].
+        ConfigError: as `parts_of` and `check_single`; frozen parameters; a model that fails on two
+            of the training inputs, or whose answer is not finite scores [n, classes or more].
     """
     parts_of(model)
+    check_single(model)
     for part, parameter in model.named_parameters():
         if not parameter.requires_grad:
             raise ConfigError(
                 f"{part} is frozen, but a genome generates every parameter: call "
-                "requires_grad_(True), or register what is to stay as a buffer"
+                "requires_grad_(True)"
             )
     inputs = task.train.inputs[:2]
     shape = [len(inputs), *inputs.shape[1:]]
