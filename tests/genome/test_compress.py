@@ -11,7 +11,16 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError
-from precocial.genome import CompressConfig, Genome, Innate, Life, accuracy, compress, compressing
+from precocial.genome import (
+    CompressConfig,
+    Genome,
+    Innate,
+    Lamarck,
+    Life,
+    accuracy,
+    compress,
+    compressing,
+)
 from precocial.genome.compress import row_count
 from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
@@ -124,3 +133,10 @@ def test_stored_statistics_are_the_newborns(tmp_path: Path) -> None:
     assert torch.allclose(born[1].running_var, wanted[1].running_var, rtol=0.02)
     assert accuracy(born, task.test) == pytest.approx(accuracy(wanted, task.test), abs=0.05)
     assert accuracy(born, task.test) > 0.8
+
+
+@pytest.mark.wrong_types
+def test_another_loop_or_task_is_refused() -> None:
+    for task, loop in ((blobs(), Lamarck()), (blobs(), "innate"), ((1, 2), None)):
+        with pytest.raises(ConfigError, match="task is a Task and loop an Innate; got"):
+            compress(network(), task, parameters=150, loop=loop)

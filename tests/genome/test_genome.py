@@ -316,6 +316,18 @@ def test_a_file_larger_than_was_asked_for_is_not_written(tmp_path: Path) -> None
         ({"bytes": 900, "bits": 7.5}, "bits must be one of"),
         ({"bytes": 900, "bits": 1}, "bits must be one of"),
         ({"parameters": -5}, "at least"),
+        ({"bytes": "900"}, "bytes is a whole number; got '900'"),
+        ({"bytes": True}, "bytes is a whole number; got True"),
+        ({"parameters": 900.5}, "parameters is a whole number"),
+        ({"parameters": 900, "seed": "a"}, "seed is a whole number"),
+        ({"parameters": 900, "bits": "a"}, "bits must be one of"),
+        ({"ratio": "a"}, "ratio must be a number above 0"),
+        ({"parameters": 900, "input_shape": 784}, "input_shape is sides of a grid"),
+        ({"parameters": 900, "input_shape": (28, "a")}, "input_shape is sides of a grid"),
+        ({"parameters": 900, "labels": 7}, "labels are a style, or pairs by tensor; got 7"),
+        ({"parameters": 900, "labels": {"1.weight": 3}}, "are a pair"),
+        ({"parameters": 900, "labels": {"1.weight": (3, None)}}, "are a pair"),
+        ({"parameters": 900, "labels": {"nope": (None, None)}}, "no tensor of that name"),
     ],
 )
 @pytest.mark.wrong_types
@@ -339,3 +351,49 @@ def test_genes_of_one_decoder_count_it_once() -> None:
     assert genome.parameter_count == sum(p.numel() for p in shared.parameters())
     assert genome.phenotype_count == 128
     assert torch.equal(genome.weight_of("a").reshape(-1), genome.weight_of("b").reshape(-1))
+
+
+def in_parallel() -> nn.Module:
+    return nn.DataParallel(nn.Linear(4, 3))
+
+
+def without_values() -> nn.Module:
+    with torch.device("meta"):
+        return nn.Linear(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: None, "must be a torch.nn.Module; got NoneType"),
+        (lambda: 3, "must be a torch.nn.Module; got int"),
+        (lambda: nn.Linear, "must be a torch.nn.Module; got the class Linear"),
+        (lambda: torch.jit.script(nn.Linear(4, 3)), "is compiled by torch.jit"),
+        (in_parallel, "give its .module"),
+        (without_values, "on the device 'meta'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.wrong_types
+def test_what_is_no_plain_module_is_refused(make: Callable[[], Any], says: str) -> None:
+    genome = Genome.for_model(nn.Linear(4, 3), parameters=15)
+    for use in (
+        lambda model: Genome.for_model(model, parameters=15),
+        genome.birth,
+        genome.implicit,
+    ):
+        with pytest.raises(ConfigError, match=says):
+            use(make())
+
+
+def test_a_frozen_model_a_shared_rule_without_matrices_and_a_nan_genome_are_refused() -> None:
+    with pytest.raises(ConfigError, match="weight is frozen"):
+        Genome.for_model(nn.Linear(4, 3).requires_grad_(False), parameters=15)
+    with pytest.raises(ConfigError, match="there are none"):
+        Genome.for_model(nn.ParameterList([torch.ones(40)]), parameters=99, share="global")
+    model = MODELS["perceptron"][0]()
+    genome = Genome.for_model(model, parameters=500)
+    with torch.no_grad():
+        next(genome.parameters()).fill_(math.nan)
+    with pytest.raises(ConfigError, match="generates NaN or infinite weights"):
+        genome.birth(model)

@@ -181,6 +181,12 @@ def compress(
     Raises:
         ConfigError: as `Genome.for_model` and `evolve` do.
     """
+    if not isinstance(task, Task) or not isinstance(loop, Innate | None):
+        got = f"{type(task).__name__} and {type(loop).__name__}"
+        raise ConfigError(
+            f"compress: task is a Task and loop an Innate; got {got}. Other loops: make a genome "
+            "with Genome.for_model and give it to evolve"
+        )
     check_fits(model, task)
     image = layout_image(choices.get("decoder"), task)
     genome = Genome.for_model(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal, get_args
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +15,17 @@ from precocial import io
 from precocial.errors import ConfigError, one_of
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.file.genome_file import genome_bytes, read_genome
+from precocial.genome.file.quantise import ALL_BITS
 from precocial.genome.growth import Biases, Gene, Share, TensorLabels, growth_of
 from precocial.genome.implicit import Implicit
 from precocial.genome.labels.addresses import LabelStyle
-from precocial.genome.phenotype.parts import batch_norms, check_single, parts_of
+from precocial.genome.phenotype.parts import (
+    batch_norms,
+    check_module,
+    check_single,
+    check_trainable,
+    parts_of,
+)
 from precocial.genome.presets import PRESETS
 
 NormStatistics = Literal["recalibrate", "store"]
@@ -100,7 +108,10 @@ class Genome(nn.Module):
         one_of("biases", biases, get_args(Biases))
         one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
         one_of("share", share, get_args(Share))
+        one_of("bits", bits, ALL_BITS)
         parts = parts_of(model, input_shape)
+        check_trainable(model)
+        _check_numbers(parameters=parameters, bytes=bytes, seed=seed)
         _check_one_given(preset=preset, parameters=parameters, bytes=bytes, ratio=ratio)
         statistics = _statistics(model) if norm_statistics == "store" else {}
         values = dict(model.named_parameters())
@@ -198,12 +209,19 @@ class Genome(nn.Module):
                 Without them they are what the genome stores, or else 0 and 1.
 
         Raises:
-            ConfigError: a model with other tensors.
+            ConfigError: a model with other tensors, weights that are not finite, batches that the
+                model cannot take.
         """
         self._check(model)
         born = copy.deepcopy(model)
         with torch.no_grad(), _in_evaluation(self):
             weights = self.express()
+            for name, values in weights.items():
+                if not bool(torch.isfinite(values).all()):
+                    raise ConfigError(
+                        f"this genome generates NaN or infinite weights ({name}): its training "
+                        "diverged; lower the rate"
+                    )
             for name, parameter in born.named_parameters():
                 parameter.copy_(weights[name])
             for _, norm in batch_norms(born):
@@ -261,6 +279,7 @@ class Genome(nn.Module):
         return self.phenotype_count / self.parameter_count
 
     def _check(self, model: nn.Module) -> None:
+        check_module(model)
         found = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         if found != self.shapes:
             differ = sorted(set(found.items()) ^ set(self.shapes.items()))[0]
@@ -300,8 +319,14 @@ def _check_one_given(**budgets: object) -> None:
         )
 
 
+def _check_numbers(**numbers: Any) -> None:
+    for name, value in numbers.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise ConfigError(f"Genome.for_model: {name} is a whole number; got {value!r}")
+
+
 def _above_zero(ratio: float | None) -> float:
-    if ratio is None or not 0 < ratio < float("inf"):
+    if not isinstance(ratio, Real) or not 0 < ratio < float("inf"):
         raise ConfigError(f"ratio must be a number above 0; got {ratio!r}")
     return ratio
 
@@ -326,6 +351,9 @@ def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Running statistics of BatchNorm as plain averages over `batches`."""
+    if isinstance(batches, Tensor) or not isinstance(batches, Iterable):
+        got = type(batches).__name__
+        raise ConfigError(f"recalibrate is batches of inputs, as in [inputs]; got one {got}")
     norms = [norm for _, norm in batch_norms(model)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -335,7 +363,17 @@ def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     model.train()
     with torch.no_grad():
         for batch in batches:
-            model(batch)
+            try:
+                model(batch)
+            except Exception as error:  # whatever a user's model raises
+                raise ConfigError(
+                    f"recalibrate: the model fails on a batch: {type(error).__name__}: {error}"
+                ) from error
     model.train(was)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+        if not bool(torch.isfinite(norm.running_mean).all() & norm.running_var.isfinite().all()):
+            raise ConfigError(
+                "recalibrate: the statistics of BatchNorm are NaN or infinite: mend the batches, "
+                "and give more than one example in each"
+            )

@@ -19,7 +19,7 @@ from precocial.genome.data.examples import Task
 from precocial.genome.data.readers import cifar_folder, idx_task, standardised, task_from_arrays
 from precocial.genome.experiment import DATA, named_task
 from precocial.genome.lifetime.learning import randomised
-from precocial.genome.phenotype.parts import check_single, parts_of
+from precocial.genome.phenotype.parts import check_single, check_trainable, parts_of
 from precocial.runs import stream_seed
 
 _MOST_BYTES = 1 << 30
@@ -94,12 +94,7 @@ def check_fits(model: nn.Module, task: Task) -> None:
     """
     parts_of(model)
     check_single(model)
-    for part, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            raise ConfigError(
-                f"{part} is frozen, but a genome generates every parameter: call "
-                "requires_grad_(True)"
-            )
+    check_trainable(model)
     inputs = task.train.inputs[:2]
     shape = [len(inputs), *inputs.shape[1:]]
     try:

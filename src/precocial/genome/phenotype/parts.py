@@ -83,6 +83,9 @@ def parts_of(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> li
             finite, parametrized), named; values that the file would not hold, neither parameters
             nor statistics of a normalisation; or no parameters at all.
     """
+    check_module(model)
+    if input_shape is not None and not _is_shape(input_shape):
+        raise ConfigError(f"input_shape is sides of a grid, as in (28, 28); got {input_shape!r}")
     owners = _owners(model)
     first = next((name for name, module in model.named_modules() if _is_weighted(module)), None)
     last = [name for name, module in model.named_modules() if _is_weighted(module)][-1:]
@@ -104,6 +107,44 @@ def parts_of(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> li
     if not parts:
         raise ConfigError(f"{type(model).__name__} has no parameters: there is nothing to generate")
     return parts
+
+
+def check_module(model: nn.Module) -> None:
+    """Refuse what is no plain module with values in memory.
+
+    Raises:
+        ConfigError: no module, a compiled or a parallel one, or tensors on the device "meta".
+    """
+    if not isinstance(model, nn.Module):
+        got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise ConfigError(f"the model must be a torch.nn.Module; got {got}")
+    for name, module in model.named_modules():
+        what = f"{name or 'the model'} ({type(module).__name__})"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ConfigError(f"{what} is compiled by torch.jit: give the module it was made from")
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            raise ConfigError(f"{what} runs another module in parallel: give its .module")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise ConfigError(f"{name} is on the device 'meta', without values: make it on a CPU")
+
+
+def _is_shape(sides: Any) -> bool:
+    return isinstance(sides, tuple | list) and all(type(n) is int and n > 0 for n in sides)
+
+
+def check_trainable(model: nn.Module) -> None:
+    """Refuse a model with frozen parameters.
+
+    Raises:
+        ConfigError: a parameter without a gradient, named.
+    """
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            raise ConfigError(
+                f"{name} is frozen, but a genome generates every parameter: call "
+                "requires_grad_(True)"
+            )
 
 
 def check_state(model: nn.Module) -> None:
