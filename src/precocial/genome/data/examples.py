@@ -20,7 +20,7 @@ class Examples:
     """Inputs and their classes."""
 
     inputs: Tensor
-    """[n, ...], float"""
+    """[n, ...], float; int64 are tokens"""
     targets: Tensor
     """[n], int64 classes from 0"""
 
@@ -64,6 +64,18 @@ class Task:
         """(channels, height, width) of the inputs; None if they are no pictures."""
         shape = tuple(self.train.inputs.shape[1:])
         return shape if len(shape) == 3 else None
+
+    def need_numbers(self, who: str) -> None:
+        """Refuse tokens where something calculates with the inputs.
+
+        Raises:
+            ConfigError: inputs that are integers.
+        """
+        if not self.train.inputs.is_floating_point():
+            raise ConfigError(
+                f"{who} needs inputs that are numbers; those of {self.name} are integers, which "
+                "are tokens for an embedding. If they are numbers, give them as floats"
+            )
 
 
 def split_task(

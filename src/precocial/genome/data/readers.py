@@ -1,7 +1,7 @@
 """Tasks from data that the user has: arrays, torch datasets, idx and CIFAR files, packages.
 
-Nothing here downloads. Inputs are standardised by one mean and one standard deviation of the
-training inputs.
+Nothing here downloads. Numbers are standardised by mean and standard deviation of the training
+inputs, see `standardised`; integers are tokens and stay what they are.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ def task_from_arrays(
 ) -> Task:
     """A task from inputs [n, ...] and integer classes [n], split at random class by class.
 
+    Integers are tokens, which an embedding looks up: they stay integers, as int64. Floats, and
+    pixels (unsigned bytes, or anything [n, channels, height, width]), are numbers: `standardised`.
+
     Raises:
         DataError: shapes that do not match, NaN, classes that are not integers from 0.
     """
@@ -62,7 +65,7 @@ def task_from_dataset(dataset: Any, *, name: str = "dataset", seed: int = 0) -> 
     """
     try:
         items = [dataset[place] for place in range(len(dataset))]
-        x = np.stack([np.asarray(item[0], dtype=np.float32) for item in items])
+        x = np.stack([np.asarray(item[0]) for item in items])
         y = np.array([int(item[1]) for item in items])
     except (TypeError, ValueError, IndexError, KeyError) as error:
         raise DataError(
@@ -190,7 +193,12 @@ def read_idx(path: PathLike) -> NDArray[np.uint8]:
 
 
 def standardised(task: Task) -> Task:
-    """Inputs minus the mean of the training inputs, by their standard deviation."""
+    """Inputs minus the mean of the training inputs, by their standard deviation.
+
+    Tokens are left as they are.
+    """
+    if not task.train.inputs.is_floating_point():
+        return task
     mean, spread = task.train.inputs.mean(), task.train.inputs.std().clamp_min(1e-6)
 
     def scaled(part: Examples) -> Examples:
@@ -206,8 +214,9 @@ def standardised(task: Task) -> Task:
 
 
 def _examples(inputs: NDArray[Any], targets: NDArray[Any]) -> Examples:
+    tokens = inputs.dtype.kind in "iu" and inputs.dtype != np.uint8 and inputs.ndim != 4
     return Examples(
-        inputs=torch.from_numpy(inputs.astype(np.float32)),
+        inputs=torch.from_numpy(inputs.astype(np.int64 if tokens else np.float32)),
         targets=torch.from_numpy(targets.astype(np.int64)),
     )
 

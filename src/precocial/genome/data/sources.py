@@ -103,8 +103,9 @@ def check_fits(model: nn.Module, task: Task) -> None:
             tried.train()(inputs)
             scores = tried.eval()(inputs)
     except Exception as error:  # whatever a user's model raises
+        kind = "" if inputs.is_floating_point() else " integers"
         raise ConfigError(
-            f"the model fails on {task.name}, whose inputs are {shape} (n first): "
+            f"the model fails on {task.name}, whose inputs are{kind} {shape} (n first): "
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
@@ -146,7 +147,7 @@ def load_task(name: str, *, seed: int = 0) -> Task:
     """A task by name or path.
 
     A name of DATA; a folder of idx files or of CIFAR's binary batches; a .safetensors file with
-    arrays "inputs" [n, ...] and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
+    arrays "inputs" [n, ...] (integers are tokens) and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
     column "target" of classes, all other columns numbers.
 
     Raises:
