@@ -1,7 +1,7 @@
 """Tasks from data that the user has: arrays, torch datasets, idx and CIFAR files, packages.
 
 Nothing here downloads. Numbers are standardised by mean and standard deviation of the training
-inputs, see `standardised`; integers are tokens and stay what they are.
+inputs, those of a table column by column, see `standardised`; integers are tokens and stay what they are.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _MOST_BYTES = 1 << 30
 _IDX_UNSIGNED_BYTES = 0x08
 _CIFAR_PIXELS = 3 * 32 * 32
 _CIFAR_RECORD = 1 + _CIFAR_PIXELS
+_STILL = 1e-12
+"""Ours: a column whose deviation is so small beside its mean is constant but for rounding."""
 _CIFAR_BATCHES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 
 
@@ -54,7 +56,7 @@ def task_from_arrays(
         raise DataError(
             f"{name}: inputs are numbers and classes integers; got {x.dtype} and {y.dtype}"
         )
-    return standardised(split_task(name, _examples(x, y), valid=valid, test=test, seed=seed))
+    return standardised(split_task(name, _examples(x, y, name), valid=valid, test=test, seed=seed))
 
 
 def task_from_dataset(dataset: Any, *, name: str = "dataset", seed: int = 0) -> Task:
@@ -195,14 +197,22 @@ def read_idx(path: PathLike) -> NDArray[np.uint8]:
 def standardised(task: Task) -> Task:
     """Inputs minus the mean of the training inputs, by their standard deviation.
 
-    Tokens are left as they are.
+    A table [n, columns] has a mean and a deviation for each column, for columns may have any unit;
+    one that never varies in training is divided by 1. Pictures and other inputs have one of each.
+    Tokens are left as they are. What comes out is at single precision.
     """
-    if not task.train.inputs.is_floating_point():
+    inputs = task.train.inputs
+    if not inputs.is_floating_point():
         return task
-    mean, spread = task.train.inputs.mean(), task.train.inputs.std().clamp_min(1e-6)
+    mean, spread = inputs.mean(), inputs.std().clamp_min(1e-6)
+    if inputs.ndim == 2:
+        wide = inputs.double()
+        mean, spread = wide.mean(0), wide.std(0, unbiased=False)
+        still = spread <= _STILL * mean.abs().clamp_min(torch.finfo(torch.float32).tiny)
+        spread = spread.masked_fill(still, 1.0)
 
     def scaled(part: Examples) -> Examples:
-        return Examples(inputs=(part.inputs - mean) / spread, targets=part.targets)
+        return Examples(inputs=((part.inputs - mean) / spread).float(), targets=part.targets)
 
     return Task(
         name=task.name,
@@ -213,10 +223,16 @@ def standardised(task: Task) -> Task:
     )
 
 
-def _examples(inputs: NDArray[Any], targets: NDArray[Any]) -> Examples:
-    tokens = inputs.dtype.kind in "iu" and inputs.dtype != np.uint8 and inputs.ndim != 4
+def _examples(inputs: NDArray[Any], targets: NDArray[Any], name: str = "inputs") -> Examples:
+    """Tokens as int64, a table at double precision until it is scaled, other numbers at single."""
+    whole = inputs.dtype.kind in "iu" and inputs.dtype != np.uint8 and inputs.ndim != 4
+    kind = np.int64 if whole else np.float64 if inputs.ndim == 2 else np.float32
+    most = np.finfo(np.float32).max
+    wide = inputs.dtype.kind == "f" and inputs.dtype.itemsize > 4
+    if wide and (np.isfinite(inputs) & (np.abs(inputs) > most)).any():
+        raise DataError(f"{name}: inputs must lie within {most:.3g}, what single precision holds")
     return Examples(
-        inputs=torch.from_numpy(inputs.astype(np.int64 if tokens else np.float32)),
+        inputs=torch.from_numpy(inputs.astype(kind)),
         targets=torch.from_numpy(targets.astype(np.int64)),
     )
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from precocial import io
 from precocial.errors import ConfigError, DataError
 from precocial.genome.data.examples import Task
-from precocial.genome.data.readers import cifar_folder, idx_task, standardised, task_from_arrays
+from precocial.genome.data.readers import cifar_folder, idx_task, task_from_arrays
 from precocial.genome.experiment import DATA, named_task
 from precocial.genome.lifetime.learning import randomised
 from precocial.genome.phenotype.parts import parts_of
@@ -147,8 +147,8 @@ def load_task(name: str, *, seed: int = 0) -> Task:
     """A task by name or path.
 
     A name of DATA; a folder of idx files or of CIFAR's binary batches; a .safetensors file with
-    arrays "inputs" [n, ...] (integers are tokens) and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
-    column "target" of classes, all other columns numbers.
+    arrays "inputs" [n, ...] (integers are tokens) and "targets" [n]; or a table (.csv, .tsv,
+    .jsonl, .parquet) with a column "target" of classes, all other columns numbers.
 
     Raises:
         ConfigError: neither.
@@ -211,4 +211,4 @@ def _task_from_table(path: Path, seed: int) -> Task:
                 targets[line] = value
     if not np.isfinite(targets).all() or (targets % 1).any():
         raise DataError("classes must be whole numbers", path=path, column="target")
-    return standardised(task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed))
+    return task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed)
