@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from precocial import io
-from precocial.errors import ConfigError, one_of
+from precocial.errors import ConfigError, DataError, one_of
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.file.genome_file import genome_bytes, read_genome
 from precocial.genome.growth import Biases, Gene, Share, TensorLabels, growth_of
@@ -285,6 +285,11 @@ def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Running statistics of BatchNorm as plain averages over `batches`."""
+    if isinstance(batches, Tensor):
+        raise ConfigError(
+            f"birth: recalibrate takes batches, such as [inputs[:512]]; got one tensor "
+            f"{tuple(batches.shape)}"
+        )
     norms = [norm for _, norm in batch_norms(model)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -294,7 +299,22 @@ def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     model.train()
     with torch.no_grad():
         for batch in batches:
-            model(batch)
+            _shown_to(model, batch)
     model.train(was)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+
+
+def _shown_to(model: nn.Module, batch: Tensor) -> None:
+    if not isinstance(batch, Tensor) or not bool(torch.isfinite(batch).all()):
+        raise DataError(
+            "birth: a batch of recalibrate is a tensor of inputs without NaN or infinite values; "
+            f"got {type(batch).__name__}"
+        )
+    try:
+        model(batch)
+    except Exception as error:  # whatever a user's model raises
+        raise ConfigError(
+            f"birth: the model fails on a batch of recalibrate, {tuple(batch.shape)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error
