@@ -159,6 +159,18 @@ def test_splits_are_disjoint_stratified_and_follow_the_seed() -> None:
         split_task("t", examples, valid=0.5, test=0.5)
 
 
+def test_a_name_does_not_change_the_split_and_named_tasks_keep_theirs() -> None:
+    inputs, targets = np.arange(200.0)[:, None], np.arange(200) % 4
+    one = task_from_arrays(inputs, targets, name="a")
+    assert torch.equal(one.test.inputs, task_from_arrays(inputs, targets, name="b").test.inputs)
+    other = task_from_arrays(inputs, targets, seed=1)
+    assert not torch.equal(one.test.inputs, other.test.inputs)
+    # what the shipped results were taken on
+    shown = digits().test
+    assert int(shown.targets[:40].sum()) == 145
+    assert float(shown.inputs[:40].sum()) == pytest.approx(4.1137, abs=1e-3)
+
+
 def test_bad_examples_are_refused() -> None:
     x, y = np.zeros((6, 2)), np.array([0, 1, 0, 1, 0, 1])
     with pytest.raises(DataError, match="one class for each input"):

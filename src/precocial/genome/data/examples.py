@@ -81,9 +81,24 @@ class Task:
 
 
 def split_task(
-    name: str, examples: Examples, *, valid: float = 0.15, test: float = 0.15, seed: int = 0
+    name: str,
+    examples: Examples,
+    *,
+    valid: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    draw: str | None = None,
 ) -> Task:
     """A task from one set of examples, split at random, class by class.
+
+    Args:
+        name: of the task.
+        examples: to be split.
+        valid: share that chooses.
+        test: share that is reported.
+        seed: of the split.
+        draw: names the split, with the seed; none: the task's name. `task_from_arrays` names it by
+            the examples' content, so that no renaming lets test examples into training.
 
     Raises:
         ConfigError: shares that are not above 0 with a sum below 1.
@@ -95,7 +110,7 @@ def split_task(
             f"split_task: valid and test are shares above 0 with a sum below 1; got {valid!r}, "
             f"{test!r}"
         )
-    random = stream(seed, "genome", "split", name)
+    random = stream(seed, "genome", "split", name if draw is None else draw)
     places: dict[str, list[Tensor]] = {"train": [], "valid": [], "test": []}
     for label in torch.unique(examples.targets):
         found = torch.nonzero(examples.targets == label).flatten().numpy()

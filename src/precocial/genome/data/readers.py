@@ -8,6 +8,7 @@ are.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib.util
 import io as memory
 import zlib
@@ -49,10 +50,26 @@ def task_from_arrays(
     Integers are tokens, which an embedding looks up: they stay integers, as int64. Floats, and
     pixels (unsigned bytes, or anything [n, channels, height, width]), are numbers: `standardised`.
 
+    The same examples are split alike whatever the name: content and seed decide.
+
     Raises:
         ConfigError: as `split_task`.
         DataError: no arrays, shapes that do not match, NaN, classes that are not integers from 0.
     """
+    return _split(inputs, targets, name, valid=valid, test=test, seed=seed, draw=None)
+
+
+def _split(
+    inputs: ArrayLike,
+    targets: ArrayLike,
+    name: str,
+    *,
+    valid: float = 0.15,
+    test: float = 0.15,
+    seed: int,
+    draw: str | None,
+) -> Task:
+    """The task; `draw` names the split of data that have one, the content that of others."""
     x, y = _array(inputs, name), _array(targets, name)
     if x.ndim < 2:
         raise DataError(
@@ -63,7 +80,18 @@ def task_from_arrays(
         raise DataError(
             f"{name}: inputs are numbers and classes integers; got {x.dtype} and {y.dtype}"
         )
-    return standardised(split_task(name, _examples(x, y, name), valid=valid, test=test, seed=seed))
+    examples = _examples(x, y, name)
+    drawn = _content(examples) if draw is None else draw
+    return standardised(split_task(name, examples, valid=valid, test=test, seed=seed, draw=drawn))
+
+
+def _content(examples: Examples) -> str:
+    """A digest of inputs, their shape, and classes."""
+    digest = hashlib.sha256(repr(tuple(examples.inputs.shape)).encode())
+    for part in (examples.inputs, examples.targets):
+        told = part.float() if part.is_floating_point() else part  # a table is at double precision
+        digest.update(np.ascontiguousarray(told.numpy()).data)
+    return digest.hexdigest()
 
 
 def task_from_dataset(dataset: Any, *, name: str = "dataset", seed: int = 0) -> Task:
@@ -91,7 +119,7 @@ def digits(*, seed: int = 0) -> Task:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return task_from_arrays(bunch.images[:, None], bunch.target, name="digits", seed=seed)
+    return _split(bunch.images[:, None], bunch.target, "digits", seed=seed, draw="digits")
 
 
 def fashion_mnist(folder: PathLike = FASHION_MNIST, *, valid: int = 10_000, seed: int = 0) -> Task:
@@ -153,7 +181,7 @@ def mnist_5k(*, seed: int = 0) -> Task:
     if table.shape[1] != 28 * 28 + 1:
         raise DataError(f"must have 785 columns; got {table.shape[1]}", path=path)
     images = table[:, :-1].reshape(-1, 1, 28, 28)
-    return task_from_arrays(images, table[:, -1], name="MNIST-5k", seed=seed)
+    return _split(images, table[:, -1], "MNIST-5k", seed=seed, draw="MNIST-5k")
 
 
 def cifar_folder(folder: PathLike, *, valid: int | None = None, seed: int = 0) -> Task:
