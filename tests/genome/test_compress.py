@@ -91,7 +91,10 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"budgets": ()}, "at least 1"),
+        ({"budgets": ()}, "budgets are one or more sizes in bytes, each at least 1; got none"),
+        ({"budgets": (500, -5)}, r"got \(500, -5\)"),
+        ({"seeds": 0}, "seeds is at least 1; got 0"),
+        ({"hidden": (0,)}, r"at least 1 unit; got \(0,\)"),
         ({"budgets": (500, 500)}, "budgets must differ"),
         ({"bits": 1}, "bits lie between 2 and 16"),
         ({"rivals": ("lottery",)}, "lottery"),

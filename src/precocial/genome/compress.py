@@ -79,21 +79,29 @@ class CompressConfig:
         one_of("CompressConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         for rival in self.rivals:
             one_of("CompressConfig: rivals", rival, RIVALS)
-        if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
-            raise ConfigError("CompressConfig: seeds, steps, budgets and hidden are at least 1")
+        for name, least in (("seeds", 1), ("dense_steps", 1), ("life_steps", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"CompressConfig: {name} is at least {least}; got {getattr(self, name)}"
+                )
+        if not self.budgets or min(self.budgets) < 1:
+            raise ConfigError(
+                "CompressConfig: budgets are one or more sizes in bytes, each at least 1; got "
+                f"{self.budgets or 'none'}"
+            )
+        if min(self.hidden, default=1) < 1:
+            raise ConfigError(
+                f"CompressConfig: hidden layers have at least 1 unit; got {self.hidden}"
+            )
         if len(set(self.budgets)) < len(self.budgets):
             raise ConfigError(f"CompressConfig: budgets must differ; got {self.budgets}")
         if not 2 <= self.bits <= 16:
             raise ConfigError(f"CompressConfig: bits lie between 2 and 16; got {self.bits}")
-        if self.seed < 0:
-            raise ConfigError(f"CompressConfig: seed is at least 0; got {self.seed}")
         if len(self.worth_sizes) == 1 or any(size < 0 for size in self.worth_sizes):
             raise ConfigError(
                 "CompressConfig: worth_sizes are two or more numbers of examples, 0 for the "
                 f"newborn itself, or none at all; got {self.worth_sizes}"
             )
-        if self.life_steps < 0:
-            raise ConfigError(f"CompressConfig: life_steps is at least 0; got {self.life_steps}")
 
 
 def laptop() -> CompressConfig:

@@ -234,10 +234,12 @@ class Genome(nn.Module):
     def _check(self, model: nn.Module) -> None:
         found = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         if found != self.shapes:
-            differ = sorted(set(found.items()) ^ set(self.shapes.items()))[0]
+            names = (*self.shapes, *found)
+            differ = next((n for n in names if found.get(n) != self.shapes.get(n)), names[0])
             raise ConfigError(
-                f"this genome is for another model: they differ in {differ[0]!r} {differ[1]}; give "
-                "the architecture that it was made for"
+                "this genome is for another model, which has "
+                f"{self.shapes.get(differ, 'none')} for {differ!r}, this one "
+                f"{found.get(differ, 'none')}; give the architecture that it was made for"
             )
 
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from precocial.errors import ConfigError
 from precocial.genome import Axis, Genome, Part, Stored, all_convolutional, parts_of, perceptron_784
@@ -198,3 +198,13 @@ def test_half_precision_is_allowed() -> None:
     model = nn.Linear(64, 10).to(torch.bfloat16)
     genome = Genome.for_model(model, parameters=300)
     assert genome.birth(model).weight.dtype == torch.bfloat16
+
+
+def test_tensors_that_are_made_before_each_pass_are_refused() -> None:
+    pruned = nn.Linear(4, 3)
+    prune.l1_unstructured(pruned, "weight", amount=0.5)  # type: ignore[no-untyped-call]
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        normed = nn.utils.weight_norm(nn.Linear(4, 3))
+    for module in (pruned, normed):
+        with pytest.raises(ConfigError, match="makes 'weight' before each pass"):
+            parts_of(nn.Sequential(module))

@@ -125,6 +125,12 @@ def _check(name: str, parameter: Tensor, module: nn.Module) -> None:
             f"{name} ({owner}) is parametrized, so something else generates it already: call "
             "torch.nn.utils.parametrize.remove_parametrizations first"
         )
+    made = [k for k, v in vars(module).items() if isinstance(v, Tensor) and v.grad_fn is not None]
+    if made:
+        raise ConfigError(
+            f"{name} ({owner}) makes {made[0]!r} before each pass, as the older weight_norm and "
+            "pruning do: call remove_weight_norm, or prune.remove, of torch.nn.utils first"
+        )
     if not parameter.is_floating_point() or parameter.is_sparse or parameter.is_quantized:
         raise ConfigError(
             f"{name} ({owner}) must be a dense floating-point tensor; got {parameter.dtype}"
