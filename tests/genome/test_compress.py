@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 
 from precocial.errors import ConfigError
 from precocial.genome import CompressConfig, Genome, Innate, Life, accuracy, compress, compressing
-from precocial.genome.compress import row_count
+from precocial.genome.compress import check, row_count
 from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
@@ -61,6 +62,19 @@ def test_a_budget_that_nothing_fits_is_a_row_with_its_reason(tmp_path: Path) -> 
             task = load_task("digits")
             born = Genome.load(path).birth(perceptron_for(task, (8,), row["seed"]))
             assert accuracy(born, task.test) == row["test"]
+
+
+def test_sizes_of_lives_that_are_too_large_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"digits has 1,25\d .*got \(0, 100000\)"):
+        check(replace(SMALL, budgets=(600,), worth_sizes=(0, 100_000)))
+    check(replace(SMALL, budgets=(600,)))
+
+
+def test_the_whole_at_few_bits_is_beside_it(tmp_path: Path) -> None:
+    config = replace(SMALL, budgets=(600,), seeds=1, rivals=(), life_steps=0, worth_sizes=())
+    (whole,) = [row for row in run(compressing, config, tmp_path).rows if row["kind"] == "whole"]
+    assert whole["quantised_bytes"] < 0.3 * whole["bytes"]
+    assert abs(whole["quantised_test"] - whole["test"]) < 0.3
 
 
 def test_an_evolution_goes_on_from_its_checkpoint(

@@ -34,7 +34,7 @@ from precocial.genome.loops.worlds import newborn
 from precocial.genome.phenotype.filters import first_filters
 from precocial.genome.rivals.dense import TINY, linear_within, pooled, tiny_dense
 from precocial.genome.rivals.pruned import pruned
-from precocial.genome.rivals.training import RATES, fit
+from precocial.genome.rivals.training import RATES, fit, quantised
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -133,6 +133,12 @@ def check(config: CompressConfig) -> CompressConfig:
     """
     task = load_task(config.data)
     model = _model_of(config, task, config.seed)
+    asked = config.worth_sizes
+    if asked and asked != CompressConfig.worth_sizes and len(_lived(config, task)) < 2:
+        raise ConfigError(
+            f"worth_sizes: {task.name} has {len(task.train):,} training examples, so two or more "
+            f"of the sizes must be at most that; got {asked}"
+        )
     for budget in config.budgets:
         Genome.for_model(
             model, bytes=budget, bits=config.bits, decoder=config.decoder,
@@ -151,7 +157,8 @@ def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
     """Rows of one seed after the other; the test examples are used for the figures only.
 
     "point": method, budget, bytes, parameters, valid, test (accuracy at birth, or of the trained
-    rival), note; "whole": the model trained as it is; "life": arm, step and test accuracy of the
+    rival), note; "whole": the model trained as it is, and (quantised_bytes, quantised_test) rounded
+    to as few bits as the genome; "life": arm, step and test accuracy of the
     largest genome's newborn, of its shuffled copy, and of a random network; "saving": what `lives`
     yields of that newborn, of a random network and of a tiny dense model of as many parameters, at
     those of `worth_sizes` that there are examples for. The genomes are kept in
@@ -224,8 +231,12 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
         key=lambda found: accuracy(found, task.valid),
     )
     size = sum(parameter.numel() for parameter in model.parameters())
-    figures = {"valid": accuracy(whole, task.valid), "test": accuracy(whole, task.test)}
-    yield {"kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size, **figures}
+    coarse, coarse_bytes = quantised(whole, config.bits)
+    yield {
+        "kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size,
+        **_accuracies(whole, task), "quantised_bytes": coarse_bytes,
+        "quantised_test": accuracy(coarse, task.test),
+    }  # fmt: skip
     born: nn.Module | None = None
     parameters = 0
     for budget in sorted(config.budgets):
@@ -247,7 +258,7 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
             run.save("filters", found)
     if born is not None and config.life_steps:
         yield from _lives(config, born, model, task, seed)
-    if born is not None and config.worth_sizes:
+    if born is not None and len(_lived(config, task)) > 1:
         yield from _savings(config, born, model, task, parameters, seed)
 
 
@@ -331,6 +342,11 @@ _CHOOSING = 2000
 """Validation examples that choose the step and the rate of a life: as in `AfterBirthConfig`."""
 
 
+def _lived(config: CompressConfig, task: Task) -> list[int]:
+    """The sizes that there are training examples for."""
+    return [size for size in config.worth_sizes if size <= len(task.train)]
+
+
 def _savings(
     config: CompressConfig, born: nn.Module, model: nn.Module, task: Task, parameters: int,
     seed: int,
@@ -342,7 +358,7 @@ def _savings(
     with contextlib.suppress(ConfigError):  # so few parameters that there is no such model
         dense = linear_within(task, parameters, seed)
         newborns[TINY] = lambda seed: dense
-    sizes = [size for size in config.worth_sizes if size <= len(task.train)]
+    sizes = _lived(config, task)
     few = choosing(task, _CHOOSING)
     for row in lives(newborns, few, sizes=sizes, seeds=[seed], life=config.worth_life):
         yield {"kind": "saving", **row}
