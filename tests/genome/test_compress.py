@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from precocial.genome import (
     compress,
     compressing,
 )
-from precocial.genome.compress import row_count
+from precocial.genome.compress import check, row_count
 from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
@@ -73,6 +74,19 @@ def test_a_budget_that_nothing_fits_is_a_row_with_its_reason(tmp_path: Path) -> 
             assert accuracy(born, task.test) == row["test"]
 
 
+def test_sizes_of_lives_that_are_too_large_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"digits has 1,25\d .*got \(0, 100000\)"):
+        check(replace(SMALL, budgets=(600,), worth_sizes=(0, 100_000)))
+    check(replace(SMALL, budgets=(600,)))
+
+
+def test_the_whole_at_few_bits_is_beside_it(tmp_path: Path) -> None:
+    config = replace(SMALL, budgets=(600,), seeds=1, rivals=(), life_steps=0, worth_sizes=())
+    (whole,) = [row for row in run(compressing, config, tmp_path).rows if row["kind"] == "whole"]
+    assert whole["quantised_bytes"] < 0.3 * whole["bytes"]
+    assert abs(whole["quantised_test"] - whole["test"]) < 0.3
+
+
 def test_an_evolution_goes_on_from_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,7 +115,10 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"budgets": ()}, "at least 1"),
+        ({"budgets": ()}, "budgets are one or more sizes in bytes, each at least 1; got none"),
+        ({"budgets": (500, -5)}, r"got \(500, -5\)"),
+        ({"seeds": 0}, "seeds is at least 1; got 0"),
+        ({"hidden": (0,)}, r"at least 1 unit; got \(0,\)"),
         ({"budgets": (500, 500)}, "budgets must differ"),
         ({"bits": 1}, "bits lie between 2 and 16"),
         ({"rivals": ("lottery",)}, "lottery"),

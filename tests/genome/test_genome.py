@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from precocial.errors import ConfigError
+from precocial.errors import ConfigError, DataError
 from precocial.genome import (
     Binary,
     Gene,
@@ -203,6 +203,28 @@ def test_statistics_are_recalibrated_as_plain_averages() -> None:
     assert born.training == model.training
     assert born[1].momentum == 0.1
     assert torch.equal(model[1].running_mean, torch.zeros(8))
+
+
+@pytest.mark.wrong_types
+def test_batches_that_cannot_be_shown_are_refused() -> None:
+    model = convolutional()
+    genome = Genome.for_model(model, parameters=900)
+    inputs = torch.randn(16, 1, 6, 6)
+    with pytest.raises(ConfigError, match=r"takes batches, such as \[inputs"):
+        genome.birth(model, recalibrate=inputs)
+    with pytest.raises(ConfigError, match=r"fails on a batch of recalibrate, \(16, 36\)"):
+        genome.birth(model, recalibrate=[inputs.flatten(1)])
+    for batch in (inputs * math.nan, 3):
+        with pytest.raises(DataError, match="without NaN"):
+            genome.birth(model, recalibrate=[batch])  # type: ignore[list-item]
+
+
+def test_the_side_that_has_another_tensor_is_named() -> None:
+    genome = Genome.for_model(nn.Linear(4, 3), parameters=30)
+    with pytest.raises(ConfigError, match=r"has \(3,\) for 'bias', this one none"):
+        genome.birth(nn.Linear(4, 3, bias=False))
+    with pytest.raises(ConfigError, match=r"has \(3, 4\) for 'weight', this one \(5, 4\)"):
+        genome.birth(nn.Linear(4, 5))
 
 
 def test_statistics_are_stored_and_counted() -> None:

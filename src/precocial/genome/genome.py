@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from precocial import io
-from precocial.errors import ConfigError, one_of
+from precocial.errors import ConfigError, DataError, one_of
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.file.genome_file import genome_bytes, read_genome
 from precocial.genome.file.quantise import ALL_BITS
@@ -282,10 +282,12 @@ class Genome(nn.Module):
         check_module(model)
         found = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         if found != self.shapes:
-            differ = sorted(set(found.items()) ^ set(self.shapes.items()))[0]
+            names = (*self.shapes, *found)
+            differ = next((n for n in names if found.get(n) != self.shapes.get(n)), names[0])
             raise ConfigError(
-                f"this genome is for another model: they differ in {differ[0]!r} {differ[1]}; give "
-                "the architecture that it was made for"
+                "this genome is for another model, which has "
+                f"{self.shapes.get(differ, 'none')} for {differ!r}, this one "
+                f"{found.get(differ, 'none')}; give the architecture that it was made for"
             )
 
 
@@ -351,9 +353,11 @@ def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Running statistics of BatchNorm as plain averages over `batches`."""
-    if isinstance(batches, Tensor) or not isinstance(batches, Iterable):
-        got = type(batches).__name__
-        raise ConfigError(f"recalibrate is batches of inputs, as in [inputs]; got one {got}")
+    if isinstance(batches, Tensor):
+        raise ConfigError(
+            f"birth: recalibrate takes batches, such as [inputs[:512]]; got one tensor "
+            f"{tuple(batches.shape)}"
+        )
     norms = [norm for _, norm in batch_norms(model)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -363,17 +367,22 @@ def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     model.train()
     with torch.no_grad():
         for batch in batches:
-            try:
-                model(batch)
-            except Exception as error:  # whatever a user's model raises
-                raise ConfigError(
-                    f"recalibrate: the model fails on a batch: {type(error).__name__}: {error}"
-                ) from error
+            _shown_to(model, batch)
     model.train(was)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
-        if not bool(torch.isfinite(norm.running_mean).all() & norm.running_var.isfinite().all()):
-            raise ConfigError(
-                "recalibrate: the statistics of BatchNorm are NaN or infinite: mend the batches, "
-                "and give more than one example in each"
-            )
+
+
+def _shown_to(model: nn.Module, batch: Tensor) -> None:
+    if not isinstance(batch, Tensor) or not bool(torch.isfinite(batch).all()):
+        raise DataError(
+            "birth: a batch of recalibrate is a tensor of inputs without NaN or infinite values; "
+            f"got {type(batch).__name__}"
+        )
+    try:
+        model(batch)
+    except Exception as error:  # whatever a user's model raises
+        raise ConfigError(
+            f"birth: the model fails on a batch of recalibrate, {tuple(batch.shape)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error

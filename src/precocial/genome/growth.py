@@ -268,5 +268,5 @@ def _refuse_below(least: int, budget: int, unit: str) -> None:
     if least > budget:
         raise ConfigError(
             f"no genome of this kind is that small: it needs at least {least} {unit}, the "
-            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
+            f"budget is {budget}; raise the budget to that, or choose another decoder"
         )

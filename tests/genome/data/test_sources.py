@@ -123,6 +123,21 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
         load_task(str(tmp_path / "t.csv"))
 
 
+def test_a_column_of_a_table_has_a_scale_of_its_own(tmp_path: Path) -> None:
+    lines = [f"{1e9 + 1e6 * k},{0.01 * (k % 2)},7,{k % 2}" for k in range(80)]
+    (tmp_path / "t.csv").write_text("a,b,c,target\n" + "\n".join(lines) + "\n")
+    task = load_task(str(tmp_path / "t.csv"))
+    train = task.train.inputs
+    assert train.dtype == torch.float32
+    assert train.mean(0).abs().max() < 1e-5
+    torch.testing.assert_close(train.std(0, unbiased=False), torch.tensor([1.0, 1.0, 0.0]))
+    # the second column is the class itself
+    assert torch.equal(task.test.inputs[:, 1] > 0, task.test.targets == 1)
+    (tmp_path / "t.csv").write_text("a,target\n" + "1e39,0\n1,1\n" * 20)
+    with pytest.raises(DataError, match=r"inputs must lie within 3\.4e\+38"):
+        load_task(str(tmp_path / "t.csv"))
+
+
 def test_the_largest_filters_are_pictures() -> None:
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.Linear(5, 10))
     weight = torch.zeros(5, 64)

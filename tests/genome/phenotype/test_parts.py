@@ -242,19 +242,12 @@ class Extra(nn.Linear):
         return torch.ones(3)
 
 
-def pruned_layer() -> nn.Module:
-    layer = nn.Linear(4, 3)
-    prune.l1_unstructured(layer, "weight", amount=0.5)
-    return layer
-
-
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda: Table(persistent=True), "table is a buffer.*persistent=False"),
         (lambda: Extra(3, 2), "_extra_state is part of the model's state"),
         (lambda: nn.utils.spectral_norm(nn.Linear(4, 3)), "SpectralNorm computes.*remove_spectral"),
-        (pruned_layer, "L1Unstructured computes.*prune.remove"),
     ],
 )
 def test_values_that_no_file_would_hold_are_refused(
@@ -277,3 +270,13 @@ def test_a_partly_quantised_model_is_refused() -> None:
     packed = torch.ao.quantization.quantize_dynamic(model, {"1"})
     with pytest.raises(ConfigError, match=r"^1\..*part of the model's state.*quantised"):
         Genome.for_model(packed, parameters=200)
+
+
+def test_tensors_that_are_made_before_each_pass_are_refused() -> None:
+    pruned = nn.Linear(4, 3)
+    prune.l1_unstructured(pruned, "weight", amount=0.5)  # type: ignore[no-untyped-call]
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        normed = nn.utils.weight_norm(nn.Linear(4, 3))
+    for module in (pruned, normed):
+        with pytest.raises(ConfigError, match="makes 'weight' before each pass"):
+            parts_of(nn.Sequential(module))

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from precocial import io
 from precocial.errors import ConfigError, DataError
 from precocial.genome.data.examples import Task
-from precocial.genome.data.readers import cifar_folder, idx_task, standardised, task_from_arrays
+from precocial.genome.data.readers import cifar_folder, idx_task, task_from_arrays
 from precocial.genome.experiment import DATA, named_task
 from precocial.genome.lifetime.learning import randomised
 from precocial.genome.phenotype.parts import check_single, check_trainable, parts_of
@@ -107,8 +107,9 @@ def check_fits(model: nn.Module, task: Task) -> None:
             tried.train()(inputs)
             scores = tried.eval()(inputs)
     except Exception as error:  # whatever a user's model raises
+        kind = "" if inputs.is_floating_point() else " integers"
         raise ConfigError(
-            f"the model fails on {task.name}, whose inputs are {shape} (n first): "
+            f"the model fails on {task.name}, whose inputs are{kind} {shape} (n first): "
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
@@ -150,8 +151,8 @@ def load_task(name: str, *, seed: int = 0) -> Task:
     """A task by name or path.
 
     A name of DATA; a folder of idx files or of CIFAR's binary batches; a .safetensors file with
-    arrays "inputs" [n, ...] and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
-    column "target" of classes, all other columns numbers.
+    arrays "inputs" [n, ...] (integers are tokens) and "targets" [n]; or a table (.csv, .tsv,
+    .jsonl, .parquet) with a column "target" of classes, all other columns numbers.
 
     Raises:
         ConfigError: neither.
@@ -214,4 +215,4 @@ def _task_from_table(path: Path, seed: int) -> Task:
                 targets[line] = value
     if not np.isfinite(targets).all() or (targets % 1).any():
         raise DataError("classes must be whole numbers", path=path, column="target")
-    return standardised(task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed))
+    return task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed)

@@ -163,7 +163,7 @@ def check_state(model: nn.Module) -> None:
                 raise ConfigError(
                     f"{name or 'the model'} ({type(module).__name__}) has weights that "
                     f"{type(hook).__name__} computes: make them plain parameters first "
-                    "(remove_weight_norm, remove_spectral_norm or prune.remove)"
+                    "(torch.nn.utils.remove_spectral_norm, or the like)"
                 )
     known = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     buffers = {name for name, _ in model.named_buffers(remove_duplicate=False)}
@@ -221,6 +221,12 @@ def _check(name: str, parameter: Tensor, module: nn.Module) -> None:
         raise ConfigError(
             f"{name} ({owner}) is parametrized, so something else generates it already: call "
             "torch.nn.utils.parametrize.remove_parametrizations first"
+        )
+    made = [k for k, v in vars(module).items() if isinstance(v, Tensor) and v.grad_fn is not None]
+    if made:
+        raise ConfigError(
+            f"{name} ({owner}) makes {made[0]!r} before each pass, as the older weight_norm and "
+            "pruning do: call remove_weight_norm, or prune.remove, of torch.nn.utils first"
         )
     if not parameter.is_floating_point() or parameter.is_sparse or parameter.is_quantized:
         raise ConfigError(
