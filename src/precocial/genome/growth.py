@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -173,7 +173,7 @@ def _all_labels(
     return every
 
 
-def _check_named(parts: list[Part], labels: Any) -> None:
+def _check_named(parts: list[Part], labels: object) -> None:
     """Labels of single tensors are pairs, for tensors that have labels."""
     if isinstance(labels, str):
         return

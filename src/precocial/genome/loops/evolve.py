@@ -102,9 +102,7 @@ class Training:
         quantise: Quantise = fake_quantise,
     ) -> None:
         if not isinstance(genome, Genome):
-            raise ConfigError(
-                f"evolve: the first argument is a Genome; got {type(genome).__name__}"
-            )
+            raise ConfigError(f"evolve: genome is a Genome; got {type(genome).__name__}")
         genome.birth(model)  # refuses another model before anything is trained
         check_single(model)
         self.genome, self.seed = genome, seed
