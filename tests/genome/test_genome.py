@@ -419,3 +419,13 @@ def test_a_frozen_model_a_shared_rule_without_matrices_and_a_nan_genome_are_refu
         next(genome.parameters()).fill_(math.nan)
     with pytest.raises(ConfigError, match="generates NaN or infinite weights"):
         genome.birth(model)
+
+
+def test_a_genome_is_saved_at_the_bits_that_it_was_made_for(tmp_path: Path) -> None:
+    model = perceptron_784()
+    for options in ({"bytes": 900}, {"parameters": 900}, {"preset": "GN5"}):
+        genome = Genome.for_model(model, bits=5, **options)
+        size = genome.save(tmp_path / "g.genome")
+        assert size == genome.byte_count() == genome.byte_count(5) < genome.byte_count(8)
+        assert Genome.load(tmp_path / "g.genome").byte_count() == size
+    assert Genome.for_model(model, parameters=900).bits == 8

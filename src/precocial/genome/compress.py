@@ -182,13 +182,13 @@ def compress(
 ) -> Genome:
     """The genome of `model` that works best at birth on `task`, with values as saved at `bits`.
 
-    `compress(model, task, bytes=2000).save("x.genome", bits=6)` is the whole of it.
+    `compress(model, task, bytes=2000).save("x.genome")` is the whole of it.
 
     Args:
         model: the phenotype; not changed.
         task: whose validation examples choose the generation.
         bytes: of the file at most; or give parameters, ratio or preset in `choices`.
-        bits: of a parameter.
+        bits: of a parameter, in training and in the file.
         loop: of training; default `Innate()`.
         seed: of initial values and the order of examples.
         choices: other arguments of `Genome.for_model`.

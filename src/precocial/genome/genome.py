@@ -28,6 +28,8 @@ from precocial.genome.phenotype.parts import (
 )
 from precocial.genome.presets import PRESETS
 
+BITS = 8
+"""Of a parameter in the file, unless others are asked for (ours)."""
 NormStatistics = Literal["recalibrate", "store"]
 
 
@@ -49,6 +51,8 @@ class Genome(nn.Module):
         genes = list(genes)
         self.most_bytes: int | None = None
         """`save` refuses a larger file"""
+        self.bits = BITS
+        """of a parameter in the file, unless `save` is told others: those it was made for"""
         self.shapes = {gene.name: gene.shape for gene in genes}
         self.decoders = nn.ModuleDict({_key(gene.name): gene.decoder for gene in genes})
         self.statistics = nn.ParameterDict(
@@ -73,7 +77,7 @@ class Genome(nn.Module):
         norm_statistics: NormStatistics = "recalibrate",
         share: Share = "layer",
         input_shape: tuple[int, ...] | None = None,
-        bits: int = 8,
+        bits: int = BITS,
         seed: int = 0,
     ) -> Genome:
         """A newborn genome for `model`, of the largest size that the budget allows.
@@ -98,7 +102,7 @@ class Genome(nn.Module):
                 which sees the tensor's number among the labels.
             input_shape: how the inputs of a first linear layer lie on a grid; default: a square
                 number of inputs is a square image.
-            bits: of a parameter in the file, for `bytes`.
+            bits: of a parameter in the file: for `bytes`, and what `save` takes by default.
             seed: of the genome's initial values.
 
         Raises:
@@ -120,7 +124,9 @@ class Genome(nn.Module):
             if preset is not None:
                 one_of("preset", preset, tuple(PRESETS))
                 genes = [Gene(p.name, p.shape, d) for p, d in PRESETS[preset](parts)]
-                return cls(_filled(genes, values), statistics)
+                genome = cls(_filled(genes, values), statistics)
+                genome.bits = bits
+                return genome
             growth = growth_of(parts, decoder, labels=labels, biases=biases, share=share, seed=seed)
             if bytes is not None:
                 size = growth.largest_in_bytes(bytes, statistics, bits)
@@ -129,7 +135,7 @@ class Genome(nn.Module):
                 budget = parameters if parameters is not None else int(total / _above_zero(ratio))
                 size = growth.largest(budget, statistics)
             genome = cls(_filled(growth.whole(size), values), statistics)
-        genome.most_bytes = bytes
+        genome.most_bytes, genome.bits = bytes, bits
         return genome
 
     @classmethod
@@ -139,10 +145,12 @@ class Genome(nn.Module):
         Raises:
             DataError: not a genome file, of another version, cut short, altered or too large.
         """
-        shapes, decoders, statistics = read_genome(path)
-        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics).eval()
+        shapes, decoders, statistics, bits = read_genome(path)
+        genome = cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+        genome.bits = bits
+        return genome.eval()
 
-    def save(self, path: io.PathLike, *, bits: int = 8) -> int:
+    def save(self, path: io.PathLike, *, bits: int | None = None) -> int:
         """Write the genome as one `.genome` file; returns its bytes, which reports print.
 
         What is loaded has the values of `fake_quantise(parameters, bits)`: train on those at few
@@ -150,13 +158,15 @@ class Genome(nn.Module):
 
         Args:
             path: of the file; written whole or not at all.
-            bits: of a parameter: 2 to 16, or 32 for single precision as it is.
+            bits: of a parameter: 2 to 16, or 32 for single precision as it is; none: those that
+                the genome was made for, or had in its file.
 
         Raises:
             ConfigError: other bits; parameters that are not finite; a file larger than the `bytes`
                 that the genome was made for.
             DataError: a path that cannot be written.
         """
+        bits = self.bits if bits is None else bits
         data = genome_bytes(*self._content(), bits)
         if self.most_bytes is not None and len(data) > self.most_bytes:
             raise ConfigError(
@@ -167,9 +177,9 @@ class Genome(nn.Module):
         io.write_bytes(path, data)
         return len(data)
 
-    def byte_count(self, bits: int = 8) -> int:
+    def byte_count(self, bits: int | None = None) -> int:
         """Bytes that `save` would write."""
-        return len(genome_bytes(*self._content(), bits))
+        return len(genome_bytes(*self._content(), self.bits if bits is None else bits))
 
     def _content(self) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
         decoders = {name: self.decoder_of(name) for name in self.shapes}
