@@ -113,7 +113,7 @@ def test_what_cannot_be_used_says_so(policy: Policy, monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
         make_env("HalfCheetah-v5")
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
+    with pytest.raises(MissingExtraError, match=r"precocial\[gym\]"):
         make_env(ENV)
 
 

@@ -50,6 +50,9 @@ def task_from_arrays(
     Integers are tokens, which an embedding looks up: they stay integers, as int64. Floats, and
     pixels (unsigned bytes, or anything [n, channels, height, width]), are numbers: `standardised`.
 
+    Pictures have channels: [n, height, width] are rows of numbers, to rivals and to convolutions,
+    until an axis is added, `inputs[:, None]`.
+
     The same examples are split alike whatever the name: content and seed decide.
 
     Raises:
