@@ -141,9 +141,17 @@ def train(
         )
     lemmas = frozenset(item.word.lemma for item in items)
     cells: dict[str, _Cell] = {}
+    asked: dict[str, Item] = {}
+    wanted: dict[str, dict[str, float]] = {}
+    for item, target in zip(items, targets):  # what is asked twice counts twice, and is fitted once
+        asked.setdefault(item.text, item)
+        sums = wanted.setdefault(item.text, {})
+        for script, share in target.items():
+            sums[script] = sums.get(script, 0.0) + share
     for cell in sorted({item.cell for item in items}):
-        where = [n for n, item in enumerate(items) if item.cell == cell]
-        found = _cell([items[n] for n in where], [targets[n] for n in where], lemmas, penalty)
+        where = [text for text, item in asked.items() if item.cell == cell]
+        found = _cell([asked[one] for one in where], [wanted[one] for one in where], lemmas,
+                      penalty)  # fmt: skip
         if found is not None:
             cells[cell] = found
     return Student(cells=cells, lemmas=lemmas)
