@@ -1,6 +1,7 @@
 """Real crowds: the panel beside every single aggregator, settings chosen on other crowds.
 
-`python benchmarks/real_crowds.py [--json] [--no-peer] [--draws 10] [--peer-folder FOLDER]`. Reads
+`python benchmarks/real_crowds.py [--json] [--no-peer] [--draws 5] [--peer-folder FOLDER]`. With
+`--remake` the rows ship as crowds.jsonl of `src/precocial/normativity/results/`. Reads
 NAME.csv (task, worker, label) and NAME_gold.csv (task, label) from ../shared/data/crowd, or from
 the folder that PRECOCIAL_CROWDS names. Sources: CF, CF_amt, SP, SP_amt, ZenCrowd_us from
 orchidproject/active-crowd-toolkit (Apache-2.0); rte and wsd from Snow and others 2008 through
@@ -24,11 +25,13 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
+import hashlib
 import itertools
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,7 @@ from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_position
 from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
 from precocial.normativity.calibration import calibration_error, fitted_temperature, tempered
+from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel import (
     JUDGES,
     Judged,
@@ -53,9 +57,13 @@ from precocial.normativity.panel import (
     judged,
     with_gold,
 )
+from precocial.normativity.shipped import write_shipped
 from precocial.runs import stream
+from precocial.runs.configs import code_version
+from precocial.runs.folder import machine, versions
 
 Floats = NDArray[np.float64]
+COMMAND = "python benchmarks/real_crowds.py --remake"
 FAMILIES = (("CF", "CF_amt"), ("SP", "SP_amt"), ("ZenCrowd_us",), ("rte",), ("wsd",))
 Q, Q_JUDGES = (0.1, 0.2, 0.3, 0.4), (0.6, 0.75, 0.9)
 TEMPERATURES, GOLD_TRUST = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0), (25.0, 50.0, 100.0, 200.0)
@@ -70,11 +78,28 @@ COPIES = 3
 MODELS = ("majority", "wawa", "ds", "onecoin", "glad", "mace")
 
 
-def data_folder() -> Path | None:
+def data_folder(file: str = "rte.csv") -> Path | None:
     """Where the crowds are, if anywhere."""
     told = os.environ.get("PRECOCIAL_CROWDS")
     folder = Path(told) if told else ROOT.parent / "shared" / "data" / "crowd"
-    return folder if (folder / "rte.csv").exists() else None
+    return folder if (folder / file).exists() else None
+
+
+def crowd_folder(file: str = "rte.csv") -> Path:
+    """The same, or the end."""
+    found = data_folder(file)
+    if found is None:
+        raise SystemExit("no crowds: put them in ../shared/data/crowd or set PRECOCIAL_CROWDS")
+    return found
+
+
+def provenance_of(command: str, files: Sequence[Path]) -> dict[str, Any]:
+    """What made rows that ship: command, code, versions, machine, and the data's digests."""
+    return {
+        "command": command, "code": code_version(NormLearner.fit), "versions": versions(),
+        "machine": machine(),
+        "data": {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -301,12 +326,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-peer", action="store_true", help="leave crowd-kit out")
-    parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--remake", action="store_true", help="ship the rows")
     parser.add_argument("--peer-folder", type=Path, help="keeps crowd-kit's probabilities")
     asked = parser.parse_args()
-    data = data_folder()
-    if data is None:
-        raise SystemExit("no crowds: put them in ../shared/data/crowd or set PRECOCIAL_CROWDS")
+    data = crowd_folder()
     crowds = [crowd(data, name) for family in FAMILIES for name in family]
     made_up = [generated(name, seed) for name in GENERATED for seed in range(COPIES)]
     table = without_gold(crowds, made_up)
@@ -317,6 +341,10 @@ def main() -> None:
             folder = asked.peer_folder or Path(made)
             folder.mkdir(parents=True, exist_ok=True)
             table += peers(crowds, data, folder)
+    if asked.remake:
+        names = [name for family in FAMILIES for name in family]
+        files = [data / f"{name}{end}.csv" for name in names for end in ("", "_gold")]
+        write_shipped("crowds", table, provenance_of(f"{COMMAND} --draws {asked.draws}", files))
     print(json.dumps(table)) if asked.json else show(table)
 
 
