@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.lib.measure import ROOT, best_times, environment, row, show
-from precocial.feedback.votes import Votes, votes
+from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import Aggregated, DawidSkene, Glad, Mace
 from precocial.runs import stream
 
@@ -120,7 +120,7 @@ def peers_python() -> Path:
 def rows(labels: int, glad_steps: int, with_peer: bool) -> list[dict[str, Any]]:
     """Everything, the peer in the same run."""
     table = planted(labels)
-    given = votes(*table.T)
+    given = as_votes(*table.T)
     peer: dict[str, Any] = {}
     name = f"{PEER}, left out"
     if with_peer:
@@ -157,7 +157,7 @@ def million(count: int) -> dict[str, Any]:
 
 def read(columns: list[list[str]], made: list[Votes]) -> None:
     """Votes, kept."""
-    made.append(votes(*columns))
+    made.append(as_votes(*columns))
 
 
 def be_the_child(count: int) -> None:

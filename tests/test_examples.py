@@ -17,4 +17,6 @@ def test_an_example_runs(path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_every_room_with_a_paper_has_an_example() -> None:
-    assert {path.stem for path in EXAMPLES} >= {"transfer", "preferences"}
+    assert {path.stem for path in EXAMPLES} >= {
+        "transfer", "preferences", "genome", "normativity",
+    }  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import real_crowds
-from precocial.feedback.votes import Votes, gold_labels, gold_positions, votes
+from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
 from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
 from precocial.normativity.calibration import calibration_error
@@ -35,7 +35,7 @@ def crowds() -> dict[str, tuple[Votes, np.ndarray]]:
 
 def read(folder: Path, name: str) -> tuple[Votes, np.ndarray]:
     table, gold = read_csv(folder / f"{name}.csv"), read_csv(folder / f"{name}_gold.csv")
-    made = votes(*([row[key] for row in table] for key in ("task", "worker", "label")))
+    made = as_votes(*([row[key] for row in table] for key in ("task", "worker", "label")))
     said = gold_labels([row["task"] for row in gold], [row["label"] for row in gold])
     return made, gold_positions(made, said)
 

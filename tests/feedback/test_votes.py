@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precocial.errors import ConfigError, DataError, PrecocialError
-from precocial.feedback.votes import Votes, gold_labels, gold_positions, votes
+from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
 
 
 def rows(given: Votes) -> set[tuple[str, str, str]]:
@@ -20,7 +20,7 @@ def rows(given: Votes) -> set[tuple[str, str, str]]:
 
 
 def test_votes_are_sorted_by_task_and_keep_what_was_said() -> None:
-    made = votes(["b", "a", "b"], ["x", "x", "y"], ["yes", "no", "no"])
+    made = as_votes(["b", "a", "b"], ["x", "x", "y"], ["yes", "no", "no"])
     assert made.tasks == ("b", "a")
     assert made.teachers == ("x", "y")
     assert made.classes == ("no", "yes")
@@ -32,7 +32,7 @@ def test_votes_are_sorted_by_task_and_keep_what_was_said() -> None:
 
 
 def test_numbers_floats_and_text_of_one_value_are_one_class_in_the_order_of_numbers() -> None:
-    made = votes([1, 1.0, "1", 2], ["w"] * 4, [10, 9.0, "10", np.int64(2)])
+    made = as_votes([1, 1.0, "1", 2], ["w"] * 4, [10, 9.0, "10", np.int64(2)])
     assert made.tasks == ("1", "2")
     assert made.classes == ("2", "9", "10")
     assert made.label.tolist() == [2, 1, 2, 0]
@@ -40,7 +40,7 @@ def test_numbers_floats_and_text_of_one_value_are_one_class_in_the_order_of_numb
 
 @pytest.mark.parametrize("kind", [list, np.array, pd.Series, iter])
 def test_columns_of_any_kind_are_read_alike(kind: Any) -> None:
-    made = votes(kind([7, 3, 7]), kind([0, 0, 1]), kind([1, 0, 1]))
+    made = as_votes(kind([7, 3, 7]), kind([0, 0, 1]), kind([1, 0, 1]))
     assert made.tasks == ("7", "3")
     assert rows(made) == {("7", "0", "1"), ("3", "0", "0"), ("7", "1", "1")}
 
@@ -48,46 +48,46 @@ def test_columns_of_any_kind_are_read_alike(kind: Any) -> None:
 @pytest.mark.parametrize("missing", [None, float("nan"), "", "  ", pd.NA, pd.NaT, float("inf")])
 def test_missing_values_are_refused_with_their_line(missing: Any) -> None:
     with pytest.raises(DataError, match="line 2, column 'worker'"):
-        votes(["a", "b"], ["x", missing], ["0", "1"])
+        as_votes(["a", "b"], ["x", missing], ["0", "1"])
 
 
 def test_empty_and_uneven_columns_are_refused() -> None:
     with pytest.raises(DataError, match="got none"):
-        votes([], [], [])
+        as_votes([], [], [])
     with pytest.raises(DataError, match="one length"):
-        votes(["a"], ["x", "y"], ["0"])
+        as_votes(["a"], ["x", "y"], ["0"])
     with pytest.raises(DataError, match="unhashable"):
-        votes([["a"]], ["x"], ["0"])
+        as_votes([["a"]], ["x"], ["0"])
 
 
 @pytest.mark.wrong_types
 def test_what_is_no_column_is_refused() -> None:
     with pytest.raises(ConfigError, match="sequence"):
-        votes("abc", ["x"], ["0"])
+        as_votes("abc", ["x"], ["0"])
     with pytest.raises(ConfigError, match="shape"):
-        votes(np.zeros((2, 2)), ["x"], ["0"])
+        as_votes(np.zeros((2, 2)), ["x"], ["0"])
     with pytest.raises(ConfigError, match="duplicates"):
-        votes(["a"], ["x"], ["0"], duplicates="first")  # type: ignore[arg-type]
+        as_votes(["a"], ["x"], ["0"], duplicates="first")  # type: ignore[arg-type]
 
 
 def test_unknown_classes_and_tasks_are_refused_where_known_ones_are_given() -> None:
     with pytest.raises(DataError, match=r"line 2, column 'label'.*unknown label: \['maybe'\]"):
-        votes(["a", "b"], ["x", "x"], ["no", "maybe"], classes=["no", "yes"])
+        as_votes(["a", "b"], ["x", "x"], ["no", "maybe"], classes=["no", "yes"])
     with pytest.raises(DataError, match="unknown task"):
-        votes(["a", "b"], ["x", "x"], ["no", "no"], tasks=["a"])
+        as_votes(["a", "b"], ["x", "x"], ["no", "no"], tasks=["a"])
     with pytest.raises(ConfigError, match="named twice"):
-        votes(["a"], ["x"], ["no"], classes=["no", "no"])
-    made = votes(["a"], ["x"], ["no"], classes=["yes", "no"], tasks=["z", "a"])
+        as_votes(["a"], ["x"], ["no"], classes=["no", "no"])
+    made = as_votes(["a"], ["x"], ["no"], classes=["yes", "no"], tasks=["z", "a"])
     assert made.classes == ("yes", "no")
     assert made.starts.tolist() == [0, 0, 1]
 
 
 def test_two_votes_of_a_teacher_on_a_task() -> None:
     columns = ["a", "a", "b"], ["x", "x", "x"], ["0", "1", "1"]
-    assert len(votes(*columns)) == 3
-    assert rows(votes(*columns, duplicates="last")) == {("a", "x", "1"), ("b", "x", "1")}
+    assert len(as_votes(*columns)) == 3
+    assert rows(as_votes(*columns, duplicates="last")) == {("a", "x", "1"), ("b", "x", "1")}
     with pytest.raises(DataError, match="'x' voted more than once on task 'a'"):
-        votes(*columns, duplicates="refuse")
+        as_votes(*columns, duplicates="refuse")
 
 
 def test_gold_that_contradicts_itself_is_refused() -> None:
@@ -98,7 +98,7 @@ def test_gold_that_contradicts_itself_is_refused() -> None:
 
 
 def test_gold_must_be_about_known_tasks_and_classes() -> None:
-    made = votes(["a", "b"], ["x", "x"], ["0", "1"])
+    made = as_votes(["a", "b"], ["x", "x"], ["0", "1"])
     assert gold_positions(made, {"b": 1}).tolist() == [-1, 1]
     assert gold_positions(made, None).tolist() == [-1, -1]
     with pytest.raises(DataError, match="not among the votes"):
@@ -108,7 +108,7 @@ def test_gold_must_be_about_known_tasks_and_classes() -> None:
     with pytest.raises(DataError, match="missing"):
         gold_positions(made, {"a": None})
     with pytest.raises(DataError, match="same name"):
-        gold_positions(votes([1], ["x"], ["0"]), {1: "0", "1": "0"})
+        gold_positions(as_votes([1], ["x"], ["0"]), {1: "0", "1": "0"})
 
 
 def test_votes_out_of_order_or_out_of_range_are_refused() -> None:
@@ -132,7 +132,7 @@ ANYTHING = st.one_of(
 def test_whatever_the_columns_hold_it_is_read_or_refused(table: list[tuple[Any, Any, Any]]) -> None:
     columns = [[row[i] for row in table] for i in range(3)]
     try:
-        made = votes(*columns)
+        made = as_votes(*columns)
     except PrecocialError:
         return
     assert len(made) == len(table)
@@ -144,6 +144,6 @@ def test_whatever_the_columns_hold_it_is_read_or_refused(table: list[tuple[Any, 
 def test_a_million_rows() -> None:
     size = 1_000_000
     task = [f"t{i}" for i in range(size // 5)] * 5
-    made = votes(task, np.arange(size) % 997, np.arange(size) % 3)
+    made = as_votes(task, np.arange(size) % 997, np.arange(size) % 3)
     assert len(made) == size
     assert (np.diff(made.starts) == 5).all()

@@ -11,7 +11,7 @@ from scipy.optimize import approx_fprime
 from scipy.special import expit
 
 from precocial.errors import ConfigError, DataError
-from precocial.feedback.votes import Votes, votes
+from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import (
     Aggregator,
     CentredDawidSkene,
@@ -60,7 +60,7 @@ def crowd(
         for t in range(tasks)
         for w in rng.permutation(teachers)[:each]
     ]
-    made = votes(*zip(*rows, strict=True), classes=range(classes))
+    made = as_votes(*zip(*rows, strict=True), classes=range(classes))
     order = [int(name) for name in made.teachers]
     return made, truth, confusion[order]
 
@@ -104,7 +104,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=40)
 def test_no_nan_whatever_is_voted(case: dict[str, Any]) -> None:
     K = case["K"]
-    made = votes(*zip(*case["rows"], strict=True), tasks=range(4), classes=range(K))
+    made = as_votes(*zip(*case["rows"], strict=True), tasks=range(4), classes=range(K))
     past = {made.teachers[0]: np.arange(K * K).reshape(K, K)} if case["history"] else None
     for aggregator in ALL:
         fit = aggregator.fit(made, gold=case["gold"], weight=case["weight"], history=past)
@@ -121,7 +121,7 @@ def test_no_nan_whatever_is_voted(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("aggregator", ALL, ids=NAMES)
 def test_long_tasks_do_not_underflow(aggregator: Aggregator) -> None:
     size = 3000
-    made = votes([0] * size + [1], range(size + 1), [0, 1, 1] * (size // 3) + [0])
+    made = as_votes([0] * size + [1], range(size + 1), [0, 1, 1] * (size // 3) + [0])
     fit = aggregator.fit(made)
     is_sound(fit, 2)
     if not isinstance(aggregator, DawidSkene):  # teachers of one vote each tell it nothing
@@ -134,7 +134,7 @@ def test_a_teacher_who_always_answers_the_same_is_outvoted(aggregator: Aggregato
     task = np.concatenate([made.task, np.arange(100)])
     worker = np.concatenate([made.teacher, np.full(100, 99)])
     label = np.concatenate([made.label, np.zeros(100, dtype=int)])
-    fit = aggregator.fit(votes(task, worker, label))
+    fit = aggregator.fit(as_votes(task, worker, label))
     is_sound(fit, 3)
     assert (fit.label == truth).mean() > 0.8
 
@@ -158,7 +158,7 @@ def test_a_weight_of_two_is_two_votes(aggregator: Aggregator) -> None:
     made, _, _ = crowd(tasks=60)
     weight = np.where(made.task < 30, 2.0, 1.0)
     twice = np.repeat(np.arange(len(made)), weight.astype(int))
-    other = votes(made.task[twice], made.teacher[twice], made.label[twice], classes=range(3))
+    other = as_votes(made.task[twice], made.teacher[twice], made.label[twice], classes=range(3))
     order = [other.teachers.index(str(w)) for w in range(12)]
     one, two = aggregator.fit(made, weight=weight), aggregator.fit(other)
     assert np.allclose(one.proba, two.proba, atol=1e-5)
@@ -184,7 +184,7 @@ def test_history_is_votes_on_tasks_whose_class_is_known(aggregator: Aggregator) 
         for i in range(int(count)):
             gold[f"past {true}{said}{i}"] = true
             rows.append((f"past {true}{said}{i}", 4, said))
-    other = aggregator.fit(votes(*zip(*rows, strict=True), classes=range(3)), gold=gold)
+    other = aggregator.fit(as_votes(*zip(*rows, strict=True), classes=range(3)), gold=gold)
     assert np.allclose(fit.proba, other.proba[:80], atol=2e-4)
     assert not np.allclose(fit.proba, aggregator.fit(made).proba, atol=1e-3)
 
@@ -270,7 +270,7 @@ def test_the_gradient_of_glad_is_exact() -> None:
 
 def test_glad_finds_a_stationary_point_of_its_objective_and_no_swap_of_classes() -> None:
     made, truth, _ = crowd(seed=2, classes=2, tasks=150)
-    rare = votes(
+    rare = as_votes(
         np.concatenate([made.task, np.repeat(np.arange(1000, 1600), 3)]),
         np.concatenate([made.teacher, np.tile([0, 1, 2], 600)]),
         np.concatenate([made.label, np.zeros(1800, dtype=int)]),
@@ -301,14 +301,14 @@ def test_a_strong_centre_is_the_one_coin_model_and_none_is_dawid_skene() -> None
 
 
 def test_ties_share_and_their_label_is_the_class_with_more_votes() -> None:
-    made = votes([0, 0, 1, 1, 2], [0, 1, 0, 1, 0], ["b", "a", "a", "b", "b"])
+    made = as_votes([0, 0, 1, 1, 2], [0, 1, 0, 1, 0], ["b", "a", "a", "b", "b"])
     fit = Majority().fit(made)
     assert fit.proba.tolist() == [[0.5, 0.5], [0.5, 0.5], [0, 1]]
     assert fit.labels == ("b", "b", "b")
 
 
 def test_weighted_majority_by_hand() -> None:
-    made = votes([0, 0, 0, 1, 1, 1], [0, 1, 2] * 2, [0, 0, 1, 1, 1, 0])
+    made = as_votes([0, 0, 0, 1, 1, 1], [0, 1, 2] * 2, [0, 0, 1, 1, 1, 0])
     fit = WeightedMajority().fit(made)
     assert fit.accuracy.tolist() == [1, 1, 0]
     assert fit.proba.tolist() == [[1, 0], [0, 1]]
@@ -316,7 +316,7 @@ def test_weighted_majority_by_hand() -> None:
 
 def test_mace_by_hand() -> None:
     """One EM step against the sums of the paper over every case of knowing and guessing."""
-    made = votes([0, 0, 1], [0, 1, 0], [0, 1, 1])
+    made = as_votes([0, 0, 1], [0, 1, 0], [0, 1, 1])
     fit = Mace(method="em", starts=1, steps=1, tolerance=0, smoothing=0).fit(made)
     share = np.array([1 - 2.5 / 4, 1 - 1.5 / 3])  # guessing, from the majority
     known, guessed = np.zeros(2), np.zeros((2, 2))
@@ -378,7 +378,7 @@ def test_teachers_of_few_votes_borrow_from_their_community() -> None:
         for t in range(120)
         for w in rng.permutation(100)[:5]
     ]
-    made = votes(*zip(*rows, strict=True), classes=range(3))
+    made = as_votes(*zip(*rows, strict=True), classes=range(3))
     fit = CommunityDawidSkene(communities=2).fit(made)
     odd = np.array([int(name) % 3 == 0 for name in made.teachers])
     assert fit.accuracy[~odd].mean() > 0.7

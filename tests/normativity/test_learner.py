@@ -13,7 +13,7 @@ from sklearn.svm import SVC
 
 from precocial.errors import ConfigError, DataError, PrecocialError
 from precocial.feedback.records import About, Comparison, Demonstration, Item, Label, Statement
-from precocial.feedback.votes import Votes, votes
+from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin, smoothed_dawid_skene
 from precocial.normativity.folding import folded
 from precocial.normativity.learner import NormLearner
@@ -39,7 +39,7 @@ def crowd(
         for w in rng.permutation(teachers)[:each]:
             said = truth[t] if rng.random() < skill[w] else rng.integers(3)
             rows.append((t, w, 2 if fooled[t] else said))
-    return votes(*zip(*rows, strict=True), tasks=range(tasks), classes=range(3)), truth, X
+    return as_votes(*zip(*rows, strict=True), tasks=range(tasks), classes=range(3)), truth, X
 
 
 def learner(**settings_: Any) -> NormLearner:
@@ -218,7 +218,7 @@ def test_an_explanation_says_who_voted_and_which_process_found_what() -> None:
 
 
 def test_what_to_ask_is_what_is_open() -> None:
-    made = votes([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 0, 1, 1, 1], classes=range(2))
+    made = as_votes([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 0, 1, 1, 1], classes=range(2))
     fit = learner(processes=(Majority(),)).fit(made)
     assert fit.ask_next(1) == ("1",)
     assert len(fit.ask_next(10)) == 3
@@ -255,7 +255,7 @@ def test_features_that_do_not_fit_are_refused() -> None:
 )
 @settings(max_examples=25)
 def test_no_nan_whatever_is_voted(rows: Any, gold: Any, features: bool) -> None:
-    made = votes(*zip(*rows, strict=True), tasks=range(5), classes=range(3))
+    made = as_votes(*zip(*rows, strict=True), tasks=range(5), classes=range(3))
     X = np.arange(10.0).reshape(5, 2) if features else None
     fit = learner(rounds=1).fit(made, X=X, gold=gold)
     assert np.isfinite(fit.proba_).all()
@@ -280,7 +280,7 @@ def test_groups_join_what_mistakes_confuse() -> None:
 
 
 def test_within_a_group_a_task_looks_alike_to_all() -> None:
-    made = votes([0, 1, 1, 2, 2], [0, 0, 1, 0, 1], [2, 2, 1, 1, 1], classes=range(3))
+    made = as_votes([0, 1, 1, 2, 2], [0, 0, 1, 0, 1], [2, 2, 1, 1, 1], classes=range(3))
     groups = groups_of(((1, 2, 1.0),), made.classes)
     a = np.array([0.8, 0.75])
     p = within(made, np.ones(5), a, groups, None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from precocial.feedback.votes import Votes, votes
+from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
 from precocial.normativity.aggregators.result import coin_confusion
 from precocial.normativity.panel import (
@@ -25,7 +25,7 @@ def crowd(tasks: int = 200, seed: int = 0) -> tuple[Votes, np.ndarray]:
     worker = np.concatenate([rng.permutation(12)[:6] for _ in range(tasks)])
     right = rng.random(len(task)) < np.where(worker < 4, 0.9, 1 / 3)
     label = np.where(right, truth[task], rng.integers(3, size=len(task)))
-    return votes(task, worker, label, classes=range(3)), truth
+    return as_votes(task, worker, label, classes=range(3)), truth
 
 
 def verdict_of(scores: list[list[float]]) -> Judged:

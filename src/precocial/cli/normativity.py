@@ -201,10 +201,10 @@ def _case(
     common: Common,
 ) -> _Case:  # fmt: skip
     from precocial.feedback.tables import read_crowd
-    from precocial.feedback.votes import votes as votes_of
+    from precocial.feedback.votes import as_votes
 
     columns = read_crowd(path, names=named_once("--column", column, "NAME=COLUMN") or None)
-    votes = votes_of(columns.task, columns.worker, columns.label)
+    votes = as_votes(columns.task, columns.worker, columns.label)
     known = None if gold is None else _gold(gold)
     if known is not None:
         voted = set(votes.tasks)

@@ -28,7 +28,7 @@ from precocial.feedback.tables import (
     write_items,
 )
 from precocial.feedback.trl import read_trl, write_trl
-from precocial.feedback.votes import Votes, gold_labels
+from precocial.feedback.votes import Votes, as_votes, gold_labels
 
 __all__ = [
     "About",
@@ -47,6 +47,7 @@ __all__ = [
     "Store",
     "Votes",
     "as_choice",
+    "as_votes",
     "gold_labels",
     "labels_of",
     "read_crowd",

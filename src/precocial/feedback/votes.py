@@ -25,7 +25,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Votes:
-    """V votes of W teachers on T tasks about K classes; `votes` makes one from columns.
+    """V votes of W teachers on T tasks about K classes; `as_votes` makes one from columns.
 
     Attributes:
         task, teacher, label: (V,) positions in `tasks`, `teachers` and `classes`, sorted by task;
@@ -54,7 +54,7 @@ class Votes:
             if len(values) and (values.min() < 0 or values.max() >= count):
                 raise DataError(f"{name} must lie in 0 to {count - 1}; got {values.max()}")
         if (np.diff(self.task) < 0).any():
-            raise DataError("votes must be sorted by task; votes() sorts them")
+            raise DataError("votes must be sorted by task; as_votes() sorts them")
 
     def __len__(self) -> int:
         return len(self.task)
@@ -79,7 +79,7 @@ class Votes:
         )  # fmt: skip
 
 
-def votes(
+def as_votes(
     task: Iterable[Any],
     worker: Iterable[Any],
     label: Iterable[Any],
@@ -177,13 +177,13 @@ def gold_positions(given: Votes, gold: Mapping[Any, Any] | None) -> NDArray[np.i
     if strange:
         raise DataError(
             f"gold: {len(strange)} tasks are not among the votes: {strange[:SHOWN]}; leave them "
-            "out, or name all tasks with votes(..., tasks=...)"
+            "out, or name all tasks with as_votes(..., tasks=...)"
         )
     strange = sorted({y for y in named.values() if y not in kinds})
     if strange:
         raise DataError(
             f"gold: unknown classes {strange[:SHOWN]}; known are {list(given.classes[:20])}. If "
-            "nobody votes for a class, name all with votes(..., classes=...)"
+            "nobody votes for a class, name all with as_votes(..., classes=...)"
         )
     for t, y in named.items():
         found[place[t]] = kinds[y]

@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 from precocial.errors import ConfigError, one_of
 from precocial.feedback.records import About, Item, Statement
 from precocial.feedback.simulated import Panel, SharedMistake, simulate_teachers
-from precocial.feedback.votes import votes
+from precocial.feedback.votes import as_votes
 from precocial.io import Row
 from precocial.normativity.learner import NormLearner
 from precocial.runs import Run, stream, stream_seed
@@ -88,7 +88,7 @@ class _World:
         )  # fmt: skip
         right = said.label == self.y[said.task]
         self.teachers = [float(right[said.teacher == w].mean()) for w in np.unique(said.teacher)]
-        self.votes = votes(
+        self.votes = as_votes(
             said.task, said.teacher, said.label, tasks=range(config.tasks), classes=range(CLASSES)
         )
 

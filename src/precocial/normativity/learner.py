@@ -12,8 +12,7 @@ from sklearn.base import BaseEstimator
 
 from precocial.errors import ConfigError
 from precocial.feedback.records import Item
-from precocial.feedback.votes import Votes, gold_positions
-from precocial.feedback.votes import votes as votes_from
+from precocial.feedback.votes import Votes, as_votes, gold_positions
 from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
 from precocial.normativity.explanation import (
@@ -53,7 +52,7 @@ from precocial.normativity.student import (
 Floats = NDArray[np.float64]
 Q = 0.3
 """Of the default panel's fifteen processes the best four and a half (ours, chosen on generated
-crowds; `benchmarks/real_crowds.py` chooses with one family of real ones left out)."""
+and real crowds together; `benchmarks/real_crowds.py` chooses with one family left out)."""
 Q_JUDGES = 0.9
 """Ours, chosen likewise: judges keep most of their trust, and lose it where they stand alone."""
 GOLD = 100.0
@@ -87,7 +86,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         proba_: (T, K) their calibrated probabilities.
         classes_, votes_: names of classes; the votes as read.
         teachers_: one `Teacher` each, with an interval.
-        panel_: the `PanelResult`. levels_: its fixed point.
+        panel_: the `PanelResult`; `levels_` is its fixed point.
         student_: a fitted `Student`, or None without X.
         temperature_: as used.
     """
@@ -303,11 +302,11 @@ def votes_of(given: Any) -> Votes:
         return given
     try:
         if all(name in given for name in ("task", "worker", "label")):
-            return votes_from(given["task"], given["worker"], given["label"])
+            return as_votes(given["task"], given["worker"], given["label"])
     except (TypeError, ValueError):
         pass
     if isinstance(given, tuple | list) and len(given) == 3:
-        return votes_from(*given)
+        return as_votes(*given)
     raise ConfigError(
         "votes must be Votes, a table with columns task, worker and label, or three columns; got "
         f"{type(given).__name__}"

@@ -32,9 +32,9 @@ from precocial.normativity.levels import Level
 
 Floats = NDArray[np.float64]
 FOLDS, FOLDS_USED = 4, 2
-"""Of the votes a quarter is held out, twice (ours: more changed no choice on real crowds)."""
+"""Of the votes a quarter is held out, twice (ours)."""
 HALVES = 4
-"""How often the teachers are halved (ours, as above)."""
+"""How often the teachers are halved (ours)."""
 TRUST = 20.0
 """Votes that a teacher's table is worth when it predicts held-out ones: 1 / (20 + 1) of what it
 says is spread evenly, so that no vote is impossible (ours)."""

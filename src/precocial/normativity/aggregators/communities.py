@@ -29,8 +29,7 @@ from precocial.normativity.aggregators.result import (
 )
 
 ROUNDS = 10
-"""Steps by which teachers find their communities, in each step of EM (ours: no later one moved a
-label of the generated crowds)."""
+"""Steps by which teachers find their communities, in each step of EM (ours)."""
 PULL, CELL = 2.0, 0.1
 """Votes a class that draw a community to the one coin of all teachers, and in each cell (ours)."""
 

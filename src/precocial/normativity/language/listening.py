@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, one_of
-from precocial.feedback.votes import Votes, votes
+from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import (
     Aggregated,
     Aggregator,
@@ -397,7 +397,7 @@ def _one_cell(heard: Heard, group: list[int], rows: list[_Row]) -> _Asked:
         miss = (1 - rule.confidence) / max(K - 1, 1)
         right = np.full((K, K), miss) + (rule.confidence - miss) * np.eye(K)
         history[f"rule: {rule.name}"] = COUNT * right
-    table = votes(
+    table = as_votes(
         [heard.items[n].name for n, *_ in rows],
         [who for _, who, *_ in rows],
         [KINDS[k] for *_, k, _ in rows],
