@@ -246,27 +246,28 @@ def test_the_judges_settle_and_prefer_those_who_judge_the_speakers() -> None:
     assert np.allclose(found.proba.sum(axis=1), 1)
 
 
-def votes_on(cell: str, taught: list[Item], *distrust: Distrust) -> _Asked:
-    taught = [item for item in taught if item.cell == cell]
-    said = Speakers(speaking=Speaking(), seed=1).all_say(taught, 12, "t")
-    (ask,) = _asked(hear(taught, said, distrust=distrust))
+PAST = [item for item in some(400) if item.cell == "past"]
+PAST_SAID = Speakers(speaking=Speaking(), seed=1).all_say(PAST, 12, "t")
+
+
+def votes_on_past(*distrust: Distrust) -> _Asked:
+    (ask,) = _asked(hear(PAST, PAST_SAID, distrust=distrust))
     return ask
 
 
 def test_who_answers_a_question_again_is_one_witness() -> None:
-    taught = [item for item in some(400) if item.cell == "past"]
-    ask = votes_on("past", taught)
-    texts = [taught[n].text for n in ask.where]
-    assert sorted(texts) == sorted({item.text for item in taught})
-    assert len(texts) < len(taught)
+    ask = votes_on_past()
+    texts = [PAST[n].text for n in ask.where]
+    assert sorted(texts) == sorted({item.text for item in PAST})
+    assert len(texts) < len(PAST)
     sums: Counter[tuple[int, int]] = Counter()
     for task, who, weight in zip(ask.table.task.tolist(), ask.table.teacher.tolist(), ask.weight):
         sums[task, who] += weight
     assert len(sums) == 12 * len(texts)
     assert np.allclose(list(sums.values()), 1)
-    found = learn(hear(taught, Speakers(speaking=Speaking(), seed=1).all_say(taught, 5, "t")), "1")
-    for n, item in enumerate(taught):
-        first = next(m for m, other in enumerate(taught) if other.text == item.text)
+    found = learn(hear(PAST, PAST_SAID), "1")
+    for n, item in enumerate(PAST):
+        first = next(m for m, other in enumerate(PAST) if other.text == item.text)
         assert (found.proba[n] == found.proba[first]).all()
 
 
@@ -278,7 +279,7 @@ def test_a_form_like_the_lemma_is_a_kind_of_its_own() -> None:
 
 def test_distrust_weighs_only_the_group_and_only_where_others_say_an_irregular_form() -> None:
     (distrust,) = stated_distrust(Speaking())
-    plain, ask = votes_on("past", some(400)), votes_on("past", some(400), distrust)
+    plain, ask = votes_on_past(), votes_on_past(distrust)
     group = np.array([name.startswith("B") for name in ask.table.teachers])[ask.table.teacher]
     rare = np.isin(np.array(ask.table.classes)[ask.table.label], ("irregular", "base"))
     share = ask.weight / plain.weight
@@ -292,7 +293,7 @@ def test_distrust_weighs_only_the_group_and_only_where_others_say_an_irregular_f
 def test_shuffled_distrust_doubts_as_many_answers_of_whomever_and_whatever() -> None:
     (stated,) = stated_distrust(Speaking())
     (drawn,) = shuffled_answers(Speaking(), stream(1, "shuffled"))
-    plain, true, ask = (votes_on("past", some(400), *one) for one in ((), (stated,), (drawn,)))
+    plain, true, ask = (votes_on_past(*one) for one in ((), (stated,), (drawn,)))
     doubted = ask.weight < 0.99 * plain.weight
     assert doubted.sum() == (true.weight < 0.99 * plain.weight).sum()
     group = np.array([name.startswith("B") for name in ask.table.teachers])[ask.table.teacher]
