@@ -409,6 +409,9 @@ def _studies() -> Sequence[Claim[Evidence]]:
                "laptop", _spoken("rules and distrust", "margin")),
         _claim(f"{DEMSKI}, example of language", "feedback that was shuffled gains nothing", "0",
                at_most(0.01), "laptop", _spoken("shuffled", "gain")),
+        _claim(f"{DEMSKI}, example of language", "nor does feedback that names the right kind of "
+               "mistake but the wrong speakers", "0", at_most(0.01), "laptop",
+               _spoken("shuffled speakers", "gain")),
     ]  # fmt: skip
 
 
