@@ -105,6 +105,8 @@ def test_pages_are_found_by_the_experiment(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DataError, match=r"is a run of .*telling; pages are for"):
         page_of(place)
     name = f"{telling.__module__}:telling"
+    with pytest.raises(DataError, match=rf"is a folder of runs: name one of them, {place.name}"):
+        page_of(tmp_path)
     monkeypatch.setitem(any_report.RUN_PAGES, name, genome_pages.evolution_page)
     assert page_of(place / "run.json").headline == page_of(place).headline
 

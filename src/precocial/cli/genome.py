@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, note, show, table
 from precocial.cli.pages import write_page
+from precocial.cli.targets import keep_inputs
 
 Decoder = Literal["two_tower", "pair", "low_rank", "gem", "sgem", "subspace", "cell_types",
                   "chunked", "retinotopic"]  # fmt: skip
@@ -129,15 +130,18 @@ def birth(
         genome: FILE.genome
         model: FILE.py:function that returns the module which the genome was made for; none: the
             weights alone, or with --data a perceptron, if the genome is one's
-        data: as for compress. BatchNorm takes its statistics from the training inputs
-        out: where to write; none: FILE.safetensors beside the genome
+        data: as for compress, split as there: --seed changes nothing. BatchNorm takes its
+            statistics from the training inputs
+        out: where to write; none: FILE.newborn.safetensors beside the genome
     """
     from precocial import io
     from precocial.genome.born import bear
 
+    target = out or genome.with_suffix(".newborn.safetensors")
+    keep_inputs("--out", target, genome=genome, data=data, model=model)
     with redirect_stdout(sys.stderr):
-        born = bear(genome, model=model, data=data, seed=common.seed)
-    target = out or genome.with_suffix(".safetensors")
+        # the split is that of training, whatever --seed: else the genome has seen the test examples
+        born = bear(genome, model=model, data=data)
     io.write_arrays(target, born.arrays, meta={"genome": genome.name, "sha256": born.sha256})
     document = {"weights": target, **born.row()}
     counts = (
@@ -212,6 +216,8 @@ def evolve(
         unborn,
     )
 
+    if save is not None:
+        keep_inputs("--save", save, data=data, model=model)
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     if not any(value is not None for value in (bytes, parameters, ratio, preset)):
