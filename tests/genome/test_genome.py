@@ -324,3 +324,10 @@ def test_genes_of_one_decoder_count_it_once() -> None:
     assert genome.parameter_count == sum(p.numel() for p in shared.parameters())
     assert genome.phenotype_count == 128
     assert torch.equal(genome.weight_of("a").reshape(-1), genome.weight_of("b").reshape(-1))
+
+
+@pytest.mark.wrong_types
+def test_a_budget_that_is_no_number_is_refused() -> None:
+    for budget in ({"bytes": math.nan}, {"parameters": math.nan}):
+        with pytest.raises(ConfigError, match="budget is nan"):
+            Genome.for_model(nn.Linear(64, 50), **budget)
