@@ -35,7 +35,7 @@ ZADOR = "Zador 2019"
 _LAYER_CLASSES = 5
 """Classes of each half of the transfer study."""
 _PROTOCOLS = (
-    ("mnist", "5,000 MNIST images"),
+    ("mnist", "5,000 MNIST images, 700 a generation"),
     ("protocol", "Fashion-MNIST"),
     ("protocol_smaller", "Fashion-MNIST"),
 )
