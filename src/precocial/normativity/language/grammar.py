@@ -50,7 +50,7 @@ def kind_of(lemma: str, form: str, cell: Cell) -> str:
     if cell == "gap":
         before, after = lemma.split("_")
         return form[len(before) : len(form) - len(after)]
-    if form == lemma and cell == "present":
+    if form == lemma:
         return "base"
     for kind in KINDS[1:8]:
         if form == _of_kind(lemma, kind):

@@ -89,7 +89,16 @@ def _disguised(item: Item, other: Item) -> Item:
 def shuffled_distrust(
     speaking: Speaking, random: np.random.Generator, sure: float = 0.9
 ) -> tuple[Distrust, ...]:
-    """As many speakers as group B has, drawn from all."""
+    """As many speakers as group B has, drawn from all. That they are the wrong ones takes from the
+    statement who errs, not how: whoever uses a rule where others do not is often wrong."""
     drawn = random.permutation(speaking.speakers)[: speaking.group]
     names = frozenset(speaking.names[int(one)] for one in drawn)
     return (Distrust(speakers=names, confidence=sure),)
+
+
+def shuffled_answers(
+    speaking: Speaking, random: np.random.Generator, sure: float = 0.9
+) -> tuple[Distrust, ...]:
+    """Neither who errs nor how: as many answers as the true statement doubts, drawn from all."""
+    seed = int(random.integers(2**31))
+    return tuple(replace(one, shuffled=seed) for one in stated_distrust(speaking, sure))

@@ -20,6 +20,7 @@ from precocial.normativity.language.grammar import CELLS, KINDS, Item, items, ki
 from precocial.normativity.language.lexicon import SOURCES, Source, split, words
 from precocial.normativity.language.listening import LEVELS, Distrust, Heard, Rule, hear, learn
 from precocial.normativity.language.rules import (
+    shuffled_answers,
     shuffled_distrust,
     shuffled_rules,
     stated_distrust,
@@ -29,8 +30,12 @@ from precocial.normativity.language.speakers import Speakers, Speaking
 from precocial.normativity.language.student import Student, train
 from precocial.runs import Run, stream, stream_seed
 
-Feedback = Literal["none", "rules", "rules and distrust", "shuffled"]
-FEEDBACK: tuple[Feedback, ...] = ("none", "rules", "rules and distrust", "shuffled")
+Feedback = Literal["none", "rules", "rules and distrust", "shuffled", "shuffled speakers"]
+FEEDBACK: tuple[Feedback, ...] = (
+    "none", "rules", "rules and distrust", "shuffled", "shuffled speakers",
+)  # fmt: skip
+"""Shuffled rules speak of other items. "shuffled" doubts answers at random; "shuffled speakers"
+keeps the kind of mistake that the distrust names, and shuffles only whose it is."""
 _LONG = (3, 4)
 """Nouns between subject and verb in the longer sentences; there are at most two in training."""
 
@@ -69,14 +74,17 @@ class LanguageStudy:
             )
 
 
-FIRST_SEED = 10
-"""Of the studies that are reported: settings were chosen on seeds 100 to 102, and the words on
-those and seed 0."""
+FIRST_SEED = 20
+"""Of the studies that are reported. What is done with answers was settled on seeds 100 to 102, the
+words were chosen on those and seed 0; seed 10 was looked at before, and is not reported."""
 
 
 def laptop(seeds: int = 5) -> list[LanguageStudy]:
-    """One study a seed, with the words of the extra [language]: about a minute each on one core."""
-    return [LanguageStudy(source="tables", seed=FIRST_SEED + seed) for seed in range(seeds)]
+    """One study a seed, with the words of the extra [language]: three minutes each on one core.
+
+    Two of the four levels, for the time they take: no judge, and the fixed point."""
+    return [LanguageStudy(source="tables", levels=("0", "fixed point"), seed=FIRST_SEED + seed)
+            for seed in range(seeds)]  # fmt: skip
 
 
 def smoke() -> LanguageStudy:
@@ -137,10 +145,11 @@ def _stated(
         return (), ()
     if feedback == "rules":
         return stated_rules(), ()
-    if feedback == "shuffled":
+    if feedback.startswith("shuffled"):
+        distrust = shuffled_answers if feedback == "shuffled" else shuffled_distrust
         random = stream(config.seed, "language", "shuffled")
         return (shuffled_rules(stated_rules(), taught, random),
-                shuffled_distrust(config.speaking, random))  # fmt: skip
+                distrust(config.speaking, random))  # fmt: skip
     return stated_rules(), stated_distrust(config.speaking)
 
 
