@@ -180,7 +180,7 @@ def _refine(
 
     def weights() -> dict[str, Tensor]:
         # The user's names must not be taken for those of a genome's running statistics.
-        named = {f"entries.{name}": value for name, value in values.items()}
+        named: dict[str, Tensor] = {f"entries.{name}": one for name, one in values.items()}
         kept = fake_quantise(named, bits) if bits < 32 else named
         empty = {name: torch.zeros(p.numel()) for name, p in parameters.items()}
         filled = {
