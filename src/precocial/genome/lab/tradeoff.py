@@ -5,7 +5,10 @@ parameter, and its newborns are tried in held-out worlds: the score at birth c(0
 c(T), survival under the paper's Eq. 2, and the gap between ancestral and held-out worlds.
 
 What is predicted (our reading of Zador 2019 and of Shuvaev et al. 2024): more variability or longer
-lives, a smaller share of instinct; more bytes, a better score at birth, then a wider gap.
+lives, a smaller share of instinct; more bytes, a better score at birth, then a wider gap. With the
+outer loop "innate" no genome depends on the lifetime, so longer lives of the same newborns can only
+add to what is learned: there the sign for the lifetime tests nothing of evolution. With "baldwin"
+it does. Signs are judged one by one, each by a 95 % interval; none is corrected for their number.
 """
 
 from __future__ import annotations
