@@ -9,6 +9,7 @@ part. Runs go to `--root` and resume there. Fashion-MNIST comes from Debian's pa
 from __future__ import annotations
 
 # run as a file, Python looks beside the file and not at the root
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.lib.measure import Row, row
 from benchmarks.lib.remaking import tell_or_remake
 from precocial.genome import experiment
+from precocial.genome.lifetime.examples_saved import cut_short, examples_saved
 from precocial.genome.studies import after_birth, fashion_study, negatives
 from precocial.genome.studies.shipped import is_shipped, shipped, write_shipped
 from precocial.runs import provenance, run
@@ -39,7 +41,7 @@ PARTS: dict[str, Part] = {
     "curves": (negatives.curves, lambda: [negatives.laptop_curves()]),
     "layers": (negatives.layers, lambda: [negatives.laptop_layers()]),
     "dip": (after_birth.dipping, lambda: [after_birth.laptop()]),
-    "saving": (after_birth.saving, lambda: [after_birth.laptop()]),
+    "saving": (after_birth.saving, lambda: [after_birth.laptop_saving()]),
 }
 PROTOCOLS = ("protocol", "protocol_smaller", "mnist")
 KEPT_KINDS = dict.fromkeys(("birth", "mnist_ours", *PROTOCOLS), "result")
@@ -80,13 +82,36 @@ def rows() -> list[Row]:
             found.append(_line(f"{name}at most {birth.most_bytes} bytes", birth.test, "accuracy"))
     for part in PROTOCOLS:
         results = shipped(part) if is_shipped(part) else []
-        data = "MNIST-5k" if part == "mnist" else "Fashion-MNIST"
+        data = "Fashion-MNIST"
+        if part == "mnist":
+            data = "MNIST-5k (700 images a generation, the paper's are 10,000)"
         for preset in dict.fromkeys(one["preset"] for one in results):
             mean = over_seeds(one["test"] for one in results if one["preset"] == preset)
             found.append(
                 _line(f"{data} at birth, the paper's protocol, {preset}", mean, "accuracy")
             )
+    return found + _worths(shipped("saving") if is_shipped("saving") else [])
+
+
+def _worths(lives: Sequence[dict[str, Any]]) -> list[Row]:
+    """What the genome is worth in training examples, and which arms' lives were too short."""
+    bases = [arm for arm in dict.fromkeys(one["arm"] for one in lives) if arm != "genome"]
+    found = []
+    for base, measure in itertools.product(bases, ("loss", "error")):
+        for one in examples_saved(lives, base=base, measure=measure).rows:
+            name = f"Fashion-MNIST, worth beside {base} by {measure}, {one.data:g} examples of its "
+            name += f"own: {one.status.value.replace('_', ' ')}"
+            bounds = f"95 % interval {_known(one.low)} to {_known(one.high)}, at least "
+            bounds += f"{_known(one.lower_bound)}, at most {_known(one.upper_bound)}"
+            found.append(row(name, one.worth, None, bounds, "examples", ""))
+    for arm, share in (cut_short(lives) if lives else {}).items():
+        name = f"Fashion-MNIST, lives of {arm} that were cut short"
+        found.append(row(name, share, None, "", "share", "less"))
     return found
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.0f}"
 
 
 def _line(name: str, measured: Interval, unit: str) -> Row:

@@ -429,3 +429,10 @@ def test_a_genome_is_saved_at_the_bits_that_it_was_made_for(tmp_path: Path) -> N
         assert size == genome.byte_count() == genome.byte_count(5) < genome.byte_count(8)
         assert Genome.load(tmp_path / "g.genome").byte_count() == size
     assert Genome.for_model(model, parameters=900).bits == 8
+
+
+@pytest.mark.wrong_types
+def test_a_budget_that_is_no_number_is_refused() -> None:
+    for budget in ({"bytes": math.nan}, {"parameters": math.nan}):
+        with pytest.raises(ConfigError, match="budget is nan"):
+            Genome.for_model(nn.Linear(64, 50), **budget)

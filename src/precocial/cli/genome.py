@@ -247,18 +247,21 @@ def evolve(
 
 
 def _show_evolved(record: Any, path: Path, common: Common) -> None:
+    from precocial.report.genome_pages import chosen, evolution_notes
+
     *rows, result = record.rows
+    notes = evolution_notes(record.rows)
     columns = [name for name in rows[-1] if name not in ("kind", "steps")]
     shown = rows if len(rows) <= 24 else [*rows[:: -(-len(rows) // 20)], rows[-1]]
     show(
         {"run": record.path, "genome": path, **{k: v for k, v in result.items() if k != "kind"},
-         "rows": rows},
+         "rows": rows, "notes": notes},
         lambda: [
             table(columns, [[row.get(name) for name in columns] for row in shown],
                   title="Generations"),
-            f"generation {result['generation']} is the best by validation: right at birth on "
-            f"{100 * result['test']:.2f} % of the test examples, with {result['bytes']:,} bytes "
-            f"for {result['phenotype']:,} weights",
+            f"{chosen(record.rows)}; right at birth on {100 * result['test']:.2f} % of the test "
+            f"examples, with {result['bytes']:,} bytes for {result['phenotype']:,} weights",
+            *(f"! {text}" for text in notes),
             str(path),
         ],
         common,

@@ -77,6 +77,8 @@ def bear(
         "parameters": genome.parameter_count, "phenotype": genome.phenotype_count,
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
+    if genome.parameter_count >= genome.phenotype_count:
+        notes += ("the genome has no fewer numbers than the network: it compresses nothing",)
     if made is None:
         return Born(arrays=_expressed(genome), notes=notes, **counts)
     if task is None:

@@ -265,7 +265,7 @@ def _largest(cost: Callable[[int], int], budget: int) -> int:
 
 
 def _refuse_below(least: int, budget: int, unit: str) -> None:
-    if least > budget:
+    if not least <= budget:  # of NaN too
         raise ConfigError(
             f"no genome of this kind is that small: it needs at least {least} {unit}, the "
             f"budget is {budget}; raise the budget to that, or choose another decoder"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -12,7 +13,14 @@ import torch
 
 from precocial.errors import ConfigError, MissingExtraError
 from precocial.genome import Genome, ReturnFitness
-from precocial.genome.control.episodes import SENSES, episodes, make_env, policy_for, starts
+from precocial.genome.control.episodes import (
+    SENSES,
+    _scale_gravity,
+    episodes,
+    make_env,
+    policy_for,
+    starts,
+)
 from precocial.genome.control.policies import Categorical, Policy
 
 ENV = "CartPole-v1"
@@ -62,6 +70,13 @@ def test_gravity_is_scaled() -> None:
     # 0.02 s, pole of 0.1 kg and 0.5 m (half), cart of 1 kg: what half of g more does to the pole
     more = 0.02 * 4.9 * np.sin(0.1) / (0.5 * (4 / 3 - 0.1 * np.cos(0.1) ** 2 / 1.1))
     assert turned[1] - turned[0] == pytest.approx(more, rel=1e-4)
+
+
+def test_gravity_of_mujoco_is_scaled_along_the_vertical() -> None:
+    pulls = np.array([0.1, 0.2, -9.81])
+    env = SimpleNamespace(model=SimpleNamespace(opt=SimpleNamespace(gravity=pulls)))
+    _scale_gravity(env, "HalfCheetah-v5", 1.5)
+    assert pulls.tolist() == pytest.approx([0.1, 0.2, -9.81 * 1.5])
 
 
 def test_options_reach_the_environment(policy: Policy) -> None:

@@ -21,6 +21,7 @@ from precocial.genome.control.study import (
     cheetah,
     control,
     every,
+    first_mean,
     parts,
     smoke,
     steps_to,
@@ -98,6 +99,12 @@ def test_recipes() -> None:
 def life(returns: list[float]) -> Life:
     steps = tuple(10 * (k + 1) for k in range(len(returns)))
     return Life(policy=policy_for("CartPole-v1", (2,), 0), steps=steps, returns=tuple(returns))
+
+
+def test_the_first_episodes_are_the_first() -> None:
+    assert first_mean(life([1, 3, 5, 9]), 2) == 2
+    assert first_mean(life([1, 3, 5, 9]), 3) == 3
+    assert first_mean(life([4]), 2) == 4
 
 
 def test_steps_to_a_level() -> None:

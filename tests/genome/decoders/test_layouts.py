@@ -78,6 +78,14 @@ def test_a_budget_above_the_largest_takes_the_largest() -> None:
     assert genome.parameter_count == largest.parameter_count
 
 
+def test_the_bias_of_as_many_answers_as_hidden_cells_is_stored() -> None:
+    model = classifier(64, 16, 16)
+    genome = Genome.for_model(model, parameters=10**6, decoder="retinotopic")
+    kinds = [genome.decoder_of(f"{layer}.bias").kind for layer in (1, 3)]
+    assert kinds == ["per_type", "stored"]
+    assert genome.decoder_of("3.bias").rows == 16
+
+
 def test_compression_knows_the_image_from_the_task() -> None:
     torch.manual_seed(0)
     part = Examples(inputs=torch.randn(24, 1, 8, 6), targets=torch.arange(24) % 3)

@@ -124,6 +124,18 @@ HUGE: dict[str, Any] = {
     ],
     "many axes": [8, [["w", [2], 0]], [pair(["product", *[["gray", 4, 2]] * 30])]],
     "an outer product": [8, [["w", [2], 0]], [pair(["outer", *[["one_hot", 8]] * 5])]],
+    "tagged labels": [
+        8,
+        [["w", [12_000], 0]],
+        [pair(["tagged", ["one_hot", 12_000], 12_000, 0, 1])],
+    ],
+    "a wide total": [8, [["w", [2], 0]], [pair(["tagged", ["gray", 2, 1], 1 << 31, 0, 1])]],
+    "many tensors": [8, [["w", [2], 0]], [pair(["tagged", ["gray", 2, 1], 1, 0, 1 << 31])]],
+    "tagged in a product": [
+        8,
+        [["w", [2], 0]],
+        [pair(["product", ["tagged", ["gray", 2, 1], 1 << 31, 0, 1], ["gray", 1, 1]])],
+    ],
     "many layers": [8, [["w", [2], 0]], [pair(["gray", 2, 1], hidden=[1] * 70_000)]],
     "cells": [
         8,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+
 import pytest
 
 from precocial import io
@@ -33,6 +36,12 @@ def test_shipped_rows_are_of_the_laptop_recipe(name: str) -> None:
     assert name in made["command"]
     rows = shipped(name)
     assert len({row["seed"] for row in rows}) == made["runs"][0]["config"]["seeds"] >= 5
+
+
+@pytest.mark.parametrize("path", sorted(SHELF.folder.glob("*.json")), ids=lambda path: path.stem)
+def test_what_made_it_is_where_it_is_said_to_be(path: Path) -> None:
+    module, _, function = io.read_json(path)["experiment"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 
 def test_all_that_is_shipped_can_be_told() -> None:

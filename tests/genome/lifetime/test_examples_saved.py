@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from torch import nn
 
 from precocial.errors import ConfigError, DataError
-from precocial.genome.lifetime.examples_saved import Life, examples_saved, few, lives
+from precocial.genome.data.examples import Examples
+from precocial.genome.lifetime.examples_saved import Life, cut_short, examples_saved, few, lives
 from precocial.genome.lifetime.learning import learn, randomised, score
 from precocial.worth import Status
 from tests.genome.tiny_tasks import blobs, network
@@ -86,6 +88,54 @@ def test_of_several_rates_the_validation_examples_choose() -> None:
     assert row["step"] > 0
 
 
+def test_the_test_examples_choose_nothing() -> None:
+    random = torch.Generator().manual_seed(0)
+    noise = Examples(
+        inputs=torch.randn(TASK.test.inputs.shape, generator=random),
+        targets=torch.randint(TASK.classes, TASK.test.targets.shape, generator=random),
+    )
+    life = Life(steps=40, passes=0, rates=(0.1, 0.01, 1e-3), batch=20, looks=8)
+    choices = [
+        [(row["rate"], row["step"], row["valid_loss"]) for row in found]
+        for found in (
+            lives({"a": lambda seed: network()}, task, sizes=[8, 100], seeds=range(2), life=life)
+            for task in (TASK, replace(TASK, test=noise))
+        )
+    ]
+    assert choices[0] == choices[1]
+
+
+def test_steps_grow_with_the_examples_and_looks_lie_closest_at_birth() -> None:
+    life = Life(steps=100, passes=10, batch=20, looks=5)
+    assert [life.most_steps(size) for size in (1, 8, 200, 400, 401)] == [100, 100, 100, 200, 201]
+    assert life.marks(8) == [4, 16, 36, 64, 100]
+    assert Life(steps=3, passes=0, looks=3).marks(8) == [1, 3]
+
+
+def test_a_life_that_is_cut_short_is_told() -> None:
+    newborns = {"slow": lambda seed: network(), "fast": lambda seed: network()}
+    short = Life(steps=3, passes=0, rates=(1e-3,), batch=20, looks=3)
+    rows = list(lives(newborns, TASK, sizes=[0, 100], seeds=range(2), life=short))
+    assert cut_short(rows) == {"slow": 1.0, "fast": 1.0}
+    rows = [row | {"last": row["last"] and row["arm"] == "slow"} for row in rows]
+    assert cut_short(rows) == {"slow": 1.0, "fast": 0.0}
+
+
+def test_a_rate_that_gets_no_better_is_given_up() -> None:
+    seen: list[int] = []
+
+    class Counting(nn.Sequential):
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            seen.append(self.training)
+            return super().forward(input)
+
+    life = Life(steps=400, passes=0, rates=(30.0,), batch=8, warmup_steps=0, looks=20, patience=2)
+    made = Counting(network())
+    row = next(lives({"a": lambda seed: made}, TASK, sizes=[8], seeds=[0], life=life))
+    assert row["step"] == 0
+    assert sum(seen) < 100
+
+
 def test_skipped_rows_are_the_first_ones() -> None:
     newborns = {"a": lambda seed: network(seed=seed), "b": lambda seed: network(seed=seed + 9)}
     life = Life(steps=4, rates=(0.01,), batch=8, looks=2)
@@ -110,3 +160,6 @@ def test_refusals() -> None:
         Life(looks=0)
     with pytest.raises(ConfigError, match="rates above 0"):
         Life(rates=())
+    for wrong in ({"passes": math.nan}, {"passes": -1.0}, {"patience": 0}):
+        with pytest.raises(ConfigError, match="passes"):
+            Life(**wrong)

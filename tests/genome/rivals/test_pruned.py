@@ -58,6 +58,17 @@ def test_a_pruned_model_keeps_its_budget_and_little_else() -> None:
         pruned(model, task, 8, steps=4, bits=6, seed=0)
 
 
+def test_a_module_named_statistics_is_rounded_like_any_other() -> None:
+    torch.manual_seed(0)
+    task, layers = blobs(), network()
+    model = nn.Sequential()
+    for place, layer in enumerate(layers):
+        model.add_module("statistics" if place == 0 else f"other{place}", layer)
+    found = pruned(model, task, 100, steps=40, bits=3, seed=0)
+    for parameter in found.model.parameters():
+        assert len(parameter.unique()) <= 7
+
+
 def test_weights_of_a_unit_that_nothing_reads_are_cut_first() -> None:
     task, model = blobs(), network()
     fit(model, task, steps=60, rate=1e-2)

@@ -342,7 +342,7 @@ class _Study:
         yield {
             "kind": "life", "arm": arm, "parameters": self.size,
             "start": float(before.returns.mean()), "end": float(after.returns.mean()),
-            "first": float(np.mean(life.returns[: config.first_episodes])),
+            "first": first_mean(life, config.first_episodes),
             "episodes": len(life.returns), "steps": life.steps[-1], "target": target,
             "to_level": steps_to(life, target, config.window), "curve": parts(life),
         }  # fmt: skip
@@ -355,6 +355,11 @@ def _with(stage: Callable[[Any], Iterator[Row]], value: Any) -> Callable[[], Ite
 def level(trained: float, share: float) -> float:
     """`share` of the way from 0 to a return; a negative return is left as it is."""
     return share * trained if trained > 0 else trained
+
+
+def first_mean(life: Life, count: int) -> float:
+    """Mean return of the first `count` episodes of a life, or of all where there are fewer."""
+    return float(np.mean(life.returns[:count]))
 
 
 def steps_to(life: Life, target: float, window: int) -> int | None:

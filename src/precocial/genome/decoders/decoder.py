@@ -83,16 +83,5 @@ class Stored(Decoder):
     def weight(self) -> Tensor:
         return self.values
 
-    def share(self, other: Decoder) -> None:
-        """Use the parameters of `other`, a decoder of the same kind for another tensor.
-
-        Raises:
-            ConfigError: this kind has nothing that tensors could share.
-        """
-        raise ConfigError(
-            f"decoder {self.kind!r} keeps values for single neurons, which tensors cannot share: "
-            "use share='layer', or the decoders pair, two_tower or subspace"
-        )
-
     def spec(self) -> dict[str, Any]:
         return {"kind": self.kind, "rows": self.rows, "columns": self.columns}

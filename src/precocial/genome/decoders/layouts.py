@@ -77,8 +77,11 @@ def layout_decoders(parts: list[Part], layout: Retinotopy) -> list[Decoder]:
         weights[1].name: lambda part: _readout(layout, part.out),
     }
 
+    # By place: there may be as many answers as hidden cells.
+    last = parts.index(weights[1])
+
     def bias(part: Part) -> Decoder:
-        hidden = part.out == weights[0].out
+        hidden = parts.index(part) < last
         return PerType(types=layout.types, cells=cells) if hidden else Stored(part.out, 1)
 
     return [rule.get(part.name, bias)(part) for part in parts]

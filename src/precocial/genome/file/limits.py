@@ -83,6 +83,9 @@ def _size(spec: list[Any]) -> tuple[int, int]:
             if any(count > MAX_TABLE for count in counts):
                 raise DataError(f"labels {shown(spec)} name more than {MAX_TABLE} neurons")
             return counts[-1], width
+        case "tagged":
+            count, inner = _size(rest[0])
+            return count, max(inner, int(rest[1])) + int(rest[3])
     return 1, 1  # `labels_from` refuses it, or it is no label: "kind" alone declares no table
 
 

@@ -32,7 +32,8 @@ _LEAST = (127 - 14) << 3
 _TRIED = tuple(range(2, -8, -1))
 """Steps that are tried, counted from the least that reaches the largest value. Below it that value
 is cut off, which gains at 2 to 5 bits. Above it only if every value is a multiple of the step, as
-after rounding to it: so a genome that is loaded and saved again is the same."""
+after rounding to it: so a genome that is loaded and saved again has the same values, if not always
+the same bytes, for a larger step may hold them too."""
 LARGEST = 1.875 * 2.0**17
 """The largest size of a value."""
 

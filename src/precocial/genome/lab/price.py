@@ -2,9 +2,10 @@
 
 A small genetic algorithm over genomes whose length is free. A gene says: class c prefers the wave
 k, by so much; an organism scores a picture by the waves that its genes name (a linear network with
-the picture's cosine transform as its senses). Genes come and go by mutation, as many insertions as
-deletions are tried, so nothing but selection moves the length. Fitness is the correct rate on the
-lineage's pictures less price * bytes.
+the picture's cosine transform as its senses). Genes come and go by mutation: an insertion takes a
+place where no gene is and a deletion one where a gene is, as many of each, so what moves the length
+is selection (and, at no gene or at all of them, that there is none to delete or to insert). Fitness
+is the correct rate on the lineage's pictures less price * bytes.
 """
 
 from __future__ import annotations
@@ -121,18 +122,16 @@ def mutated(genomes: Genomes, mutations: float, random: np.random.Generator) -> 
         tries = random.poisson(mean, size=count)
         for number in range(int(np.max(tries))):
             who = np.flatnonzero(tries > number)
+            # A present gene at random, or for an insertion an absent one: an insertion tried at a
+            # present gene would be lost, and lengths would shrink by themselves.
+            free = (children[who] == 0) == (kind == "insert")
+            where = (random.random((len(who), loci)) * free).argmax(axis=1)
+            old = children[who, where].astype(np.int64)
             if kind == "insert":
-                where = random.integers(loci, size=len(who))
                 new = random.integers(1, MOST + 1, size=len(who))
                 new *= random.choice((-1, 1), size=len(who))
-                old = children[who, where]
                 children[who, where] = np.where(old == 0, new, old)
-                continue
-            # A present gene at random: the largest of random keys among those.
-            keys = random.random((len(who), loci)) * (children[who] != 0)
-            where = keys.argmax(axis=1)
-            old = children[who, where].astype(np.int64)
-            if kind == "delete":
+            elif kind == "delete":
                 children[who, where] = 0
             else:
                 step = np.rint(random.normal(0, 6, size=len(who))).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -24,15 +25,26 @@ Newborns = Mapping[str, Callable[[int], nn.Module]]
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """How a network lives on its examples: the same way in every arm. All numbers are ours."""
+    """How a network lives on its examples: the same way in every arm. All numbers are ours.
 
-    steps: int = 300
-    rates: tuple[float, ...] = (1e-3, 3e-4)
+    Arms differ in the rate and in the steps that they need, a small model in more of both than a
+    newborn, so both are left to the validation examples and the grid is wide: an arm that is cut
+    short makes every other one look worth more. `cut_short` says whether one was.
+    """
+
+    steps: int = 2000
+    """most steps of a life on few examples"""
+    passes: float = 12.0
+    """over the examples that a life may make on many, where those are more steps"""
+    rates: tuple[float, ...] = (3e-2, 1e-2, 3e-3, 5e-4)
     """of Adam; each is tried in each life"""
     batch: int = 64
     warmup_steps: int = 10
-    looks: int = 10
-    """scores on the validation examples on the way, evenly spaced, after one at birth"""
+    looks: int = 20
+    """scores on the validation examples on the way, after one at birth; the first ones lie closest,
+    as the squares do"""
+    patience: int = 6
+    """looks without a lower loss, after which a rate is given up"""
 
     def __post_init__(self) -> None:
         if not self.rates or min(self.rates) <= 0 or min(self.steps, self.batch) < 1:
@@ -40,11 +52,26 @@ class Life:
                 f"Life: rates above 0, steps and batch at least 1; got {self.rates}, "
                 f"{self.steps}, {self.batch}"
             )
+        if not (0 <= self.passes < math.inf and self.patience >= 1):
+            raise ConfigError(
+                "Life: passes is a finite number of at least 0 and patience at least 1; got "
+                f"{self.passes}, {self.patience}"
+            )
         if not 1 <= self.looks <= self.steps or self.warmup_steps < 0:
             raise ConfigError(
                 f"Life: looks lies in 1..steps and warmup_steps is at least 0; got {self.looks}, "
                 f"{self.warmup_steps}"
             )
+
+    def most_steps(self, examples: int) -> int:
+        """Steps of a life on so many examples, unless it is given up before."""
+        return max(self.steps, math.ceil(self.passes * examples / min(self.batch, examples)))
+
+    def marks(self, examples: int) -> list[int]:
+        """Steps at which such a life is looked at, birth left out."""
+        steps = self.most_steps(examples)
+        shares = [((look + 1) / self.looks) ** 2 for look in range(self.looks)]
+        return sorted({max(1, round(steps * share)) for share in shares})
 
 
 def few(task: Task, examples: int, seed: int) -> Task:
@@ -91,7 +118,8 @@ def lives(
         skip: rows at the start that are there already, for resuming.
 
     Yields:
-        arm, data, seed, rate, step, valid_loss, loss (nats), error (share wrong).
+        arm, data, seed, rate, step, last (whether that step was the last that a life may have),
+        valid_loss, loss (nats), error (share wrong).
     """
     cells = [(arm, size, seed) for arm in newborns for size in sizes for seed in seeds]
     for arm, size, seed in cells[skip:]:
@@ -101,20 +129,36 @@ def lives(
 
 def _live(newborn: nn.Module, task: Task, size: int, seed: int, life: Life) -> Row:
     least, best = score(newborn, task.valid)[1], copy.deepcopy(newborn)
-    chosen = {"rate": 0.0, "step": 0}
-    marks = [round(life.steps * look / life.looks) for look in range(life.looks + 1)]
+    chosen = {"rate": 0.0, "step": 0, "last": False}
     for rate in life.rates if size else ():
         network = copy.deepcopy(newborn)
+        marks = life.marks(size)
         rows = learn(
-            network, few(task, size, seed), steps=life.steps, rate=rate, batch=life.batch,
-            warmup_steps=life.warmup_steps, seed=seed, marks=marks[1:], on="valid",
+            network, few(task, size, seed), steps=marks[-1], rate=rate, batch=life.batch,
+            warmup_steps=life.warmup_steps, seed=seed, marks=marks, on="valid",
         )  # fmt: skip
+        own, waited = math.inf, 0
         for row in rows:
+            own, waited = (row["loss"], 0) if row["loss"] < own else (own, waited + 1)
             if row["loss"] < least:
                 least, best = row["loss"], copy.deepcopy(network)
-                chosen = {"rate": rate, "step": row["step"]}
+                chosen = {"rate": rate, "step": row["step"], "last": row["step"] == marks[-1]}
+            if waited == life.patience:
+                break
     accuracy, loss = score(best, task.test)
     return {**chosen, "valid_loss": least, "loss": loss, "error": 1 - accuracy}
+
+
+def cut_short(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Of each arm's lives on any examples, the share whose best step was the last they may have.
+
+    Such an arm would do better with longer lives: its curve lies too high, and what is read off it
+    is not to be trusted.
+    """
+    rows = [row for row in rows if row["data"]]
+    arms = dict.fromkeys(str(row["arm"]) for row in rows)
+    found = {arm: [bool(row["last"]) for row in rows if row["arm"] == arm] for arm in arms}
+    return {arm: sum(lasts) / len(lasts) for arm, lasts in found.items()}
 
 
 def examples_saved(

@@ -66,8 +66,8 @@ def sparse_bits(masks: Mapping[str, Tensor], bits: int) -> float:
 
     A tensor, as a matrix [out, in], tells how many entries it keeps and where: log2 of the number
     of ways to choose them among all, or among the rows and columns that keep any, which are told
-    likewise; the shorter of the two, and a bit for which. No code is shorter on average. One byte a
-    tensor is for the step of its values.
+    likewise; the shorter of the two, and a bit for which. For places no code is shorter on average,
+    if all are as likely; values are not coded. One byte a tensor is for the step of its values.
     """
     total = 0.0
     for mask in masks.values():
@@ -180,9 +180,14 @@ def _refine(
     }
 
     def weights() -> dict[str, Tensor]:
-        kept = fake_quantise(dict(values), bits) if bits < 32 else values
+        # The user's names must not be taken for those of a genome's running statistics.
+        named: dict[str, Tensor] = {f"entries.{name}": one for name, one in values.items()}
+        kept = fake_quantise(named, bits) if bits < 32 else named
         empty = {name: torch.zeros(p.numel()) for name, p in parameters.items()}
-        filled = {name: empty[name].index_put((at,), kept[name]) for name, at in places.items()}
+        filled = {
+            name: empty[name].index_put((at,), kept[f"entries.{name}"])
+            for name, at in places.items()
+        }
         return {name: (empty | filled)[name].reshape(p.shape) for name, p in parameters.items()}
 
     descent = torch.optim.Adam(values.values(), lr=RATE)
