@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 import precocial
 from precocial.cli import app, main
+from precocial.cli.app import _one_line
 from precocial.cli.commands import COMMANDS, Command
 from precocial.cli.output import COMMON, Common, note, show, table
 from precocial.errors import DataError
@@ -103,6 +104,16 @@ def test_a_mistake_is_one_line_and_exit_2(capsys: Capture, words: str, says: str
     assert said.err.count("\n") == 1
     assert said.err.endswith("\n")
     assert said.err[:-1].isprintable()
+
+
+def test_a_misread_flag_says_what_it_takes_and_got() -> None:
+    box = (
+        "╭─ Parsing error ─╮\n"
+        "│ Error parsing --sizes: no type matching {None}|{[INT [INT ...]]} could be │\n"
+        "│ instantiated from ['1', 'x']. Got errors: │\n│ - <class 'NoneType'>: no │\n│ ─── │\n"
+    )
+    said = _one_line(COMMANDS[0], box)
+    assert "--sizes takes [INT [INT ...]]; got '1', 'x'. See" in said
 
 
 def test_an_interrupt_says_how_to_resume_and_exits_130(capsys: Capture) -> None:

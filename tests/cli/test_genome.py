@@ -250,7 +250,7 @@ def test_weights_need_no_model(place: Path, capsys: Capture) -> None:
     found = said(capsys, "birth", str(place / "linear.genome"))
     assert found["test"] is None
     assert "without a score" in found["notes"][0]
-    weights = load_file(place / "linear.safetensors")
+    weights = load_file(place / "linear.newborn.safetensors")
     for name, value in genome.express().items():
         assert torch.equal(weights[name], value.detach())
 
@@ -280,3 +280,67 @@ def test_a_layout_for_pictures_is_a_decoder(place: Path, capsys: Capture) -> Non
     assert "37 hidden cells of an image 6 x 6 lie on no grid" in told
     told = refused(capsys, "evolve", *flags(place), "--decoder", "retinotopic", *out)
     assert "two linear layers on an image" in told
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        ("birth x.genome --out x.genome", "x.genome"),
+        ("birth x.genome --data x.safetensors --out ./x.safetensors", "x.safetensors"),
+        ("birth x.genome --data x.safetensors --out link.safetensors", "x.safetensors"),
+        ("birth x.genome --model m.py:linear --out m.py", "m.py"),
+        ("birth x.genome --data x.newborn.safetensors", "x.newborn.safetensors"),
+        ("birth x.genome --data folder --out folder/train-images-idx3-ubyte",
+         "folder/train-images-idx3-ubyte"),
+        ("evolve --data x.safetensors --save x.safetensors", "x.safetensors"),
+        ("evolve --data x.safetensors --model m.py:linear --save m.py", "m.py"),
+    ],
+)  # fmt: skip
+def test_nothing_that_is_read_is_replaced(
+    place: Path,
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    kept: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("x.safetensors", "x.newborn.safetensors"):
+        Path(name).write_bytes((place / "blobs.safetensors").read_bytes())
+    Path("m.py").write_text(MODELS)
+    Path("link.safetensors").symlink_to("x.safetensors")
+    Path("folder").mkdir()
+    Path("folder/train-images-idx3-ubyte").write_bytes(b"images")
+    Genome.for_model(load_model("m.py:linear"), parameters=200).save("x.genome")
+    before = Path(kept).read_bytes()
+    assert "would replace the" in refused(capsys, *words.split(), "--quiet")
+    assert Path(kept).read_bytes() == before
+
+
+def test_a_newborn_does_not_take_the_name_of_the_data(place: Path, capsys: Capture) -> None:
+    genome = Genome.for_model(load_model(f"{place / 'models.py'}:linear"), parameters=200)
+    genome.save(place / "blobs.genome")
+    before = (place / "blobs.safetensors").read_bytes()
+    found = said(capsys, "birth", str(place / "blobs.genome"), *flags(place, "linear"))
+    assert (place / "blobs.safetensors").read_bytes() == before
+    assert Path(found["weights"]).name == "blobs.newborn.safetensors"
+
+
+def test_neither_a_copy_of_the_data_nor_a_seed_changes_what_is_tested(
+    place: Path, capsys: Capture
+) -> None:
+    genome = Genome.for_model(load_model(f"{place / 'models.py'}:linear"), parameters=200)
+    genome.save(place / "split.genome")
+    (place / "copy.safetensors").write_bytes((place / "blobs.safetensors").read_bytes())
+    first, *others = (
+        said(capsys, "birth", str(place / "split.genome"), *flags(place, "linear", data), *more)
+        for data, more in (
+            ("blobs.safetensors", ()),
+            ("copy.safetensors", ()),
+            ("blobs.safetensors", ("--seed", "5")),
+        )
+    )
+    tasks = [load_task(str(place / f"{name}.safetensors")) for name in ("blobs", "copy")]
+    assert torch.equal(tasks[0].test.inputs, tasks[1].test.inputs)
+    assert [other["test"] for other in others] == [first["test"]] * 2
+    assert [other["valid"] for other in others] == [first["valid"]] * 2

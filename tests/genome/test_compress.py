@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from precocial.errors import ConfigError
-from precocial.genome import CompressConfig, Genome, Innate, Life, accuracy, compress, compressing
-from precocial.genome.compress import row_count
+from precocial.genome import (
+    CompressConfig,
+    Genome,
+    Innate,
+    Lamarck,
+    Life,
+    accuracy,
+    compress,
+    compressing,
+)
+from precocial.genome.compress import check, row_count
 from precocial.genome.data.sources import load_task
 from precocial.genome.evolving import EvolveConfig, evolving, generation_count
 from precocial.genome.experiment import perceptron_for
@@ -63,6 +74,19 @@ def test_a_budget_that_nothing_fits_is_a_row_with_its_reason(tmp_path: Path) -> 
             assert accuracy(born, task.test) == row["test"]
 
 
+def test_sizes_of_lives_that_are_too_large_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"digits has 1,25\d .*got \(0, 100000\)"):
+        check(replace(SMALL, budgets=(600,), worth_sizes=(0, 100_000)))
+    check(replace(SMALL, budgets=(600,)))
+
+
+def test_the_whole_at_few_bits_is_beside_it(tmp_path: Path) -> None:
+    config = replace(SMALL, budgets=(600,), seeds=1, rivals=(), life_steps=0, worth_sizes=())
+    (whole,) = [row for row in run(compressing, config, tmp_path).rows if row["kind"] == "whole"]
+    assert whole["quantised_bytes"] < 0.3 * whole["bytes"]
+    assert abs(whole["quantised_test"] - whole["test"]) < 0.3
+
+
 def test_an_evolution_goes_on_from_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,7 +115,10 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"budgets": ()}, "at least 1"),
+        ({"budgets": ()}, "budgets are one or more sizes in bytes, each at least 1; got none"),
+        ({"budgets": (500, -5)}, r"got \(500, -5\)"),
+        ({"seeds": 0}, "seeds is at least 1; got 0"),
+        ({"hidden": (0,)}, r"at least 1 unit; got \(0,\)"),
         ({"budgets": (500, 500)}, "budgets must differ"),
         ({"bits": 1}, "bits lie between 2 and 16"),
         ({"rivals": ("lottery",)}, "lottery"),
@@ -103,3 +130,30 @@ def test_the_compressed_genome_has_the_values_of_its_file(tmp_path: Path) -> Non
 def test_settings_say_what_they_allow(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         CompressConfig(**wrong)
+
+
+def test_stored_statistics_are_the_newborns(tmp_path: Path) -> None:
+    task = blobs()
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(16, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Dropout(0.1), nn.Linear(12, 3)
+    )
+    model(100 + torch.randn(64, 16))  # statistics of another network on other inputs
+    loop = Innate(steps=40, batch=60, rate=0.02, warmup_steps=2, evaluate_every=20)
+    genome = compress(
+        model, task, bytes=700, bits=8, loop=loop, norm_statistics="store", biases="store"
+    )
+    genome.save(tmp_path / "g.genome", bits=8)
+    born = Genome.load(tmp_path / "g.genome").birth(model).eval()
+    wanted = genome.birth(model, recalibrate=[task.train.inputs]).eval()
+    assert torch.allclose(born[1].running_mean, wanted[1].running_mean, atol=0.02)
+    assert torch.allclose(born[1].running_var, wanted[1].running_var, rtol=0.02)
+    assert accuracy(born, task.test) == pytest.approx(accuracy(wanted, task.test), abs=0.05)
+    assert accuracy(born, task.test) > 0.8
+
+
+@pytest.mark.wrong_types
+def test_another_loop_or_task_is_refused() -> None:
+    for task, loop in ((blobs(), Lamarck()), (blobs(), "innate"), ((1, 2), None)):
+        with pytest.raises(ConfigError, match="task is a Task and loop an Innate; got"):
+            compress(network(), task, parameters=150, loop=loop)

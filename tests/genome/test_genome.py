@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from precocial.errors import ConfigError
+from precocial.errors import ConfigError, DataError
 from precocial.genome import (
     Binary,
     Gene,
@@ -92,6 +92,21 @@ def test_birth_expression_and_the_implicit_network_agree(name: str, decoder: str
 
 def _trained(genome: Genome) -> list[nn.Parameter]:
     return [parameter for parameter in genome.parameters() if parameter.requires_grad]
+
+
+def test_a_stochastic_genome_bears_the_same_young_each_time(tmp_path: Path) -> None:
+    model, inputs = MODELS["perceptron"][0](), MODELS["perceptron"][1]
+    genome = Genome.for_model(model, parameters=900, decoder="cell_types")
+    assert genome.training
+    first, second = genome.birth(model), genome.birth(model)
+    assert torch.equal(first(inputs), second(inputs))
+    assert genome.training
+    assert not torch.equal(genome.express()["0.weight"], genome.express()["0.weight"])
+    genome.save(tmp_path / "g.genome", bits=32)
+    loaded = Genome.load(tmp_path / "g.genome")
+    assert torch.equal(loaded.birth(model)(inputs), first(inputs))
+    assert torch.equal(loaded.express()["0.weight"], first[0].weight)
+    assert torch.allclose(loaded.implicit(model)(inputs), first(inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_is_not_changed_and_its_weights_do_not_matter() -> None:
@@ -188,6 +203,28 @@ def test_statistics_are_recalibrated_as_plain_averages() -> None:
     assert born.training == model.training
     assert born[1].momentum == 0.1
     assert torch.equal(model[1].running_mean, torch.zeros(8))
+
+
+@pytest.mark.wrong_types
+def test_batches_that_cannot_be_shown_are_refused() -> None:
+    model = convolutional()
+    genome = Genome.for_model(model, parameters=900)
+    inputs = torch.randn(16, 1, 6, 6)
+    with pytest.raises(ConfigError, match=r"takes batches, such as \[inputs"):
+        genome.birth(model, recalibrate=inputs)
+    with pytest.raises(ConfigError, match=r"fails on a batch of recalibrate, \(16, 36\)"):
+        genome.birth(model, recalibrate=[inputs.flatten(1)])
+    for batch in (inputs * math.nan, 3):
+        with pytest.raises(DataError, match="without NaN"):
+            genome.birth(model, recalibrate=[batch])  # type: ignore[list-item]
+
+
+def test_the_side_that_has_another_tensor_is_named() -> None:
+    genome = Genome.for_model(nn.Linear(4, 3), parameters=30)
+    with pytest.raises(ConfigError, match=r"has \(3,\) for 'bias', this one none"):
+        genome.birth(nn.Linear(4, 3, bias=False))
+    with pytest.raises(ConfigError, match=r"has \(3, 4\) for 'weight', this one \(5, 4\)"):
+        genome.birth(nn.Linear(4, 5))
 
 
 def test_statistics_are_stored_and_counted() -> None:
@@ -301,6 +338,18 @@ def test_a_file_larger_than_was_asked_for_is_not_written(tmp_path: Path) -> None
         ({"bytes": 900, "bits": 7.5}, "bits must be one of"),
         ({"bytes": 900, "bits": 1}, "bits must be one of"),
         ({"parameters": -5}, "at least"),
+        ({"bytes": "900"}, "bytes is a whole number; got '900'"),
+        ({"bytes": True}, "bytes is a whole number; got True"),
+        ({"parameters": 900.5}, "parameters is a whole number"),
+        ({"parameters": 900, "seed": "a"}, "seed is a whole number"),
+        ({"parameters": 900, "bits": "a"}, "bits must be one of"),
+        ({"ratio": "a"}, "ratio must be a number above 0"),
+        ({"parameters": 900, "input_shape": 784}, "input_shape is sides of a grid"),
+        ({"parameters": 900, "input_shape": (28, "a")}, "input_shape is sides of a grid"),
+        ({"parameters": 900, "labels": 7}, "labels are a style, or pairs by tensor; got 7"),
+        ({"parameters": 900, "labels": {"1.weight": 3}}, "are a pair"),
+        ({"parameters": 900, "labels": {"1.weight": (3, None)}}, "are a pair"),
+        ({"parameters": 900, "labels": {"nope": (None, None)}}, "no tensor of that name"),
     ],
 )
 @pytest.mark.wrong_types
@@ -324,6 +373,62 @@ def test_genes_of_one_decoder_count_it_once() -> None:
     assert genome.parameter_count == sum(p.numel() for p in shared.parameters())
     assert genome.phenotype_count == 128
     assert torch.equal(genome.weight_of("a").reshape(-1), genome.weight_of("b").reshape(-1))
+
+
+def in_parallel() -> nn.Module:
+    return nn.DataParallel(nn.Linear(4, 3))
+
+
+def without_values() -> nn.Module:
+    with torch.device("meta"):
+        return nn.Linear(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: None, "must be a torch.nn.Module; got NoneType"),
+        (lambda: 3, "must be a torch.nn.Module; got int"),
+        (lambda: nn.Linear, "must be a torch.nn.Module; got the class Linear"),
+        (lambda: torch.jit.script(nn.Linear(4, 3)), "is compiled by torch.jit"),
+        (in_parallel, "give its .module"),
+        (without_values, "on the device 'meta'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.wrong_types
+def test_what_is_no_plain_module_is_refused(make: Callable[[], Any], says: str) -> None:
+    genome = Genome.for_model(nn.Linear(4, 3), parameters=15)
+    for use in (
+        lambda model: Genome.for_model(model, parameters=15),
+        genome.birth,
+        genome.implicit,
+    ):
+        with pytest.raises(ConfigError, match=says):
+            use(make())
+
+
+def test_a_frozen_model_a_shared_rule_without_matrices_and_a_nan_genome_are_refused() -> None:
+    with pytest.raises(ConfigError, match="weight is frozen"):
+        Genome.for_model(nn.Linear(4, 3).requires_grad_(False), parameters=15)
+    with pytest.raises(ConfigError, match="there are none"):
+        Genome.for_model(nn.ParameterList([torch.ones(40)]), parameters=99, share="global")
+    model = MODELS["perceptron"][0]()
+    genome = Genome.for_model(model, parameters=500)
+    with torch.no_grad():
+        next(genome.parameters()).fill_(math.nan)
+    with pytest.raises(ConfigError, match="generates NaN or infinite weights"):
+        genome.birth(model)
+
+
+def test_a_genome_is_saved_at_the_bits_that_it_was_made_for(tmp_path: Path) -> None:
+    model = perceptron_784()
+    for options in ({"bytes": 900}, {"parameters": 900}, {"preset": "GN5"}):
+        genome = Genome.for_model(model, bits=5, **options)
+        size = genome.save(tmp_path / "g.genome")
+        assert size == genome.byte_count() == genome.byte_count(5) < genome.byte_count(8)
+        assert Genome.load(tmp_path / "g.genome").byte_count() == size
+    assert Genome.for_model(model, parameters=900).bits == 8
 
 
 @pytest.mark.wrong_types

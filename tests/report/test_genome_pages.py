@@ -11,9 +11,18 @@ from typing import Any
 import pytest
 
 from precocial.errors import DataError
+from precocial.genome.lab.tradeoff import predictions
 from precocial.io import Row
 from precocial.report import any_report, genome_pages, page_of, render
-from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
+from precocial.report.genome_pages import (
+    _layers_headline,
+    _signs,
+    chosen,
+    evolution_notes,
+    evolution_page,
+    layers_page,
+    tradeoff_page,
+)
 from precocial.runs import Run, run
 from tests.report.test_transfer_report import Page
 
@@ -89,6 +98,39 @@ def test_one_genome_says_what_it_does_not_say(tmp_path: Path) -> None:
     assert "<svg" in render(page)
 
 
+def test_a_genome_that_is_chosen_after_a_life_says_so(tmp_path: Path) -> None:
+    rows = list(evolution(Told(kind="evolution")))
+    assert chosen(rows) == "Generation 2 is the best by validation"
+    assert evolution_notes(rows) == []
+    lived = [row | {"learned": 0.7} if row["kind"] == "generation" else row for row in rows]
+    assert chosen(lived).endswith("after a life: right on 70.0 % of those examples then")
+
+
+def test_a_genome_that_gained_nothing_or_compresses_nothing_says_so() -> None:
+    *rows, result = evolution(Told(kind="evolution"))
+    (diverged,) = evolution_notes([*rows, result | {"generation": 0}])
+    assert "the rate is too high" in diverged
+    (large,) = evolution_notes([*rows, result | {"parameters": 5001}])
+    assert "5,001 numbers, no fewer than the network's 5,000" in large
+
+
+def test_layers_that_do_neither_and_groups_that_hurt_are_named() -> None:
+    shown = [("all", -0.2, -0.3, -0.1), ("first 1", 0.0, -0.1, 0.1), ("first 2", -0.1, -0.2, -0.01)]
+    said = _layers_headline(shown)
+    assert "first layer neither helps nor hurts beyond the seeds" in said
+    assert "“all” and “first 2” hurt too" in said
+
+
+def test_two_sizes_are_one_step_and_like_genomes_are_told(tmp_path: Path) -> None:
+    rows = list(tradeoff(Told(kind="tradeoff")))
+    parts, headline = _signs(rows, predictions)
+    assert headline.startswith("Of 4 predicted signs")
+    alike = [row | {"parameters": 400, "birth": 0.5} for row in rows]
+    said = str(_signs(alike, predictions)[0])
+    assert "The genomes of at most 500 and of at most 1,000 bytes are the same" in said
+    assert "are the same" not in str(parts)
+
+
 def test_signs_that_fail_are_in_the_headline(tmp_path: Path) -> None:
     good = tradeoff_page(folder(tmp_path, kind="tradeoff", low=-0.05))
     assert "0 fail" in good.headline
@@ -105,6 +147,8 @@ def test_pages_are_found_by_the_experiment(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(DataError, match=r"is a run of .*telling; pages are for"):
         page_of(place)
     name = f"{telling.__module__}:telling"
+    with pytest.raises(DataError, match=rf"is a folder of runs: name one of them, {place.name}"):
+        page_of(tmp_path)
     monkeypatch.setitem(any_report.RUN_PAGES, name, genome_pages.evolution_page)
     assert page_of(place / "run.json").headline == page_of(place).headline
 

@@ -59,7 +59,10 @@ def rows(rival: tuple[float, float], *, seeds: Iterable[int] = range(3)) -> list
 
 
 def record(folder: Path, found: list[Row], *, complete: bool = True) -> RunRecord:
-    config = {"data": f"digits{HOSTILE}", "model": "", "hidden": [30], "seeds": 3, "loop": {"a": 1}}
+    config = {
+        "data": f"digits{HOSTILE}", "model": "", "hidden": [30], "seeds": 3, "loop": {"a": 1},
+        "bits": 6, "worth_sizes": [0, 50, 200, 800, 100_000],
+    }  # fmt: skip
     return RunRecord(
         path=folder, id="0", experiment="precocial.genome.compress:compressing", config=config,
         code="c", seeds={}, versions={"torch": HOSTILE}, machine={"cores": 2},
@@ -113,9 +116,47 @@ def test_what_the_seeds_do_not_tell_apart_is_said(tmp_path: Path) -> None:
     for row in found:
         if row["kind"] == "point" and row["method"] == "pruned" and row["budget"] == 500:
             row["test"] = (0.63, 0.62, 0.61)[row["seed"]]
+    told = GenomeFindings.of(record(tmp_path, found))
+    said = headline(told)
+    assert "At 500 bytes the seeds do not tell the genome and the best rival" in said
+    assert "A rival" not in said
+    assert told.rivals(500)[0].verdict == "not told apart (rival ahead)"
+    text = render(page_of_findings(told))
+    assert "A rival is ahead, but not beyond the seeds at 500 bytes." in text
+
+
+def test_a_rival_that_is_as_good_in_fewer_bytes_is_told(tmp_path: Path) -> None:
+    found = [
+        row | {"test": 1.0, "bytes": 107 if row["method"] == "pruned" else 266}
+        if row["kind"] == "point" and row["method"] in ("pruned", "genome") else row
+        for row in rows((0.6, 0.5))
+    ]  # fmt: skip
+    told = GenomeFindings.of(record(tmp_path, found))
+    assert "a rival is as good: pruned and quantised, 100.0 %" in headline(told)
+    assert "in 107 bytes against 266" in headline(told)
+    assert "At no size does a rival beat" not in render(page_of_findings(told))
+
+
+def test_intervals_of_differences_stay_below_a_hundred_points(tmp_path: Path) -> None:
+    found = [
+        row | {"test": (0.0, 1.0)[row["seed"]] if row["method"] == "pruned" else 0.4}
+        if row["kind"] == "point" and row["method"] in ("pruned", "genome") else row
+        for row in rows((0.6, 0.5), seeds=range(2))
+    ]  # fmt: skip
     said = headline(GenomeFindings.of(record(tmp_path, found)))
-    assert "A rival wins at 500 bytes" in said
-    assert "the seeds do not tell them apart" in said
+    assert "95 % −100.0 to +100.0" in said
+
+
+def test_a_genome_that_generates_nothing_says_so(tmp_path: Path) -> None:
+    found = [
+        row | {"quantised_bytes": 1500, "quantised_test": 0.95, "parameters": 2000}
+        if row["kind"] == "whole" else row
+        for row in rows((0.5, 0.5))
+    ]  # fmt: skip
+    said = headline(GenomeFindings.of(record(tmp_path, found)))
+    assert "At 2,000 bytes the genome has no fewer numbers than the network's 2,000" in said
+    assert "at as few bits has 1,500 bytes and 95.0 %" in said
+    assert "no fewer numbers" not in headline(findings(tmp_path))
 
 
 def test_the_head_start_is_read_off_the_random_curve(tmp_path: Path) -> None:
@@ -135,8 +176,17 @@ def test_the_head_start_is_read_off_the_random_curve(tmp_path: Path) -> None:
 def test_one_seed_has_no_interval_and_a_cut_run_says_so(tmp_path: Path) -> None:
     one = GenomeFindings.of(record(tmp_path, rows((0.7, 0.5), seeds=[4]), complete=False))
     assert "one seed: no interval" in headline(one)
+    assert "A rival is ahead at 500 bytes, on one seed" in headline(one)
     text = render(page_of_findings(one))
     assert "cut short: 1 of 3 seeds" in text
+
+
+def test_a_single_seed_is_not_called_a_wide_interval(tmp_path: Path) -> None:
+    told = record(tmp_path, rows((0.7, 0.5), seeds=[4]))
+    told = replace(told, config={**told.config, "seeds": 1})
+    text = render(page_of_findings(GenomeFindings.of(told)))
+    assert "There are no intervals" in text
+    assert "Intervals from 1 seeds" not in text
 
 
 def test_without_rivals_or_lives_or_pictures_a_page_says_what_is_missing(tmp_path: Path) -> None:
@@ -184,6 +234,7 @@ def test_the_worth_in_examples_is_told_and_a_seed_cut_short_does_not_count(tmp_p
     (section,) = [one for one in page.sections if one.key == "worth"]
     assert section.state is State.shown
     assert "At birth the genome is worth 50" in str(section.parts[0])
+    assert "Nothing lived on 100,000 examples" in str(section.parts[-1])
     seeds = {row["seed"] for row in GenomeFindings.of(record(tmp_path, found[:-1])).savings}
     assert seeds == {0, 1}
     without = [row for row in found if row["kind"] != "saving"]

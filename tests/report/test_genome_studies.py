@@ -53,6 +53,16 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Made:
     return make
 
 
+def test_examples_that_are_lost_are_not_saved() -> None:
+    rows: list[Row] = [
+        {"arm": arm, "data": size, "seed": seed, "loss": level / size, "error": 0.5}
+        for arm, level in (("genome", 1000.0), ("random", 10.0)) for size in (30, 100, 300)
+        for seed in (0, 1)
+    ]  # fmt: skip
+    told = str(saving_section([row for row in rows if (row["arm"], row["data"]) != ("genome", 30)]))
+    assert "loses beside random weights: it is 70 training examples behind, or more" in told
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_what_ships_has_a_page(name: str, made: Made) -> None:
     rows = (SHELF.folder / f"{name}.jsonl").read_text().splitlines()

@@ -44,6 +44,16 @@ def test_the_picture_shows_both_arms_the_arrow_and_the_units() -> None:
     assert "the prior is worth" in (root.get("aria-label") or "")
 
 
+def test_sizes_within_a_decade_have_plain_ticks() -> None:
+    pair = [
+        Curve.from_rows([{"data": size, "loss": loss / size, "seed": 0} for size in (30, 60, 90)])
+        for loss in (90.0, 60.0)
+    ]
+    said = texts(picture(worth(*pair, bootstrap=100)))
+    assert not [text for text in said if "mathdefault" in text]
+    assert sum(text.isdigit() for text in said) > 2
+
+
 def test_the_same_worth_gives_the_same_bytes() -> None:
     pair = World().draw(0)
     first = picture(worth(*pair, bootstrap=200))

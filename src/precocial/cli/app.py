@@ -9,6 +9,7 @@ import contextlib
 import functools
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -126,6 +127,18 @@ def _parse(command: Command, args: list[str]) -> Callable[[], Any] | None:
     return parsed
 
 
+_MISREAD = re.compile(
+    r"Error parsing (\S+): no type matching (.+?) could be instantiated from \[(.*?)\]\. Got .*"
+)
+
+
+def _misread(found: re.Match[str]) -> str:
+    """Instead of why each type of a union did not fit: what the flag takes."""
+    flag, kinds, got = found.groups()
+    taken = [kind.strip("{}") for kind in kinds.split("|") if kind != "{None}"]
+    return f"{flag} takes {' or '.join(taken)}; got {got}"
+
+
 def _one_line(command: Command, box: str) -> str:
     """tyro draws its errors as a box: keep the words above the first rule."""
     words: list[str] = []
@@ -134,5 +147,5 @@ def _one_line(command: Command, box: str) -> str:
         if text and not text.strip("─"):
             break
         words.append(text)
-    message = " ".join(" ".join(words).split()).rstrip(".")
+    message = _MISREAD.sub(_misread, " ".join(" ".join(words).split()).rstrip("."))
     return f"{command.words}: {message}. See precocial {command.words} --help"

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, note, show, table
 from precocial.cli.pages import write_page
+from precocial.cli.targets import keep_inputs
 
 Decoder = Literal["two_tower", "pair", "low_rank", "gem", "sgem", "subspace", "cell_types",
                   "chunked", "retinotopic"]  # fmt: skip
@@ -129,15 +130,18 @@ def birth(
         genome: FILE.genome
         model: FILE.py:function that returns the module which the genome was made for; none: the
             weights alone, or with --data a perceptron, if the genome is one's
-        data: as for compress. BatchNorm takes its statistics from the training inputs
-        out: where to write; none: FILE.safetensors beside the genome
+        data: as for compress, split as there: --seed changes nothing. BatchNorm takes its
+            statistics from the training inputs
+        out: where to write; none: FILE.newborn.safetensors beside the genome
     """
     from precocial import io
     from precocial.genome.born import bear
 
+    target = out or genome.with_suffix(".newborn.safetensors")
+    keep_inputs("--out", target, genome=genome, data=data, model=model)
     with redirect_stdout(sys.stderr):
-        born = bear(genome, model=model, data=data, seed=common.seed)
-    target = out or genome.with_suffix(".safetensors")
+        # the split is that of training, whatever --seed: else the genome has seen the test examples
+        born = bear(genome, model=model, data=data)
     io.write_arrays(target, born.arrays, meta={"genome": genome.name, "sha256": born.sha256})
     document = {"weights": target, **born.row()}
     counts = (
@@ -212,6 +216,8 @@ def evolve(
         unborn,
     )
 
+    if save is not None:
+        keep_inputs("--save", save, data=data, model=model)
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     if not any(value is not None for value in (bytes, parameters, ratio, preset)):
@@ -242,18 +248,21 @@ def evolve(
 
 
 def _show_evolved(record: Any, path: Path, common: Common) -> None:
+    from precocial.report.genome_pages import chosen, evolution_notes
+
     *rows, result = record.rows
+    notes = evolution_notes(record.rows)
     columns = [name for name in rows[-1] if name not in ("kind", "steps")]
     shown = rows if len(rows) <= 24 else [*rows[:: -(-len(rows) // 20)], rows[-1]]
     show(
         {"run": record.path, "genome": path, **{k: v for k, v in result.items() if k != "kind"},
-         "rows": rows},
+         "rows": rows, "notes": notes},
         lambda: [
             table(columns, [[row.get(name) for name in columns] for row in shown],
                   title="Generations"),
-            f"generation {result['generation']} is the best by validation: right at birth on "
-            f"{100 * result['test']:.2f} % of the test examples, with {result['bytes']:,} bytes "
-            f"for {result['phenotype']:,} weights",
+            f"{chosen(record.rows)}; right at birth on {100 * result['test']:.2f} % of the test "
+            f"examples, with {result['bytes']:,} bytes for {result['phenotype']:,} weights",
+            *(f"! {text}" for text in notes),
             str(path),
         ],
         common,

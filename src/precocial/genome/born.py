@@ -62,7 +62,8 @@ def bear(
             with data it is then a ReLU perceptron of the genome's shape.
         data: as `load_task` takes it: the newborn is scored on it, and BatchNorm takes its running
             statistics from the training inputs unless the genome stores them.
-        seed: of the split of the data, where they have none of their own.
+        seed: of the split of the data, where they have none of their own: the one that the genome
+            was trained with, or examples of training are scored as if they were new.
 
     Raises:
         DataError: not a genome file, or one that is cut short or altered; malformed data.
@@ -76,6 +77,8 @@ def bear(
         "parameters": genome.parameter_count, "phenotype": genome.phenotype_count,
         "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(),
     }  # fmt: skip
+    if genome.parameter_count >= genome.phenotype_count:
+        notes += ("the genome has no fewer numbers than the network: it compresses nothing",)
     if made is None:
         return Born(arrays=_expressed(genome), notes=notes, **counts)
     if task is None:

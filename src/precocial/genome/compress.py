@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from precocial.errors import ConfigError, PrecocialError, one_of
@@ -30,11 +29,11 @@ from precocial.genome.lifetime.examples_saved import Life, choosing, lives
 from precocial.genome.lifetime.learning import learn, shuffled
 from precocial.genome.loops.configs import Innate
 from precocial.genome.loops.evolve import evolve
-from precocial.genome.loops.worlds import newborn
+from precocial.genome.loops.worlds import newborn, settle
 from precocial.genome.phenotype.filters import first_filters
 from precocial.genome.rivals.dense import TINY, linear_within, pooled, tiny_dense
 from precocial.genome.rivals.pruned import pruned
-from precocial.genome.rivals.training import RATES, fit
+from precocial.genome.rivals.training import RATES, fit, quantised
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -79,21 +78,29 @@ class CompressConfig:
         one_of("CompressConfig: decoder", self.decoder, (*RULES, RETINOTOPIC))
         for rival in self.rivals:
             one_of("CompressConfig: rivals", rival, RIVALS)
-        if min(self.seeds, self.dense_steps, *self.budgets, *self.hidden) < 1 or not self.budgets:
-            raise ConfigError("CompressConfig: seeds, steps, budgets and hidden are at least 1")
+        for name, least in (("seeds", 1), ("dense_steps", 1), ("life_steps", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"CompressConfig: {name} is at least {least}; got {getattr(self, name)}"
+                )
+        if not self.budgets or min(self.budgets) < 1:
+            raise ConfigError(
+                "CompressConfig: budgets are one or more sizes in bytes, each at least 1; got "
+                f"{self.budgets or 'none'}"
+            )
+        if min(self.hidden, default=1) < 1:
+            raise ConfigError(
+                f"CompressConfig: hidden layers have at least 1 unit; got {self.hidden}"
+            )
         if len(set(self.budgets)) < len(self.budgets):
             raise ConfigError(f"CompressConfig: budgets must differ; got {self.budgets}")
         if not 2 <= self.bits <= 16:
             raise ConfigError(f"CompressConfig: bits lie between 2 and 16; got {self.bits}")
-        if self.seed < 0:
-            raise ConfigError(f"CompressConfig: seed is at least 0; got {self.seed}")
         if len(self.worth_sizes) == 1 or any(size < 0 for size in self.worth_sizes):
             raise ConfigError(
                 "CompressConfig: worth_sizes are two or more numbers of examples, 0 for the "
                 f"newborn itself, or none at all; got {self.worth_sizes}"
             )
-        if self.life_steps < 0:
-            raise ConfigError(f"CompressConfig: life_steps is at least 0; got {self.life_steps}")
 
 
 def laptop() -> CompressConfig:
@@ -125,6 +132,12 @@ def check(config: CompressConfig) -> CompressConfig:
     """
     task = load_task(config.data)
     model = _model_of(config, task, config.seed)
+    asked = config.worth_sizes
+    if asked and asked != CompressConfig.worth_sizes and len(_lived(config, task)) < 2:
+        raise ConfigError(
+            f"worth_sizes: {task.name} has {len(task.train):,} training examples, so two or more "
+            f"of the sizes must be at most that; got {asked}"
+        )
     for budget in config.budgets:
         Genome.for_model(
             model, bytes=budget, bits=config.bits, decoder=config.decoder,
@@ -143,7 +156,8 @@ def compressing(config: CompressConfig, run: Run) -> Iterator[Row]:
     """Rows of one seed after the other; the test examples are used for the figures only.
 
     "point": method, budget, bytes, parameters, valid, test (accuracy at birth, or of the trained
-    rival), note; "whole": the model trained as it is; "life": arm, step and test accuracy of the
+    rival), note; "whole": the model trained as it is, and (quantised_bytes, quantised_test) rounded
+    to as few bits as the genome; "life": arm, step and test accuracy of the
     largest genome's newborn, of its shuffled copy, and of a random network; "saving": what `lives`
     yields of that newborn, of a random network and of a tiny dense model of as many parameters, at
     those of `worth_sizes` that there are examples for. The genomes are kept in
@@ -168,13 +182,13 @@ def compress(
 ) -> Genome:
     """The genome of `model` that works best at birth on `task`, with values as saved at `bits`.
 
-    `compress(model, task, bytes=2000).save("x.genome", bits=6)` is the whole of it.
+    `compress(model, task, bytes=2000).save("x.genome")` is the whole of it.
 
     Args:
         model: the phenotype; not changed.
         task: whose validation examples choose the generation.
         bytes: of the file at most; or give parameters, ratio or preset in `choices`.
-        bits: of a parameter.
+        bits: of a parameter, in training and in the file.
         loop: of training; default `Innate()`.
         seed: of initial values and the order of examples.
         choices: other arguments of `Genome.for_model`.
@@ -182,6 +196,12 @@ def compress(
     Raises:
         ConfigError: as `Genome.for_model` and `evolve` do.
     """
+    if not isinstance(task, Task) or not isinstance(loop, Innate | None):
+        got = f"{type(task).__name__} and {type(loop).__name__}"
+        raise ConfigError(
+            f"compress: task is a Task and loop an Innate; got {got}. Other loops: make a genome "
+            "with Genome.for_model and give it to evolve"
+        )
     check_fits(model, task)
     image = layout_image(choices.get("decoder"), task)
     genome = Genome.for_model(
@@ -190,12 +210,8 @@ def compress(
     trained = replace(loop or Innate(), bits=bits if bits < 32 else None)
     for _ in evolve(genome, model, task, trained, seed=seed, quantise=fake_quantise):
         pass
-    values: dict[str, torch.Tensor] = dict(genome.named_parameters())
-    if bits < 32:
-        with torch.no_grad():
-            for name, value in fake_quantise(values, bits).items():
-                values[name].copy_(value)
-    return genome
+    settle(genome, model, task, bits)
+    return genome.eval()
 
 
 def _model_of(config: CompressConfig, task: Task, seed: int) -> nn.Module:
@@ -216,8 +232,12 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
         key=lambda found: accuracy(found, task.valid),
     )
     size = sum(parameter.numel() for parameter in model.parameters())
-    figures = {"valid": accuracy(whole, task.valid), "test": accuracy(whole, task.test)}
-    yield {"kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size, **figures}
+    coarse, coarse_bytes = quantised(whole, config.bits)
+    yield {
+        "kind": "whole", "seed": seed, "parameters": size, "bytes": 4 * size,
+        **_accuracies(whole, task), "quantised_bytes": coarse_bytes,
+        "quantised_test": accuracy(coarse, task.test),
+    }  # fmt: skip
     born: nn.Module | None = None
     parameters = 0
     for budget in sorted(config.budgets):
@@ -239,7 +259,7 @@ def _rows_of(config: CompressConfig, task: Task, run: Run, seed: int) -> Iterato
             run.save("filters", found)
     if born is not None and config.life_steps:
         yield from _lives(config, born, model, task, seed)
-    if born is not None and config.worth_sizes:
+    if born is not None and len(_lived(config, task)) > 1:
         yield from _savings(config, born, model, task, parameters, seed)
 
 
@@ -323,6 +343,11 @@ _CHOOSING = 2000
 """Validation examples that choose the step and the rate of a life: as in `AfterBirthConfig`."""
 
 
+def _lived(config: CompressConfig, task: Task) -> list[int]:
+    """The sizes that there are training examples for."""
+    return [size for size in config.worth_sizes if size <= len(task.train)]
+
+
 def _savings(
     config: CompressConfig, born: nn.Module, model: nn.Module, task: Task, parameters: int,
     seed: int,
@@ -334,7 +359,7 @@ def _savings(
     with contextlib.suppress(ConfigError):  # so few parameters that there is no such model
         dense = linear_within(task, parameters, seed)
         newborns[TINY] = lambda seed: dense
-    sizes = [size for size in config.worth_sizes if size <= len(task.train)]
+    sizes = _lived(config, task)
     few = choosing(task, _CHOOSING)
     for row in lives(newborns, few, sizes=sizes, seeds=[seed], life=config.worth_life):
         yield {"kind": "saving", **row}

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from precocial.errors import ConfigError, one_of
 from precocial.genome.data.examples import Task, accuracy
@@ -24,7 +23,7 @@ from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
 from precocial.genome.loops.configs import Baldwin, Evolution, Innate, Lamarck
 from precocial.genome.loops.evolve import Training
-from precocial.genome.loops.worlds import newborn
+from precocial.genome.loops.worlds import newborn, settle
 from precocial.io import Row
 from precocial.runs import Run
 
@@ -133,7 +132,7 @@ def evolving(config: EvolveConfig, run: Run) -> Iterator[Row]:
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.checkpoint(training.arrays(), training.meta() | {"best_generation": best})
             saved = time.monotonic()
-    _round(genome, config.bits)
+    settle(genome, model, task, config.bits)
     size = genome.save(run.path / GENOME, bits=config.bits)
     born = newborn(genome, model, task)
     yield {
@@ -141,13 +140,3 @@ def evolving(config: EvolveConfig, run: Run) -> Iterator[Row]:
         "test": accuracy(born, task.test), "bytes": size,
         "parameters": genome.parameter_count, "phenotype": genome.phenotype_count,
     }  # fmt: skip
-
-
-def _round(genome: Genome, bits: int) -> None:
-    """The values that the file holds, so that what is scored is what is saved."""
-    if bits == 32:
-        return
-    values: dict[str, Tensor] = dict(genome.named_parameters())
-    with torch.no_grad():
-        for name, value in fake_quantise(values, bits).items():
-            values[name].copy_(value)

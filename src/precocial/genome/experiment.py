@@ -139,7 +139,12 @@ def named_task(name: str) -> Task:
 
 
 def perceptron_for(task: Task, hidden: tuple[int, ...], seed: int) -> nn.Sequential:
-    """A ReLU perceptron for the task's inputs and classes, drawn by the seed."""
+    """A ReLU perceptron for the task's inputs and classes, drawn by the seed.
+
+    Raises:
+        ConfigError: inputs that are tokens.
+    """
+    task.need_numbers("a perceptron")
     widths = (math.prod(task.train.inputs.shape[1:]), *hidden)
     layers: list[nn.Module] = [nn.Flatten()]
     with torch.random.fork_rng(devices=[]):

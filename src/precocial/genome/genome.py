@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Iterable, Mapping
-from typing import Literal, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from precocial import io
-from precocial.errors import ConfigError, one_of
+from precocial.errors import ConfigError, DataError, one_of
 from precocial.genome.decoders.decoder import Decoder, Stored
 from precocial.genome.file.genome_file import genome_bytes, read_genome
+from precocial.genome.file.quantise import ALL_BITS
 from precocial.genome.growth import Biases, Gene, Share, TensorLabels, growth_of
 from precocial.genome.implicit import Implicit
 from precocial.genome.labels.addresses import LabelStyle
-from precocial.genome.phenotype.parts import batch_norms, parts_of
+from precocial.genome.phenotype.parts import (
+    batch_norms,
+    check_module,
+    check_single,
+    check_trainable,
+    parts_of,
+)
 from precocial.genome.presets import PRESETS
 
+BITS = 8
+"""Of a parameter in the file, unless others are asked for (ours)."""
 NormStatistics = Literal["recalibrate", "store"]
 
 
@@ -40,6 +51,8 @@ class Genome(nn.Module):
         genes = list(genes)
         self.most_bytes: int | None = None
         """`save` refuses a larger file"""
+        self.bits = BITS
+        """of a parameter in the file, unless `save` is told others: those it was made for"""
         self.shapes = {gene.name: gene.shape for gene in genes}
         self.decoders = nn.ModuleDict({_key(gene.name): gene.decoder for gene in genes})
         self.statistics = nn.ParameterDict(
@@ -64,7 +77,7 @@ class Genome(nn.Module):
         norm_statistics: NormStatistics = "recalibrate",
         share: Share = "layer",
         input_shape: tuple[int, ...] | None = None,
-        bits: int = 8,
+        bits: int = BITS,
         seed: int = 0,
     ) -> Genome:
         """A newborn genome for `model`, of the largest size that the budget allows.
@@ -83,12 +96,13 @@ class Genome(nn.Module):
             labels: a style for all tensors, or labels of single tensors by name, (rows, columns).
             biases: "generate" bias vectors by a small network, or "store" them. Both are counted.
             norm_statistics: "recalibrate" the running statistics of BatchNorm at birth, or "store"
-                them in the genome, counted.
+                them in the genome, counted. They are the model's until `evolve`, `compress` or
+                `keep_statistics` takes those of the newborn.
             share: "layer" gives every tensor a rule of its own, "global" one rule for all weights,
                 which sees the tensor's number among the labels.
             input_shape: how the inputs of a first linear layer lie on a grid; default: a square
                 number of inputs is a square image.
-            bits: of a parameter in the file, for `bytes`.
+            bits: of a parameter in the file: for `bytes`, and what `save` takes by default.
             seed: of the genome's initial values.
 
         Raises:
@@ -98,7 +112,10 @@ class Genome(nn.Module):
         one_of("biases", biases, get_args(Biases))
         one_of("norm_statistics", norm_statistics, get_args(NormStatistics))
         one_of("share", share, get_args(Share))
+        one_of("bits", bits, ALL_BITS)
         parts = parts_of(model, input_shape)
+        check_trainable(model)
+        _check_numbers(parameters=parameters, bytes=bytes, seed=seed)
         _check_one_given(preset=preset, parameters=parameters, bytes=bytes, ratio=ratio)
         statistics = _statistics(model) if norm_statistics == "store" else {}
         values = dict(model.named_parameters())
@@ -107,7 +124,9 @@ class Genome(nn.Module):
             if preset is not None:
                 one_of("preset", preset, tuple(PRESETS))
                 genes = [Gene(p.name, p.shape, d) for p, d in PRESETS[preset](parts)]
-                return cls(_filled(genes, values), statistics)
+                genome = cls(_filled(genes, values), statistics)
+                genome.bits = bits
+                return genome
             growth = growth_of(parts, decoder, labels=labels, biases=biases, share=share, seed=seed)
             if bytes is not None:
                 size = growth.largest_in_bytes(bytes, statistics, bits)
@@ -116,20 +135,22 @@ class Genome(nn.Module):
                 budget = parameters if parameters is not None else int(total / _above_zero(ratio))
                 size = growth.largest(budget, statistics)
             genome = cls(_filled(growth.whole(size), values), statistics)
-        genome.most_bytes = bytes
+        genome.most_bytes, genome.bits = bytes, bits
         return genome
 
     @classmethod
     def load(cls, path: io.PathLike) -> Genome:
-        """The genome in a file that `save` wrote.
+        """The genome in a file that `save` wrote, in evaluation mode.
 
         Raises:
             DataError: not a genome file, of another version, cut short, altered or too large.
         """
-        shapes, decoders, statistics = read_genome(path)
-        return cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+        shapes, decoders, statistics, bits = read_genome(path)
+        genome = cls([Gene(name, shapes[name], decoders[name]) for name in shapes], statistics)
+        genome.bits = bits
+        return genome.eval()
 
-    def save(self, path: io.PathLike, *, bits: int = 8) -> int:
+    def save(self, path: io.PathLike, *, bits: int | None = None) -> int:
         """Write the genome as one `.genome` file; returns its bytes, which reports print.
 
         What is loaded has the values of `fake_quantise(parameters, bits)`: train on those at few
@@ -137,13 +158,15 @@ class Genome(nn.Module):
 
         Args:
             path: of the file; written whole or not at all.
-            bits: of a parameter: 2 to 16, or 32 for single precision as it is.
+            bits: of a parameter: 2 to 16, or 32 for single precision as it is; none: those that
+                the genome was made for, or had in its file.
 
         Raises:
             ConfigError: other bits; parameters that are not finite; a file larger than the `bytes`
                 that the genome was made for.
             DataError: a path that cannot be written.
         """
+        bits = self.bits if bits is None else bits
         data = genome_bytes(*self._content(), bits)
         if self.most_bytes is not None and len(data) > self.most_bytes:
             raise ConfigError(
@@ -154,9 +177,9 @@ class Genome(nn.Module):
         io.write_bytes(path, data)
         return len(data)
 
-    def byte_count(self, bits: int = 8) -> int:
+    def byte_count(self, bits: int | None = None) -> int:
         """Bytes that `save` would write."""
-        return len(genome_bytes(*self._content(), bits))
+        return len(genome_bytes(*self._content(), self.bits if bits is None else bits))
 
     def _content(self) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
         decoders = {name: self.decoder_of(name) for name in self.shapes}
@@ -164,7 +187,11 @@ class Genome(nn.Module):
         return self.shapes, decoders, statistics
 
     def express(self) -> dict[str, Tensor]:
-        """The weights by the model's names, in the model's shapes, with gradient to the genome."""
+        """The weights by the model's names, in the model's shapes, with gradient to the genome.
+
+        In training mode a stochastic decoder (`CellTypes`) draws them anew at every call; in
+        evaluation mode, at birth, and after `load` they are the same every time.
+        """
         return {name: self.weight_of(name) for name in self.shapes}
 
     def weight_of(self, name: str) -> Tensor:
@@ -184,18 +211,29 @@ class Genome(nn.Module):
     def birth(self, model: nn.Module, *, recalibrate: Iterable[Tensor] | None = None) -> nn.Module:
         """A copy of `model` with the generated weights: able, or not, before any training.
 
+        The same newborn at every call: a stochastic decoder is used in evaluation mode.
+
         Args:
             model: of the architecture that the genome was made for; not changed.
             recalibrate: batches of inputs from which BatchNorm takes its running statistics anew.
-                Without them they are what the genome stores, or else 0 and 1.
+                Without them they are what the genome stores, or else 0 and 1: with those, a model
+                that has BatchNorm mostly scores near chance in evaluation mode, however able the
+                genome is. A few hundred training inputs do: `[task.train.inputs[:512]]`.
 
         Raises:
-            ConfigError: a model with other tensors.
+            ConfigError: a model with other tensors, weights that are not finite, batches that the
+                model cannot take.
         """
         self._check(model)
         born = copy.deepcopy(model)
-        with torch.no_grad():
+        with torch.no_grad(), _in_evaluation(self):
             weights = self.express()
+            for name, values in weights.items():
+                if not bool(torch.isfinite(values).all()):
+                    raise ConfigError(
+                        f"this genome generates NaN or infinite weights ({name}): its training "
+                        "diverged; lower the rate"
+                    )
             for name, parameter in born.named_parameters():
                 parameter.copy_(weights[name])
             for _, norm in batch_norms(born):
@@ -207,13 +245,34 @@ class Genome(nn.Module):
             _recalibrate(born, recalibrate)
         return born
 
+    def keep_statistics(self, model: nn.Module, batches: Iterable[Tensor]) -> None:
+        """Take the statistics that the genome stores, if any, from its newborn on `batches`.
+
+        Args:
+            model: of the architecture that the genome was made for; not changed.
+            batches: of training inputs.
+
+        Raises:
+            ConfigError: as `birth`.
+        """
+        if not len(self.statistics):
+            return
+        buffers = dict(self.birth(model, recalibrate=batches).named_buffers())
+        with torch.no_grad():
+            for key, value in self.statistics.items():
+                value.copy_(buffers[_name(key)])
+
     def implicit(self, model: nn.Module) -> Implicit:
         """`model` with this genome in it: linear layers use `Decoder.product`, others `express`.
 
         Its forward pass equals `functional_call(model, genome.express(), x)` up to rounding, and
         never builds the weights of a linear layer whose rule can do without.
+
+        Raises:
+            ConfigError: a model with other tensors, or of other numbers than float32.
         """
         self._check(model)
+        check_single(model)
         return Implicit(self, model)
 
     @property
@@ -232,13 +291,28 @@ class Genome(nn.Module):
         return self.phenotype_count / self.parameter_count
 
     def _check(self, model: nn.Module) -> None:
+        check_module(model)
         found = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
         if found != self.shapes:
-            differ = sorted(set(found.items()) ^ set(self.shapes.items()))[0]
+            names = (*self.shapes, *found)
+            differ = next((n for n in names if found.get(n) != self.shapes.get(n)), names[0])
             raise ConfigError(
-                f"this genome is for another model: they differ in {differ[0]!r} {differ[1]}; give "
-                "the architecture that it was made for"
+                "this genome is for another model, which has "
+                f"{self.shapes.get(differ, 'none')} for {differ!r}, this one "
+                f"{found.get(differ, 'none')}; give the architecture that it was made for"
             )
+
+
+@contextlib.contextmanager
+def _in_evaluation(module: nn.Module) -> Iterator[None]:
+    """A module and those in it in evaluation mode, for a while."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 def _key(name: str) -> str:
@@ -259,8 +333,14 @@ def _check_one_given(**budgets: object) -> None:
         )
 
 
+def _check_numbers(**numbers: Any) -> None:
+    for name, value in numbers.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, Integral)):
+            raise ConfigError(f"Genome.for_model: {name} is a whole number; got {value!r}")
+
+
 def _above_zero(ratio: float | None) -> float:
-    if ratio is None or not 0 < ratio < float("inf"):
+    if not isinstance(ratio, Real) or not 0 < ratio < float("inf"):
         raise ConfigError(f"ratio must be a number above 0; got {ratio!r}")
     return ratio
 
@@ -285,6 +365,11 @@ def _filled(genes: list[Gene], values: Mapping[str, Tensor]) -> list[Gene]:
 
 def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     """Running statistics of BatchNorm as plain averages over `batches`."""
+    if isinstance(batches, Tensor):
+        raise ConfigError(
+            f"birth: recalibrate takes batches, such as [inputs[:512]]; got one tensor "
+            f"{tuple(batches.shape)}"
+        )
     norms = [norm for _, norm in batch_norms(model)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -294,7 +379,22 @@ def _recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     model.train()
     with torch.no_grad():
         for batch in batches:
-            model(batch)
+            _shown_to(model, batch)
     model.train(was)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
+
+
+def _shown_to(model: nn.Module, batch: Tensor) -> None:
+    if not isinstance(batch, Tensor) or not bool(torch.isfinite(batch).all()):
+        raise DataError(
+            "birth: a batch of recalibrate is a tensor of inputs without NaN or infinite values; "
+            f"got {type(batch).__name__}"
+        )
+    try:
+        model(batch)
+    except Exception as error:  # whatever a user's model raises
+        raise ConfigError(
+            f"birth: the model fails on a batch of recalibrate, {tuple(batch.shape)}: "
+            f"{type(error).__name__}: {error}"
+        ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -156,10 +156,13 @@ def _all_labels(
     parts: list[Part], labels: LabelStyle | Mapping[str, TensorLabels], share: Share
 ) -> dict[str, tuple[Labels, Labels]]:
     """Labels of every tensor; with one rule for all weights, of one width and with its number."""
+    _check_named(parts, labels)
     every = {part.name: _labels(part, labels) for part in parts if not part.kept}
     if share == "layer":
         return every
     weights = [part.name for part in parts if part.columns and not part.kept]
+    if not weights:
+        raise ConfigError("share='global' is for the weights of matrices, and there are none")
     widths = [max(every[name][side].width for name in weights) for side in (0, 1)]
     for number, name in enumerate(weights):
         rows, columns = every[name]
@@ -168,6 +171,30 @@ def _all_labels(
             Tagged(columns, widths[1], number, len(weights)),
         )
     return every
+
+
+def _check_named(parts: list[Part], labels: object) -> None:
+    """Labels of single tensors are pairs, for tensors that have labels."""
+    if isinstance(labels, str):
+        return
+    if not isinstance(labels, Mapping):
+        raise ConfigError(f"labels are a style, or pairs by tensor; got {labels!r}")
+    known = [part.name for part in parts if not part.kept]
+    for name, pair in labels.items():
+        if name not in known:
+            raise ConfigError(
+                f"labels of {name!r}: no tensor of that name is generated; there are "
+                f"{', '.join(known)}"
+            )
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(_are_labels, pair))):
+            raise ConfigError(
+                f"labels of {name} are a pair (rows, columns) of labels such as Binary(64), or "
+                f"None for the usual ones; got {pair!r}"
+            )
+
+
+def _are_labels(one: Any) -> bool:
+    return one is None or isinstance(one, Labels)
 
 
 def _tie(genes: list[Gene], parts: list[Part]) -> None:
@@ -241,5 +268,5 @@ def _refuse_below(least: int, budget: int, unit: str) -> None:
     if not least <= budget:  # of NaN too
         raise ConfigError(
             f"no genome of this kind is that small: it needs at least {least} {unit}, the "
-            f"budget is {budget}; raise the budget, or store fewer tensors, or use shorter labels"
+            f"budget is {budget}; raise the budget to that, or choose another decoder"
         )

@@ -11,6 +11,7 @@ from precocial.normativity.panel_record import PANEL
 from precocial.preferences.auditing.record import AUDIT
 from precocial.preferences.occam.rows import THEOREMS
 from precocial.preferences.people.record import PEOPLE
+from precocial.report.findings import TABLE
 from precocial.report.genome_pages import evolution_page, layers_page, tradeoff_page
 from precocial.report.genome_report import genome_page
 from precocial.report.genome_studies import (
@@ -43,6 +44,7 @@ RUN_PAGES = {
     "precocial.genome.lab.attention:heuristic": heuristic_page,
 }
 """By experiment, where a folder is that of one run."""
+MOST_NAMED = 5
 
 
 def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
@@ -68,4 +70,8 @@ def page_of(path: io.PathLike, *, draws: int = 400, seed: int = 0) -> Page:
             known = ", ".join(RUN_PAGES)
             raise DataError(f"is a run of {experiment}; pages are for {known}", path=folder)
         return RUN_PAGES[experiment](folder)
+    runs = sorted(path.parent.name for path in place.glob(f"*/{RUN}"))
+    if runs and not (place / TABLE).is_file():
+        some = ", ".join(runs[:MOST_NAMED]) + (", ..." if len(runs) > MOST_NAMED else "")
+        raise DataError(f"is a folder of runs: name one of them, {some}", path=place)
     return transfer_page(place, draws=draws, seed=seed)

@@ -170,7 +170,9 @@ def maps(
 def _numbers(axes: Axes, values: NDArray[np.float64], bounds: tuple[float, float]) -> None:
     middle = (bounds[0] + bounds[1]) / 2
     for (i, j), value in np.ndenumerate(values):
-        if np.isfinite(value):
+        if not np.isfinite(value):
+            axes.text(j, i, "–", ha="center", va="center", color=art.INK, fontsize=9)
+        else:
             # the map's own ends, not the page's ink: a cell is as dark by night as by day
             colour = "#fdfdfd" if value < middle else "#111111"
             axes.text(j, i, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=9)

@@ -69,6 +69,26 @@ class Against:
         """Whether the rival's mean is higher."""
         return self.ahead.mean > 0
 
+    @property
+    def ties(self) -> bool:
+        """Whether both are equally good, to the last example."""
+        return self.ahead.mean == 0 and not self.ahead.low and not self.ahead.high
+
+    @property
+    def cheaper(self) -> bool:
+        """Whether the rival is as good in fewer bytes."""
+        return self.ties and self.rival.bytes < self.genome.bytes
+
+    @property
+    def verdict(self) -> str:
+        """Which is better, as a table says it."""
+        if self.ties:
+            return "same, rival has fewer bytes" if self.cheaper else "same"
+        who = "rival" if self.wins else "genome"
+        if self.ahead.low is None:
+            return f"{who}, one seed"
+        return who if self.ahead.sign else f"not told apart ({who} ahead)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
@@ -90,6 +110,8 @@ class GenomeFindings:
     """test accuracy of the model trained as it is"""
     whole_parameters: int
     whole_bytes: int
+    quantised: tuple[float, Spread] | None
+    """bytes and test accuracy of the trained model at the genome's bits; None in older runs"""
     points: tuple[Point, ...]
     curves: tuple[Curve, ...]
     head_start: Spread | None
@@ -131,12 +153,13 @@ class GenomeFindings:
             for point in self.points
             if point.budget == budget and point.method not in (GENOME, SHUFFLED)
         ]
-        return sorted(found, key=lambda one: -one.ahead.mean)
+        return sorted(found, key=lambda one: (-one.ahead.mean, one.rival.bytes))
 
 
 def _paired(rival: Point, own: Point) -> Spread:
     both = sorted(set(rival.by_seed) & set(own.by_seed))
-    return spread(rival.by_seed[seed] - own.by_seed[seed] for seed in both)
+    found = (rival.by_seed[seed] - own.by_seed[seed] for seed in both)
+    return spread(found, within=(-1.0, 1.0))  # where a difference of accuracies lies
 
 
 def _findings(record: RunRecord) -> GenomeFindings:
@@ -159,12 +182,20 @@ def _findings(record: RunRecord) -> GenomeFindings:
         whole=spread((float(row["test"]) for row in whole), within=SHARE),
         whole_parameters=int(whole[0]["parameters"]),
         whole_bytes=int(whole[0]["bytes"]),
+        quantised=_quantised(whole),
         points=tuple(made),
         curves=tuple(_curve(lives, arm) for arm in ARMS if any(r["arm"] == arm for r in lives)),
         head_start=_head_start(lives),
         savings=tuple(_whole_seeds([row for row in rows if row["kind"] == "saving"])),
         missing=tuple((method, int(size), why) for (method, size), why in reasons.items()),
     )
+
+
+def _quantised(whole: Sequence[Row]) -> tuple[float, Spread] | None:
+    if any("quantised_test" not in row for row in whole):
+        return None
+    test = spread((float(row["quantised_test"]) for row in whole), within=SHARE)
+    return _mean(whole, "quantised_bytes"), test
 
 
 def _whole_seeds(rows: Sequence[Row]) -> list[Row]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from precocial import io
@@ -11,7 +13,7 @@ from precocial.report.figures import svg
 from precocial.report.genome_findings import Curve
 from precocial.report.genome_report import percent
 from precocial.report.genome_studies import told_rows
-from precocial.report.page import Page, Part, Picture, Section, Table, Text, quantity
+from precocial.report.page import Listing, Page, Part, Picture, Section, Table, Text, quantity
 from precocial.report.run_sections import making_section
 from precocial.report.seeds import spread
 from precocial.runs import RunRecord, read_run
@@ -99,8 +101,12 @@ def _layers_headline(shown: list[tuple[str, float, float, float]]) -> str:
         if arm not in by_arm:
             continue
         _, mean, low, high = by_arm[arm]
-        word = "helps" if low > 0 else "hurts" if high < 0 else "does neither beyond the seeds"
+        neither = "neither helps nor hurts beyond the seeds"
+        word = "helps" if low > 0 else "hurts" if high < 0 else neither
         said.append(f"{who} {word} ({_signed(mean)} points)")
+    hurt = [f"“{row[0]}”" for row in shown if row[3] < 0 and row[0] not in (EARLY, LATE)]
+    if hurt:
+        said.append(f"{' and '.join(hurt)} {'hurt' if len(hurt) > 1 else 'hurts'} too")
     sure = [row for row in shown if row[2] > 0]
     if not sure:
         said.append("no layers gain beyond the seeds")
@@ -123,6 +129,9 @@ def evolution_page(path: io.PathLike) -> Page:
     rows = told_rows(record, "kind")
     generations = [row for row in rows if row["kind"] == "generation"]
     result = next((row for row in rows if row["kind"] == "result"), None)
+    notes = () if result is None else (Listing(items=tuple(
+        ("Note", text) for text in evolution_notes(rows)
+    )),)  # fmt: skip
     loop = str(record.config["loop"])
     curve = Curve(
         arm="genome",
@@ -130,7 +139,7 @@ def evolution_page(path: io.PathLike) -> Page:
         examples=tuple(int(row["examples"]) for row in generations),
         accuracy=tuple(spread([float(row["valid"])]) for row in generations),
     )
-    what = "Accuracy at birth on the validation examples, which choose the generation."
+    what = "Accuracy at birth on the validation examples."
     drawn = svg(
         lambda figure: pictures.learning_curves(
             figure, [curve], along="generations", of="validation"
@@ -139,14 +148,15 @@ def evolution_page(path: io.PathLike) -> Page:
     )  # fmt: skip
     parts: tuple[Part, ...] = (
         Picture(svg=drawn, caption=what, table=Table.of(generations, title="Every row")),
+        *(note for note in notes if note.items),
     )
     headline = "The run has not ended: no figure on the test examples yet."
     if result is not None:
         headline = (
             f"Evolved by {loop}, {result['bytes']:,} bytes give birth to {result['phenotype']:,} "
             f"weights that are right on {percent(result['test'])} of the test examples before any "
-            "training. Nothing here says whether another use of these bytes is better: "
-            "precocial genome compress does."
+            f"training. {chosen(rows)}. Nothing here says whether another use of these bytes is "
+            "better: precocial genome compress does."
         )
     return Page(
         title=f"One genome: {record.config['data']}",
@@ -157,6 +167,33 @@ def evolution_page(path: io.PathLike) -> Page:
             making_section(record),
         ),
     )
+
+
+def chosen(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Which generation was chosen, and by what, from the rows of `evolving`."""
+    *generations, result = rows
+    best = next((row for row in generations if row["generation"] == result["generation"]), {})
+    said = f"Generation {result['generation']} is the best by validation"
+    if best.get("learned") is None:
+        return said
+    return f"{said} after a life: right on {percent(best['learned'])} of those examples then"
+
+
+def evolution_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What may be wrong with a genome, from the rows of `evolving`."""
+    *generations, result = rows
+    found = []
+    if len(generations) > 1 and result["generation"] == generations[0]["generation"]:
+        found.append(
+            "no generation is better than the genome before any evolution: the rate is too high, "
+            "or the generations are too few"
+        )
+    if result["parameters"] >= result["phenotype"]:
+        found.append(
+            f"the genome has {result['parameters']:,} numbers, no fewer than the network's "
+            f"{result['phenotype']:,}: it compresses nothing"
+        )
+    return found
 
 
 # ---------------------------------------------------------------- the trade-off
@@ -176,7 +213,8 @@ def tradeoff_page(path: io.PathLike) -> Page:
     cells = cell_table(rows)
     what = (
         "Means over seeds, a column for each size of the genome: accuracy at birth c(0) and after "
-        "learning c(T) in held-out worlds, the share of instinct, the gap between ancestral and "
+        "learning c(T) in held-out worlds, the share of instinct (none, –, where next to nothing "
+        "is learned; below 0, the newborn is worse than chance), the gap between ancestral and "
         "held-out worlds, survival by Eq. 2."
     )
     drawn = svg(
@@ -202,7 +240,9 @@ def tradeoff_page(path: io.PathLike) -> Page:
             )),
             Section(key="half", title="Where instinct is half", parts=(
                 Text(text="The variability at which (c(0) − chance) / (c(T) − chance) is a half. "
-                     "Above range: even the most variable world leaves more to instinct."),
+                     "Above range: even the most variable world leaves more to instinct. Below "
+                     "range: even the least variable one leaves less. Undefined: too little is "
+                     "learned for a share."),
                 Table.of(halves),
             )),
             Section(key="ledger", title="The bits of real species", parts=(
@@ -213,6 +253,20 @@ def tradeoff_page(path: io.PathLike) -> Page:
             making_section(record),
         ),
     )  # fmt: skip
+
+
+def _same_genomes(rows: list[io.Row]) -> list[str]:
+    """Neighbouring sizes whose genomes are one: more bytes cannot change anything there."""
+    sizes: dict[float, dict[Any, Any]] = {}
+    for row in rows:
+        cell = (row["variability"], row["lifetime"], row["seed"])
+        sizes.setdefault(row["bytes"], {})[cell] = (row["parameters"], row["birth"])
+    levels = sorted(sizes)
+    return [
+        f"The genomes of at most {low:,} and of at most {high:,} bytes are the same: between them "
+        "no step is tested"
+        for low, high in itertools.pairwise(levels) if sizes[low] == sizes[high]
+    ]  # fmt: skip
 
 
 def _signs(rows: list[io.Row], predictions: Any) -> tuple[tuple[Part, ...], str]:
@@ -239,4 +293,9 @@ def _signs(rows: list[io.Row], predictions: Any) -> tuple[tuple[Part, ...], str]
         "Changes from the low to the high level, mean over the other axes, paired over seeds; a "
         "sign holds if its 95 % interval lies on that side of 0."
     )
-    return (Text(text=text), table), headline
+    parts: list[Part] = [Text(text=text), table]
+    if not any(one.figure == "share" for one in found):
+        parts.append(Text(text="The share of instinct is not judged: at an end of each axis next "
+                          "to nothing is learned beyond chance."))  # fmt: skip
+    parts += [Text(text=f"{one}.") for one in _same_genomes(rows)]
+    return tuple(parts), headline

@@ -32,7 +32,8 @@ def saving_section(rows: Sequence[Mapping[str, Any]]) -> Section:
         return Section.refused(KEY, TITLE, "No network lived on few examples yet.")
     text = (
         "Every network learned from so many training examples, with the rate and the step that its "
-        "validation loss chose. The genome has seen all training examples, through its ancestors."
+        "validation loss chose. Examples saved below 0 are lost. The genome has seen all training "
+        "examples, through its ancestors."
     )
     return Section(key=KEY, title=TITLE, parts=(*parts, Text(text=text)))
 
@@ -69,6 +70,9 @@ def sentence(found: Worth, base: str) -> str:
         return f"{who} is worth {quantity(row.worth)} training examples{between} {beside}."
     if row.lower_bound is not None:
         return f"{who} is worth at least {quantity(row.lower_bound)} training examples {beside}."
+    if row.upper_bound is not None and row.upper_bound < 0:
+        lost = quantity(-row.upper_bound)
+        return f"{who} loses {beside}: it is {lost} training examples behind, or more."
     if row.upper_bound is not None:
         return f"{who} is worth at most {quantity(row.upper_bound)} training examples {beside}."
     return f"What the genome is worth {beside} is undefined here: {row.advice or row.status.value}."

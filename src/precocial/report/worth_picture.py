@@ -13,7 +13,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter, NullLocator, ScalarFormatter
 
 from precocial.errors import ConfigError
 from precocial.worth import Curve, Status, Worth, WorthRow
@@ -114,7 +114,10 @@ def _axes(axes: Axes, worth: Worth) -> None:
         ends = [math.log10(min(sizes)), math.log10(max(sizes))]
         room = 0.06 * (ends[1] - ends[0]) + 0.1
         axes.set_xlim(10 ** (ends[0] - room), 10 ** (ends[1] + 2 * room))
+        if ends[1] - ends[0] < 1:  # there may be no power of ten in between
+            axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_minor_formatter(NullFormatter())  # matplotlib's own would be TeX, unread here
     axes.yaxis.set_major_locator(MaxNLocator(7))
     axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))
     axes.yaxis.set_minor_locator(NullLocator())

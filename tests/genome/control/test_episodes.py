@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from precocial.errors import ConfigError, MissingExtraError
+from precocial.genome import Genome, ReturnFitness
 from precocial.genome.control.episodes import (
     SENSES,
     _scale_gravity,
@@ -126,5 +128,31 @@ def test_what_cannot_be_used_says_so(policy: Policy, monkeypatch: pytest.MonkeyP
     with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
         make_env("HalfCheetah-v5")
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    with pytest.raises(MissingExtraError, match=r"precocial\[control\]"):
+    with pytest.raises(MissingExtraError, match=r"precocial\[gym\]"):
         make_env(ENV)
+
+
+@pytest.mark.wrong_types
+def test_other_policies_counts_layers_and_gravities_are_refused(policy: Policy) -> None:
+    other, torques = policy_for("Acrobot-v1", (8,), 0), policy_for("Pendulum-v1", (8,), 0)
+    genome = Genome.for_model(other, parameters=400)
+    for wrong, says in (
+        (other, "from 4 observations to 2 scores; this one is from 6 to 3"),
+        (torques, "needs a Categorical policy; got Gaussian"),
+        (torch.nn.Linear(4, 2), "needs a Categorical policy; got Linear"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            episodes(wrong, ENV, 1, 0)
+        with pytest.raises(ConfigError, match=says):
+            ReturnFitness(genome, wrong, ENV)
+    for n in (0, "a", 1.5):
+        with pytest.raises(ConfigError, match="n must be at least 1"):
+            ReturnFitness(genome, policy, ENV, n=n)
+    for gravity in (math.nan, math.inf, -1, "a"):
+        with pytest.raises(ConfigError, match="gravity is a factor of at least 0"):
+            make_env(ENV, gravity=gravity)
+    for hidden in ((0,), (-1,), ("a",), 3):
+        with pytest.raises(ConfigError, match="hidden layers have at least 1 unit"):
+            policy_for(ENV, hidden, 0)
+    with pytest.raises(ConfigError, match="an environment is named"):
+        make_env(None)

@@ -18,6 +18,7 @@ from precocial.genome import (
     digits,
     fashion_mnist,
     idx_task,
+    load_task,
     mnist_5k,
     read_idx,
     split_task,
@@ -53,6 +54,15 @@ def test_idx_folders_keep_their_test_images_and_take_validation_from_training(
     assert task.train.inputs.shape[1:] == (1, 4, 5)
     assert abs(float(task.train.inputs.mean())) < 1e-6
     assert float(task.train.inputs.std()) == pytest.approx(1, abs=1e-5)
+
+
+def test_small_folders_give_a_sixth_to_choose(tmp_path: Path) -> None:
+    folder_of_idx(tmp_path)
+    task = idx_task(tmp_path)
+    assert (len(task.train), len(task.valid), len(task.test)) == (34, 6, 10)
+    assert len(load_task(str(tmp_path)).valid) == 6
+    with pytest.raises(ConfigError, match=r"between 1 and 39.*got 40"):
+        idx_task(tmp_path, valid=40)
 
 
 def test_an_idx_file_is_read_row_major(tmp_path: Path) -> None:
@@ -107,6 +117,7 @@ def test_cifar_binary_batches(tmp_path: Path) -> None:
         records = random.integers(0, 256, (6, 3073), dtype=np.uint8)
         records[:, 0] = np.arange(6)
         (tmp_path / name).write_bytes(records.tobytes())
+    assert len(cifar_folder(tmp_path).valid) == 5
     task = cifar_folder(tmp_path, valid=10)
     assert (len(task.train), len(task.valid), len(task.test)) == (20, 10, 6)
     red = torch.from_numpy(records[0, 1:1025].reshape(32, 32).astype(np.float32))
@@ -148,6 +159,18 @@ def test_splits_are_disjoint_stratified_and_follow_the_seed() -> None:
         split_task("t", examples, valid=0.5, test=0.5)
 
 
+def test_a_name_does_not_change_the_split_and_named_tasks_keep_theirs() -> None:
+    inputs, targets = np.arange(200.0)[:, None], np.arange(200) % 4
+    one = task_from_arrays(inputs, targets, name="a")
+    assert torch.equal(one.test.inputs, task_from_arrays(inputs, targets, name="b").test.inputs)
+    other = task_from_arrays(inputs, targets, seed=1)
+    assert not torch.equal(one.test.inputs, other.test.inputs)
+    # what the shipped results were taken on
+    shown = digits().test
+    assert int(shown.targets[:40].sum()) == 145
+    assert float(shown.inputs[:40].sum()) == pytest.approx(4.1137, abs=1e-3)
+
+
 def test_bad_examples_are_refused() -> None:
     x, y = np.zeros((6, 2)), np.array([0, 1, 0, 1, 0, 1])
     with pytest.raises(DataError, match="one class for each input"):
@@ -159,6 +182,53 @@ def test_bad_examples_are_refused() -> None:
     x[0, 0] = np.nan
     with pytest.raises(DataError, match="NaN"):
         task_from_arrays(x, y)
+
+
+def test_arrays_of_another_shape_are_refused() -> None:
+    y = np.arange(40) % 2
+    with pytest.raises(DataError, match=r"inputs are \[n, \.\.\.\].*got shape \(40,\)"):
+        task_from_arrays(np.zeros(40), y)
+    with pytest.raises(DataError, match=r"got shape \(\)"):
+        task_from_arrays(3.0, 1)
+    with pytest.raises(DataError, match=r"inputs \(\) and classes"):
+        Examples(inputs=torch.tensor(1.0), targets=torch.tensor([1]))
+    with pytest.raises(DataError, match="no examples"):
+        task_from_arrays(np.zeros((0, 6)), np.zeros(0, int))
+    with pytest.raises(DataError, match="4 examples of 2 classes leave none for valid"):
+        task_from_arrays(np.zeros((4, 6)), y[:4])
+
+
+@pytest.mark.wrong_types
+def test_what_is_no_array_or_no_share_is_refused() -> None:
+    y = np.arange(40) % 2
+    with pytest.raises(DataError, match="all of one shape"):
+        task_from_arrays([[1.0]] * 39 + [[1.0, 2.0]], y)
+    for share in (float("nan"), "a", None):
+        with pytest.raises(ConfigError, match="shares above 0"):
+            task_from_arrays(np.zeros((40, 2)), y, valid=share)  # type: ignore[arg-type]
+
+
+class Gone:
+    """A dataset whose files are gone."""
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, place: int) -> Any:
+        raise OSError("no such picture")
+
+
+def test_tensors_of_any_kind_are_taken_and_a_dataset_that_fails_is_told() -> None:
+    y = torch.arange(40) % 2
+    x = torch.randn(40, 3)
+    for inputs in (x.clone().requires_grad_(), x.bfloat16(), x.half(), x.tolist()):
+        assert task_from_arrays(inputs, y).train.inputs.dtype == torch.float32
+    items = [(one, label) for one, label in zip(x.bfloat16().requires_grad_(), y, strict=True)]
+    assert task_from_dataset(items).classes == 2
+    with pytest.raises(DataError, match="OSError: no such picture"):
+        task_from_dataset(Gone())
+    with pytest.raises(DataError, match="classes integers"):
+        task_from_dataset([(one, 0.5) for one in x])
 
 
 def test_accuracy_counts_right_answers_and_leaves_the_mode_alone() -> None:

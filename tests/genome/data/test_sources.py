@@ -41,6 +41,11 @@ def checkpoint():
     torch.manual_seed(7)
     return plain()
 
+def noisy():
+    model = plain()
+    model.register_buffer("noise", torch.randn(3), persistent=False)
+    return model
+
 def own_checkpoint():
     torch.manual_seed(7)
     return Own()
@@ -73,6 +78,8 @@ def test_a_checkpoint_is_drawn_anew(models: str) -> None:
     assert not torch.equal(drawn[0], drawn[1])
     with pytest.raises(ConfigError, match="has no reset_parameters"):
         fresh_model(f"{models}:own_checkpoint", blobs(), 0)
+    with pytest.raises(ConfigError, match="noise is a buffer that differs each time"):
+        fresh_model(f"{models}:noisy", blobs(), 0)
 
 
 def test_to_check_a_model_changes_nothing() -> None:
@@ -113,6 +120,21 @@ def test_a_table_becomes_a_task(tmp_path: Path) -> None:
     assert float(task.train.inputs.mean()) == pytest.approx(0, abs=1e-5)
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="must have a column 'target'"):
+        load_task(str(tmp_path / "t.csv"))
+
+
+def test_a_column_of_a_table_has_a_scale_of_its_own(tmp_path: Path) -> None:
+    lines = [f"{1e9 + 1e6 * k},{0.01 * (k % 2)},7,{k % 2}" for k in range(80)]
+    (tmp_path / "t.csv").write_text("a,b,c,target\n" + "\n".join(lines) + "\n")
+    task = load_task(str(tmp_path / "t.csv"))
+    train = task.train.inputs
+    assert train.dtype == torch.float32
+    assert train.mean(0).abs().max() < 1e-5
+    torch.testing.assert_close(train.std(0, unbiased=False), torch.tensor([1.0, 1.0, 0.0]))
+    # the second column is the class itself
+    assert torch.equal(task.test.inputs[:, 1] > 0, task.test.targets == 1)
+    (tmp_path / "t.csv").write_text("a,target\n" + "1e39,0\n1,1\n" * 20)
+    with pytest.raises(DataError, match=r"inputs must lie within 3\.4e\+38"):
         load_task(str(tmp_path / "t.csv"))
 
 

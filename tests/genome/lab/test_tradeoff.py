@@ -32,17 +32,19 @@ def planted(outer: str = "innate") -> Rows:
 
 def test_planted_signs_hold() -> None:
     found = lab.predictions(planted())
-    assert [one.verdict for one in found] == ["holds"] * 6
-    assert found[3].change.mean == pytest.approx(0.1)
-    assert found[4].change.mean == pytest.approx(0.3)
+    assert [one.verdict for one in found] == ["holds"] * 4  # two sizes are one step
+    assert found[2].change.mean == pytest.approx(0.1)
+    assert found[3].change.mean == pytest.approx(0.3)
+    more = [row | {"bytes": 3, "birth": 0.95, "gap": 0.9} for row in planted() if row["bytes"] == 2]
+    assert [one.verdict for one in lab.predictions([*planted(), *more])][2:] == ["holds"] * 4
     assert {one.axis for one in found} == set(lab.AXES)
 
 
 def test_a_failing_sign_is_said_plainly() -> None:
     rows = [row | {"gap": -row["gap"]} for row in planted("baldwin")]
     found = {one.statement: one.verdict for one in lab.predictions(rows)}
-    assert found["bytes up: then the gap widens, last step"] == "fails"
-    assert found["bytes up: instinct rises, last step"] == "holds"
+    assert found["bytes up: then the gap widens"] == "fails"
+    assert found["bytes up: instinct rises"] == "holds"
     # the planted score at birth does not depend on the lifetime
     assert found["lifetime up: the score at birth falls"] == "not decided"
 
@@ -67,6 +69,26 @@ def test_half_of_the_ability_is_instinct_where_it_is_planted() -> None:
     assert found[4, 1].variability is None
     still = [row for row in planted() if row["variability"] < 0.3]
     assert {one.status for one in lab.half_line(still) if one.bytes == 2} >= {"above_range"}
+
+
+def test_where_next_to_nothing_is_learned_there_is_no_share() -> None:
+    rows = [
+        row | {"learned": row["chance"] + 0.01, "birth": row["chance"] + 0.13}
+        if row["lifetime"] == 1 or row["variability"] == 1 else row
+        for row in planted()
+    ]  # fmt: skip
+    table = {
+        (r["variability"], r["lifetime"], r["bytes"]): r["share"] for r in lab.cell_table(rows)
+    }
+    assert table[0, 1, 1] is None
+    assert table[0, 2, 1] is not None
+    found = {(one.lifetime, one.bytes): one.status for one in lab.half_line(rows)}
+    assert found[1, 1] == "undefined"
+    # the least variable world decides; the most variable one cannot be read
+    assert found[4, 1] == "below_range"
+    assert found[2, 2] == "undefined"
+    # neither axis has a share at both ends: those signs are left out
+    assert [one.figure for one in lab.predictions(rows)] == ["birth", "gap"]
 
 
 def test_cells_sum_up_their_seeds() -> None:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn.utils import parametrizations, prune
 
 from precocial.errors import ConfigError
-from precocial.genome import Axis, Genome, Part, Stored, all_convolutional, parts_of, perceptron_784
+from precocial.genome import (
+    Axis,
+    Genome,
+    Innate,
+    Part,
+    Stored,
+    all_convolutional,
+    evolve,
+    parts_of,
+    perceptron_784,
+)
+from precocial.genome.data.sources import check_fits
+from tests.genome.tiny_tasks import blobs, network
 
 
 def by_name(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> dict[str, Part]:
@@ -198,3 +211,72 @@ def test_half_precision_is_allowed() -> None:
     model = nn.Linear(64, 10).to(torch.bfloat16)
     genome = Genome.for_model(model, parameters=300)
     assert genome.birth(model).weight.dtype == torch.bfloat16
+
+
+def test_half_precision_is_for_birth_not_for_training() -> None:
+    model = network()
+    genome = Genome.for_model(model, parameters=200)
+    for other in (torch.bfloat16, torch.float64):
+        model.to(other)
+        for use in (
+            lambda: genome.implicit(model),
+            lambda: check_fits(model, blobs()),
+            lambda: next(evolve(genome, model, blobs(), Innate(steps=1))),
+        ):
+            with pytest.raises(ConfigError, match=r"0\.weight is of torch.*model\.float\(\)"):
+                use()
+
+
+# ---------------------------------------------------------------- what no file would hold
+
+
+class Table(nn.Module):
+    def __init__(self, *, persistent: bool) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.ones(4), persistent=persistent)
+        self.layer = nn.Linear(4, 2)
+
+
+class Extra(nn.Linear):
+    def get_extra_state(self) -> Tensor:
+        return torch.ones(3)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Table(persistent=True), "table is a buffer.*persistent=False"),
+        (lambda: Extra(3, 2), "_extra_state is part of the model's state"),
+        (lambda: nn.utils.spectral_norm(nn.Linear(4, 3)), "SpectralNorm computes.*remove_spectral"),
+    ],
+)
+def test_values_that_no_file_would_hold_are_refused(
+    make: Callable[[], nn.Module], says: str
+) -> None:
+    with pytest.raises(ConfigError, match=says):
+        parts_of(nn.Sequential(make(), nn.BatchNorm1d(3)))
+
+
+def test_a_buffer_that_the_code_makes_again_is_allowed_and_statistics_are() -> None:
+    genome = Genome.for_model(
+        nn.Sequential(Table(persistent=False), nn.BatchNorm1d(2)), parameters=99
+    )
+    assert set(genome.shapes) == {"0.layer.weight", "0.layer.bias", "1.weight", "1.bias"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_partly_quantised_model_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
+    packed = torch.ao.quantization.quantize_dynamic(model, {"1"})
+    with pytest.raises(ConfigError, match=r"^1\..*part of the model's state.*quantised"):
+        Genome.for_model(packed, parameters=200)
+
+
+def test_tensors_that_are_made_before_each_pass_are_refused() -> None:
+    pruned = nn.Linear(4, 3)
+    prune.l1_unstructured(pruned, "weight", amount=0.5)  # type: ignore[no-untyped-call]
+    with pytest.warns(FutureWarning, match="weight_norm"):
+        normed = nn.utils.weight_norm(nn.Linear(4, 3))
+    for module in (pruned, normed):
+        with pytest.raises(ConfigError, match="makes 'weight' before each pass"):
+            parts_of(nn.Sequential(module))

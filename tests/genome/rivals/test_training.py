@@ -8,7 +8,7 @@ from torch import nn
 
 from precocial.errors import ConfigError
 from precocial.genome import Task, accuracy, digits, pooled, tiny_dense
-from precocial.genome.rivals.training import Rival, rounded, stored_genome
+from precocial.genome.rivals.training import Rival, quantised, rounded, stored_genome
 from tests.genome.tiny_tasks import blobs, network
 
 
@@ -30,6 +30,15 @@ def test_too_few_parameters_are_refused() -> None:
         pooled(blobs(), 50, steps=1, bits=6, seed=0)
     with pytest.raises(ConfigError, match="too few for a hidden layer"):
         tiny_dense(blobs(), 40, steps=1, bits=6, seed=0)
+
+
+def test_a_quantised_model_keeps_its_statistics() -> None:
+    model = nn.Sequential(nn.Linear(16, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+    model(torch.randn(40, 16))
+    made, size = quantised(model, 4)
+    assert size == stored_genome(made).byte_count(4)
+    assert torch.equal(made[1].running_mean, model[1].running_mean)
+    assert len(made[0].weight.unique()) <= 16 < len(model[0].weight.unique())
 
 
 def test_a_stored_model_is_itself() -> None:

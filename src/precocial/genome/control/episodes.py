@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,10 +46,14 @@ def make_env(env_id: str, *, gravity: float = 1.0, **options: Any) -> Any:
         options: given to `gymnasium.make`.
 
     Raises:
-        ConfigError: no such environment; an id that would import a module; gravity where there is
-            none.
+        ConfigError: no such environment; an id that would import a module; gravity that is no
+            finite factor of at least 0, or where there is none.
         MissingExtraError: Gymnasium, or MuJoCo where the environment needs it, is missing.
     """
+    if not isinstance(env_id, str):
+        raise ConfigError(f'an environment is named, as "CartPole-v1"; got {env_id!r}')
+    if not (isinstance(gravity, int | float) and 0 <= gravity < math.inf):
+        raise ConfigError(f"gravity is a factor of at least 0; got {gravity!r}")
     if ":" in env_id:
         raise ConfigError(
             f"{env_id!r} would import a module. Import it yourself, and give the name that it "
@@ -90,12 +95,23 @@ def policy_for(env_id: str, hidden: tuple[int, ...], seed: int, **options: Any) 
     """An untrained policy of the right kind and widths for an environment, drawn by the seed.
 
     Raises:
-        ConfigError: observations that are not a vector, or actions that are neither one discrete
-            choice nor a vector of reals.
+        ConfigError: observations that are not a vector, actions that are neither one discrete
+            choice nor a vector of reals, or layers without units.
     """
+    widths = hidden if isinstance(hidden, tuple | list) else (None,)
+    if not all(type(width) is int and width > 0 for width in widths):
+        raise ConfigError(f"policy_for: hidden layers have at least 1 unit each; got {hidden!r}")
     env = make_env(env_id, **options)
-    seen, acts = env.observation_space, env.action_space
     env.close()
+    kind, into, out = _form(env, env_id)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, "genome", "control", "policy"))
+        return kind(into, *hidden, out)
+
+
+def _form(env: Any, env_id: str) -> tuple[type[Policy], int, int]:
+    """The kind of policy for an environment, its inputs and its outputs."""
+    seen, acts = env.observation_space, env.action_space
     if seen.shape is None or len(seen.shape) != 1:
         raise ConfigError(f"{env_id}: observations must be vectors; got {seen}")
     kinds = {"Discrete": Categorical, "Box": Gaussian}
@@ -105,9 +121,33 @@ def policy_for(env_id: str, hidden: tuple[int, ...], seed: int, **options: Any) 
     if kind is Categorical and int(acts.start) != 0:
         raise ConfigError(f"{env_id}: choices must be numbered from 0; got {acts}")
     out = int(acts.n) if kind is Categorical else 2 * int(acts.shape[0])
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, "genome", "control", "policy"))
-        return kind(int(seen.shape[0]), *hidden, out)
+    return kind, int(seen.shape[0]), out
+
+
+def check_policy(policy: Policy, env: Any, env_id: str) -> None:
+    """Refuse a policy of another environment.
+
+    Raises:
+        ConfigError: no policy, or one of another kind or other widths.
+    """
+    kind, into, out = _form(env, env_id)
+    if not isinstance(policy, kind):
+        raise ConfigError(f"{env_id} needs a {kind.__name__} policy; got {type(policy).__name__}")
+    if (policy.widths[0], policy.widths[-1]) != (into, out):
+        raise ConfigError(
+            f"{env_id} needs a policy from {into} observations to {out} scores; this one is from "
+            f"{policy.widths[0]} to {policy.widths[-1]}: make one with policy_for"
+        )
+
+
+def check_count(what: str, n: int) -> None:
+    """Refuse a number of episodes that is none.
+
+    Raises:
+        ConfigError: no whole number of at least 1.
+    """
+    if type(n) is not int or n < 1:
+        raise ConfigError(f"{what}: n must be at least 1, a whole number; got {n!r}")
 
 
 def episodes(
@@ -133,11 +173,11 @@ def episodes(
         gravity: see `make_env`, as for `options`.
 
     Raises:
-        ConfigError: as `make_env`, or n below 1.
+        ConfigError: as `make_env`, n below 1, or a policy of another environment.
     """
-    if n < 1:
-        raise ConfigError(f"episodes: n must be at least 1; got {n}")
+    check_count("episodes", n)
     envs = [make_env(env_id, gravity=gravity, **options) for _ in range(n)]
+    check_policy(policy, envs[0], env_id)
     random = None if greedy else stream(seed, "genome", "control", "actions")
     return play(policy, policy, envs, starts(seed, n), random)
 

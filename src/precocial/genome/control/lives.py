@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from precocial.errors import ConfigError, need
-from precocial.genome.control.episodes import make_env, play, starts
+from precocial.genome.control.episodes import check_count, check_policy, make_env, play, starts
 from precocial.genome.control.policies import Gaussian, Policy
 from precocial.genome.genome import Genome
 from precocial.genome.loops.configs import Evolution
@@ -131,11 +131,18 @@ class ReturnFitness:
     All members meet the same starts. `steps` counts what the environments were stepped, `told` the
     returns of populations with the count at their end; a lone member (the mean genome, looked at
     for a report) is not counted.
+
+    Raises:
+        ConfigError: as `make_env`, n below 1, or a policy of another environment.
     """
 
     def __init__(
         self, genome: Genome, policy: Policy, env_id: str, *, n: int = 4, **options: Any
     ) -> None:
+        check_count("ReturnFitness", n)
+        env = make_env(env_id, **options)
+        env.close()
+        check_policy(policy, env, env_id)
         self.genome, self.policy, self.env_id = genome, policy, env_id
         self.n, self.options = n, options
         self.steps = 0

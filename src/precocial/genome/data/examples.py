@@ -20,15 +20,17 @@ class Examples:
     """Inputs and their classes."""
 
     inputs: Tensor
-    """[n, ...], float"""
+    """[n, ...], float; int64 are tokens"""
     targets: Tensor
     """[n], int64 classes from 0"""
 
     def __post_init__(self) -> None:
-        n = len(self.inputs)
-        if n == 0 or self.targets.shape != (n,):
+        n = len(self.inputs) if self.inputs.ndim else -1
+        if n == 0:
+            raise DataError(f"there are no examples: inputs have shape {tuple(self.inputs.shape)}")
+        if self.targets.shape != (n,):
             raise DataError(
-                f"examples need one class for each input, at least one; got inputs "
+                f"examples need one class for each input, inputs [n, ...]; got inputs "
                 f"{tuple(self.inputs.shape)} and classes {tuple(self.targets.shape)}"
             )
         if self.targets.is_floating_point() or int(self.targets.min()) < 0:
@@ -65,20 +67,50 @@ class Task:
         shape = tuple(self.train.inputs.shape[1:])
         return shape if len(shape) == 3 else None
 
+    def need_numbers(self, who: str) -> None:
+        """Refuse tokens where something calculates with the inputs.
+
+        Raises:
+            ConfigError: inputs that are integers.
+        """
+        if not self.train.inputs.is_floating_point():
+            raise ConfigError(
+                f"{who} needs inputs that are numbers; those of {self.name} are integers, which "
+                "are tokens for an embedding. If they are numbers, give them as floats"
+            )
+
 
 def split_task(
-    name: str, examples: Examples, *, valid: float = 0.15, test: float = 0.15, seed: int = 0
+    name: str,
+    examples: Examples,
+    *,
+    valid: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    draw: str | None = None,
 ) -> Task:
     """A task from one set of examples, split at random, class by class.
 
+    Args:
+        name: of the task.
+        examples: to be split.
+        valid: share that chooses.
+        test: share that is reported.
+        seed: of the split.
+        draw: names the split, with the seed; none: the task's name. `task_from_arrays` names it by
+            the examples' content, so that no renaming lets test examples into training.
+
     Raises:
-        ConfigError: shares that leave a part empty.
+        ConfigError: shares that are not above 0 with a sum below 1.
+        DataError: too few examples for one in each part.
     """
-    if valid <= 0 or test <= 0 or valid + test >= 1:
+    shares = all(isinstance(share, int | float) for share in (valid, test))
+    if not (shares and valid > 0 and test > 0 and valid + test < 1):
         raise ConfigError(
-            f"split_task: valid and test are shares above 0 with a sum below 1; got {valid}, {test}"
+            f"split_task: valid and test are shares above 0 with a sum below 1; got {valid!r}, "
+            f"{test!r}"
         )
-    random = stream(seed, "genome", "split", name)
+    random = stream(seed, "genome", "split", name if draw is None else draw)
     places: dict[str, list[Tensor]] = {"train": [], "valid": [], "test": []}
     for label in torch.unique(examples.targets):
         found = torch.nonzero(examples.targets == label).flatten().numpy()
@@ -87,6 +119,13 @@ def split_task(
         places["valid"].append(members[: cuts[0]])
         places["test"].append(members[cuts[0] : cuts[1]])
         places["train"].append(members[cuts[1] :])
+    for part, index in places.items():
+        if not any(map(len, index)):
+            raise DataError(
+                f"{name}: {len(examples)} examples of {len(index)} classes leave none for {part}, "
+                f"with shares of {valid:g} to choose and {test:g} to test: give more examples of "
+                "each class"
+            )
     parts = {part: examples.take(torch.cat(index).sort().values) for part, index in places.items()}
     return Task(name=name, classes=int(examples.targets.max()) + 1, **parts)
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from precocial import io
 from precocial.errors import ConfigError, DataError
 from precocial.genome.data.examples import Task
-from precocial.genome.data.readers import cifar_folder, idx_task, standardised, task_from_arrays
+from precocial.genome.data.readers import cifar_folder, idx_task, task_from_arrays
 from precocial.genome.experiment import DATA, named_task
 from precocial.genome.lifetime.learning import randomised
-from precocial.genome.phenotype.parts import parts_of
+from precocial.genome.phenotype.parts import check_single, check_trainable, parts_of
 from precocial.runs import stream_seed
 
 _MOST_BYTES = 1 << 30
@@ -63,8 +63,8 @@ def fresh_model(name: str, task: Task, seed: int) -> nn.Module:
     checkpoint, or a seed of its own), the modules draw theirs anew, see `randomised`.
 
     Raises:
-        ConfigError: as `load_model` and `check_fits`; or the same weights for every seed, from
-            modules that cannot draw them.
+        ConfigError: as `load_model` and `check_fits`; the same weights for every seed, from
+            modules that cannot draw them; or buffers that are not the same for every seed.
     """
     found = []
     for number in (seed, seed + 1):
@@ -72,6 +72,14 @@ def fresh_model(name: str, task: Task, seed: int) -> nn.Module:
             torch.manual_seed(stream_seed(number, "genome", "model"))
             found.append(load_model(name))
         check_fits(found[-1], task)
+    for (name, one), (_, two) in zip(
+        found[0].named_buffers(), found[1].named_buffers(), strict=True
+    ):
+        if not torch.equal(one, two):
+            raise ConfigError(
+                f"{name} is a buffer that differs each time the model is made: a newborn would "
+                "have another one. Compute it without chance, or make it a parameter"
+            )
     made, other = (list(model.parameters()) for model in found)
     same = len(made) == len(other) and all(map(torch.equal, made, other))
     return randomised(found[0], seed) if same else found[0]
@@ -81,16 +89,12 @@ def check_fits(model: nn.Module, task: Task) -> None:
     """Refuse a model that no genome is for, or that does not score the classes of the task.
 
     Raises:
-        ConfigError: as `parts_of`; frozen parameters; a model that fails on two of the training
-            inputs, or whose answer is not finite scores [n, classes or more].
+        ConfigError: as `parts_of` and `check_single`; frozen parameters; a model that fails on two
+            of the training inputs, or whose answer is not finite scores [n, classes or more].
     """
     parts_of(model)
-    for part, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            raise ConfigError(
-                f"{part} is frozen, but a genome generates every parameter: call "
-                "requires_grad_(True), or register what is to stay as a buffer"
-            )
+    check_single(model)
+    check_trainable(model)
     inputs = task.train.inputs[:2]
     shape = [len(inputs), *inputs.shape[1:]]
     try:
@@ -103,8 +107,9 @@ def check_fits(model: nn.Module, task: Task) -> None:
             tried.train()(inputs)
             scores = tried.eval()(inputs)
     except Exception as error:  # whatever a user's model raises
+        kind = "" if inputs.is_floating_point() else " integers"
         raise ConfigError(
-            f"the model fails on {task.name}, whose inputs are {shape} (n first): "
+            f"the model fails on {task.name}, whose inputs are{kind} {shape} (n first): "
             f"{type(error).__name__}: {error}"
         ) from error
     if not isinstance(scores, Tensor) or scores.ndim != 2 or len(scores) != len(inputs):
@@ -146,8 +151,8 @@ def load_task(name: str, *, seed: int = 0) -> Task:
     """A task by name or path.
 
     A name of DATA; a folder of idx files or of CIFAR's binary batches; a .safetensors file with
-    arrays "inputs" [n, ...] and "targets" [n]; or a table (.csv, .tsv, .jsonl, .parquet) with a
-    column "target" of classes, all other columns numbers.
+    arrays "inputs" [n, ...] (integers are tokens) and "targets" [n]; or a table (.csv, .tsv,
+    .jsonl, .parquet) with a column "target" of classes, all other columns numbers.
 
     Raises:
         ConfigError: neither.
@@ -210,4 +215,4 @@ def _task_from_table(path: Path, seed: int) -> Task:
                 targets[line] = value
     if not np.isfinite(targets).all() or (targets % 1).any():
         raise DataError("classes must be whole numbers", path=path, column="target")
-    return standardised(task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed))
+    return task_from_arrays(inputs, targets.astype(int), name=path.stem, seed=seed)

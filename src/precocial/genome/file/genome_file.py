@@ -87,8 +87,8 @@ def most_bytes(
 
 def read_genome(
     path: io.PathLike,
-) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
-    """Shapes, decoders and statistics of a genome file, by the model's names.
+) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor], int]:
+    """Shapes, decoders and statistics of a genome file, by the model's names, and its bits.
 
     Raises:
         DataError: not a whole, unaltered genome file of this version.
@@ -105,7 +105,7 @@ def read_genome(
 
 def _made(
     document: str, numbers: bytes
-) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor]]:
+) -> tuple[dict[str, tuple[int, ...]], dict[str, Decoder], dict[str, Tensor], int]:
     bits, tensors, specs, shared, kept = parsed(document)
     one_of("bits", bits, ALL_BITS)
     shapes: dict[str, tuple[int, ...]] = {name: tuple(shape) for name, shape, _ in tensors}
@@ -131,7 +131,7 @@ def _made(
         for parameter, value in zip(distinct.parameters(), values, strict=True):
             parameter.copy_(value.reshape(parameter.shape))
     decoders = {name: _decoder(distinct, place) for name, _, place in tensors}
-    return shapes, decoders, dict(zip(lengths, statistics, strict=True))
+    return shapes, decoders, dict(zip(lengths, statistics, strict=True)), bits
 
 
 def _decoder(distinct: nn.ModuleList, place: int) -> Decoder:

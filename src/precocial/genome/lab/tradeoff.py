@@ -290,6 +290,8 @@ class Prediction:
         return "holds" if self.change.mean * self.sign > 0 else "fails"
 
 
+LEAST_LEARNED = 0.05
+"""Of c(T) - chance: below it the share of instinct is a quotient of two noises. Ours."""
 PREDICTED = (
     ("variability up: the share of instinct falls", "variability", "share", -1, "all"),
     ("lifetime up: the share of instinct falls", "lifetime", "share", -1, "all"),
@@ -308,7 +310,8 @@ def predictions(rows: Iterable[Mapping[str, Any]]) -> list[Prediction]:
     """The predicted signs with what was measured, from the rows of `tradeoff`.
 
     That of the share from "lifetime up" is in part so by definition for "innate": the genome is the
-    same for all lifetimes, and its newborns learn for longer.
+    same for all lifetimes, and its newborns learn for longer. With two levels of bytes the first
+    step is the last and is judged once. The share is not judged where next to nothing is learned.
 
     Raises:
         FitError: a grid with fewer than two levels on an axis.
@@ -319,12 +322,16 @@ def predictions(rows: Iterable[Mapping[str, Any]]) -> list[Prediction]:
         levels = sorted({row[axis] for row in rows})
         if len(levels) < 2:
             raise FitError(f"predictions: the grid has one level of {axis}; give two or more")
+        if len(levels) == 2 and span == "last":
+            continue  # the first step is the last
+        if figure == "share" and not _told(rows, axis, (levels[0], levels[-1])):
+            continue
         low = levels[-2] if span == "last" else levels[0]
         high = levels[1] if span == "first" else levels[-1]
         change = contrast(rows, axis, figure, low, high)
         found.append(
             Prediction(
-                statement=statement,
+                statement=statement.split(", first")[0] if len(levels) == 2 else statement,
                 axis=axis,
                 figure=figure,
                 sign=sign,
@@ -372,7 +379,19 @@ def _mean(rows: Sequence[Mapping[str, Any]], figure: str) -> float:
 
 
 def _share(rows: Sequence[Mapping[str, Any]]) -> float | None:
-    return instinct_share(_mean(rows, "birth"), _mean(rows, "learned"), _mean(rows, "chance"))
+    learned, chance = _mean(rows, "learned"), _mean(rows, "chance")
+    if learned - chance < LEAST_LEARNED:
+        return None
+    return instinct_share(_mean(rows, "birth"), learned, chance)
+
+
+def _told(rows: Sequence[Mapping[str, Any]], axis: str, levels: Sequence[float]) -> bool:
+    """Whether every seed has learned enough at these levels for a share of instinct."""
+    return all(
+        _share([row for row in rows if row[axis] == level and row["seed"] == seed]) is not None
+        for level in levels
+        for seed in {row["seed"] for row in rows}
+    )
 
 
 def cell_table(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
@@ -398,6 +417,9 @@ def cell_table(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     return found
 
 
+HalfStatus = Literal["measured", "above_range", "below_range", "undefined"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Half:
     """Where instinct is half of the ability: the variability at which the mean share is 1/2."""
@@ -406,25 +428,25 @@ class Half:
     bytes: float
     variability: float | None
     """None where the line lies outside the grid"""
-    status: Literal["measured", "above_range", "below_range"]
+    status: HalfStatus
 
 
 def half_line(rows: Iterable[Mapping[str, Any]]) -> list[Half]:
     """For each lifetime and size: the variability at which instinct is half, in straight lines.
 
     "above_range": even the most variable world leaves more than half to instinct; "below_range":
-    even the least variable one does not.
+    even the least variable one does not; "undefined": at the end that decides it nothing is learned
+    beyond chance, so there is no share.
     """
     rows, found = list(rows), []
     for lifetime, size in sorted({(row["lifetime"], row["bytes"]) for row in rows}):
-        points = []
+        points: list[tuple[float, float | None]] = []
         for level in sorted({row["variability"] for row in rows}):
             share = _share([
                 row for row in rows
                 if (row["lifetime"], row["bytes"], row["variability"]) == (lifetime, size, level)
             ])  # fmt: skip
-            if share is not None:
-                points.append((float(level), share))
+            points.append((float(level), share))
         where, status = _crossing(points)
         found.append(
             Half(lifetime=float(lifetime), bytes=float(size), variability=where, status=status)
@@ -432,12 +454,13 @@ def half_line(rows: Iterable[Mapping[str, Any]]) -> list[Half]:
     return found
 
 
-def _crossing(
-    points: Sequence[tuple[float, float]],
-) -> tuple[float | None, Literal["measured", "above_range", "below_range"]]:
-    if not points or points[0][1] < 0.5:
+def _crossing(points: Sequence[tuple[float, float | None]]) -> tuple[float | None, HalfStatus]:
+    known = [(level, share) for level, share in points if share is not None]
+    if not known or points[0][1] is None:
+        return None, "undefined"
+    if known[0][1] < 0.5:
         return None, "below_range"
-    for (before, more), (after, less) in itertools.pairwise(points):
+    for (before, more), (after, less) in itertools.pairwise(known):
         if less < 0.5:
             return before + (after - before) * (more - 0.5) / (more - less), "measured"
-    return None, "above_range"
+    return None, "undefined" if points[-1][1] is None else "above_range"

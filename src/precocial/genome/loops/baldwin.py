@@ -15,7 +15,7 @@ from precocial.genome.genome import Genome
 from precocial.genome.lifetime.learning import Order, make_optimiser, score, set_rate, step_on
 from precocial.genome.loops.configs import Baldwin
 from precocial.genome.loops.parts import Tensors, cosine_rate, parameters_of
-from precocial.genome.loops.worlds import Worlds, choosers, newborn, score_at_birth, world_of
+from precocial.genome.loops.worlds import Worlds, calibrated, choosers, score_at_birth, world_of
 
 
 class BaldwinLoop:
@@ -87,7 +87,7 @@ class BaldwinLoop:
 
     def _grown_up(self, world: Task) -> float:
         """Accuracy on the validation examples after a lifetime."""
-        grown = newborn(self.genome, self.model, world).train()
+        grown = calibrated(self.genome, self.model, world).train()
         config = self.config
         learner = make_optimiser(
             config.lifetime_optimiser, grown.parameters(), config.lifetime_rate

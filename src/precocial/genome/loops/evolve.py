@@ -30,7 +30,8 @@ from precocial.genome.loops.parts import (
     put,
     restore_optimiser,
 )
-from precocial.genome.loops.worlds import Worlds
+from precocial.genome.loops.worlds import Worlds, settle, world_of
+from precocial.genome.phenotype.parts import check_single
 from precocial.io import Row
 from precocial.runs import stream_seed
 
@@ -74,7 +75,8 @@ def evolve(
         (Evolution). learned: Baldwin's accuracy after a lifetime, which chooses there.
 
     Raises:
-        ConfigError: a task that the loop cannot use, another model's genome.
+        ConfigError: a task that the loop cannot use, another model's genome, a model of other
+            numbers than float32.
         RunError: the loss is no longer finite.
     """
     training = Training(genome, model, task, loop, seed=seed, teacher=teacher, quantise=quantise)
@@ -99,8 +101,12 @@ class Training:
         teacher: Tensor | None = None,
         quantise: Quantise = fake_quantise,
     ) -> None:
+        if not isinstance(genome, Genome):
+            raise ConfigError(f"evolve: genome is a Genome; got {type(genome).__name__}")
         genome.birth(model)  # refuses another model before anything is trained
+        check_single(model)
         self.genome, self.seed = genome, seed
+        self._model, self._task = model, task
         self._loop = _made(genome, model, task, loop, seed, teacher, quantise)
         self._per_generation = _steps_of(self._loop)
         self.generation, self.examples, self.cpu_s = 0, 0, 0.0
@@ -108,7 +114,10 @@ class Training:
         self._best = copied(parameters_of(genome))
 
     def rows(self) -> Iterator[Row]:
-        """The rows that are not yet told; at the end, or when closed, the best is in the genome."""
+        """The rows that are not yet told; at the end, or when closed, the best is in the genome.
+
+        So are the statistics of its newborn, if the genome stores any.
+        """
         began = time.process_time() - self.cpu_s
         try:
             if not self._told:
@@ -117,6 +126,8 @@ class Training:
                 yield self._row(self._advance(), began)
         finally:
             put(parameters_of(self.genome), self._best)
+            if len(self.genome.statistics) and isinstance(self._task, Task | Worlds):
+                settle(self.genome, self._model, world_of(self._task, self.seed, 0))
 
     def _advance(self) -> dict[str, float]:
         """Generations until the next row; the means of what they measured."""

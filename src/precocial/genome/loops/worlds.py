@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from precocial.errors import ConfigError
 from precocial.genome.data.examples import Task
+from precocial.genome.file.quantise import fake_quantise
 from precocial.genome.genome import Genome
 from precocial.genome.lifetime.learning import score
 from precocial.genome.phenotype.parts import batch_norms
@@ -56,14 +57,47 @@ def choosers(task: Task | Worlds, seed: int) -> list[Task]:
 
 def newborn(genome: Genome, model: nn.Module, task: Task) -> nn.Module:
     """The network at birth; BatchNorm is calibrated on training inputs unless stored."""
-    if next(batch_norms(model), None) is None or len(genome.statistics):
+    return genome.birth(model) if len(genome.statistics) else calibrated(genome, model, task)
+
+
+def calibrated(genome: Genome, model: nn.Module, task: Task) -> nn.Module:
+    """The network at birth; BatchNorm is calibrated on training inputs."""
+    if next(batch_norms(model), None) is None:
         return genome.birth(model)
+    return genome.birth(model, recalibrate=_inputs(task))
+
+
+def _inputs(task: Task) -> tuple[Tensor, ...]:
     count, size = CALIBRATION
-    batches = torch.split(task.train.inputs[: count * size], size)
-    return genome.birth(model, recalibrate=batches)
+    return torch.split(task.train.inputs[: count * size], size)
 
 
 def score_at_birth(genome: Genome, model: nn.Module, worlds: list[Task]) -> float:
-    """Mean accuracy at birth on the validation examples of `worlds`."""
-    found = [score(newborn(genome, model, world), world.valid)[0] for world in worlds]
+    """Mean accuracy at birth on the validation examples of `worlds`.
+
+    Statistics that the genome stores are not looked at: `settle` takes them at the end.
+    """
+    found = [score(calibrated(genome, model, world), world.valid)[0] for world in worlds]
     return sum(found) / len(found)
+
+
+def settle(genome: Genome, model: nn.Module, task: Task, bits: int = 32) -> None:
+    """The genome as its file at `bits` holds it; stored statistics are taken from its newborn.
+
+    So what is scored is what is saved.
+    """
+    _round(genome, bits)
+    if len(genome.statistics):
+        with torch.random.fork_rng(devices=[]):  # dropout draws
+            torch.manual_seed(0)
+            genome.keep_statistics(model, _inputs(task))
+        _round(genome, bits)
+
+
+def _round(genome: Genome, bits: int) -> None:
+    if bits == 32:
+        return
+    values: dict[str, Tensor] = dict(genome.named_parameters())
+    with torch.no_grad():
+        for name, value in fake_quantise(values, bits).items():
+            values[name].copy_(value)

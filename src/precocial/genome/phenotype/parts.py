@@ -73,14 +73,19 @@ def parts_of(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> li
     """The tensors of `model`, in the order of `named_parameters()`.
 
     Args:
-        model: any module whose parameters are real floating-point tensors.
+        model: any module whose parameters are real floating-point tensors, and whose further
+            state is statistics of normalisations.
         input_shape: how the inputs of the first linear layer lie on a grid, for instance (28, 28)
             or (3, 32, 32). Default: a square number of inputs is taken for a square image.
 
     Raises:
         ConfigError: a parameter that no rule can generate (lazy, complex, quantised, sparse, not
-            finite, parametrized), named; or no parameters at all.
+            finite, parametrized), named; values that the file would not hold, neither parameters
+            nor statistics of a normalisation; or no parameters at all.
     """
+    check_module(model)
+    if input_shape is not None and not _is_shape(input_shape):
+        raise ConfigError(f"input_shape is sides of a grid, as in (28, 28); got {input_shape!r}")
     owners = _owners(model)
     first = next((name for name, module in model.named_modules() if _is_weighted(module)), None)
     last = [name for name, module in model.named_modules() if _is_weighted(module)][-1:]
@@ -98,9 +103,101 @@ def parts_of(model: nn.Module, input_shape: tuple[int, ...] | None = None) -> li
             input_shape=input_shape,
         )
         parts.append(part)
+    check_state(model)
     if not parts:
         raise ConfigError(f"{type(model).__name__} has no parameters: there is nothing to generate")
     return parts
+
+
+def check_module(model: nn.Module) -> None:
+    """Refuse what is no plain module with values in memory.
+
+    Raises:
+        ConfigError: no module, a compiled or a parallel one, or tensors on the device "meta".
+    """
+    if not isinstance(model, nn.Module):
+        got = f"the class {model.__name__}" if isinstance(model, type) else type(model).__name__
+        raise ConfigError(f"the model must be a torch.nn.Module; got {got}")
+    for name, module in model.named_modules():
+        what = f"{name or 'the model'} ({type(module).__name__})"
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ConfigError(f"{what} is compiled by torch.jit: give the module it was made from")
+        if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+            raise ConfigError(f"{what} runs another module in parallel: give its .module")
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_meta:
+            raise ConfigError(f"{name} is on the device 'meta', without values: make it on a CPU")
+
+
+def _is_shape(sides: Any) -> bool:
+    return isinstance(sides, tuple | list) and all(type(n) is int and n > 0 for n in sides)
+
+
+def check_trainable(model: nn.Module) -> None:
+    """Refuse a model with frozen parameters.
+
+    Raises:
+        ConfigError: a parameter without a gradient, named.
+    """
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            raise ConfigError(
+                f"{name} is frozen, but a genome generates every parameter: call "
+                "requires_grad_(True)"
+            )
+
+
+def check_state(model: nn.Module) -> None:
+    """Refuse a model with values that are neither generated nor counted.
+
+    A buffer with persistent=False is allowed: by torch's word it is not part of what is saved, so
+    whoever makes the model makes it again (a positional table, a mask).
+
+    Raises:
+        ConfigError: packed weights of quantised layers, extra state, persistent buffers other than
+            statistics of normalisations, weights that a hook computes.
+    """
+    for name, module in model.named_modules():
+        for hook in module._forward_pre_hooks.values():
+            if type(hook).__module__.startswith("torch.nn.utils."):
+                raise ConfigError(
+                    f"{name or 'the model'} ({type(module).__name__}) has weights that "
+                    f"{type(hook).__name__} computes: make them plain parameters first "
+                    "(torch.nn.utils.remove_spectral_norm, or the like)"
+                )
+    known = {name for name, _ in model.named_parameters(remove_duplicate=False)}
+    buffers = {name for name, _ in model.named_buffers(remove_duplicate=False)}
+    kept = {
+        f"{name}.{leaf}".lstrip(".")
+        for name, norm in batch_norms(model)
+        for leaf, _ in norm.named_buffers(recurse=False)
+    }
+    for name in model.state_dict(keep_vars=True):
+        if name in buffers - kept:
+            raise ConfigError(
+                f"{name} is a buffer that the genome's file would not hold: register it with "
+                "persistent=False if the model's own code makes it again, the same every time, or "
+                "as a parameter, to have it generated"
+            )
+        if name not in known | buffers:
+            raise ConfigError(
+                f"{name} is part of the model's state, but no parameter: a genome generates "
+                "parameters only. Give the model before it was quantised or packed"
+            )
+
+
+def check_single(model: nn.Module) -> None:
+    """Refuse a model that a genome cannot be trained in.
+
+    Raises:
+        ConfigError: parameters of another type than float32, as the generated weights are.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.dtype != torch.float32:
+            raise ConfigError(
+                f"{name} is of {parameter.dtype}, but generated weights are float32: train the "
+                "genome in model.float(); it can be born into a model of another type"
+            )
 
 
 def _owners(model: nn.Module) -> dict[str, tuple[str, nn.Module, str]]:
@@ -124,6 +221,12 @@ def _check(name: str, parameter: Tensor, module: nn.Module) -> None:
         raise ConfigError(
             f"{name} ({owner}) is parametrized, so something else generates it already: call "
             "torch.nn.utils.parametrize.remove_parametrizations first"
+        )
+    made = [k for k, v in vars(module).items() if isinstance(v, Tensor) and v.grad_fn is not None]
+    if made:
+        raise ConfigError(
+            f"{name} ({owner}) makes {made[0]!r} before each pass, as the older weight_norm and "
+            "pruning do: call remove_weight_norm, or prune.remove, of torch.nn.utils first"
         )
     if not parameter.is_floating_point() or parameter.is_sparse or parameter.is_quantized:
         raise ConfigError(

@@ -47,7 +47,7 @@ def pooled(task: Task, parameters: int, *, steps: int, bits: int, seed: int) -> 
     On other inputs a linear model on all of them.
 
     Raises:
-        ConfigError: too few parameters.
+        ConfigError: too few parameters; tokens.
     """
 
     def make() -> nn.Module:
@@ -60,8 +60,9 @@ def linear_within(task: Task, parameters: int, seed: int) -> nn.Module:
     """A linear model of at most so many parameters, untrained; on pictures as `pooled_linear`.
 
     Raises:
-        ConfigError: too few parameters.
+        ConfigError: too few parameters; tokens.
     """
+    task.need_numbers("a linear model")
     if len(task.train.inputs.shape) == 4:
         return pooled_linear(task, parameters, seed)
     return _linear(task, parameters, seed)
@@ -84,8 +85,9 @@ def tiny_dense(task: Task, parameters: int, *, steps: int, bits: int, seed: int)
     validation examples are classified best. Inputs that are no pictures are taken as they are.
 
     Raises:
-        ConfigError: too few parameters.
+        ConfigError: too few parameters; tokens.
     """
+    task.need_numbers("tiny_dense")
     shape = tuple(task.train.inputs.shape[1:])
     best: nn.Module | None = None
     score, layouts = -1.0, list(_layouts(shape, task.classes, parameters))

@@ -35,7 +35,8 @@ def pruned(model: nn.Module, task: Task, nbytes: int, *, steps: int, bits: int, 
     would change the loss least: |w dL/dw|, a running mean (Molchanov et al. 2017). Magnitude, the
     older rule, keeps weights of units that nothing reads any more. What stays is then trained on
     the values that `bits` bits hold. An entry costs `bits` and its place, see `sparse_bits`; the
-    last cut keeps as many as fit into `nbytes`. Biases count as entries.
+    last cut keeps as many as fit into `nbytes`. Biases count as entries. No file is
+    written: a header, which a genome pays for, is not counted.
 
     Args:
         model: trained; not changed.

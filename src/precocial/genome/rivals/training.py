@@ -2,11 +2,12 @@
 
 A rival is trained on the task's training examples, its rate and its size are chosen on the
 validation examples, and its bytes are counted as those of a genome are: numbers at `bits` each,
-coded, with the file around them.
+coded, with the file around them; but for `pruned`, whose bytes are those of a code without a file.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,6 +82,16 @@ def stored_genome(model: nn.Module) -> Genome:
         shape = tuple(parameter.shape)
         genes.append(Gene(name, shape, Stored(parameter.numel(), 1, start=parameter)))
     return Genome(genes)
+
+
+def quantised(model: nn.Module, bits: int) -> tuple[nn.Module, int]:
+    """As `rounded`, with the buffers of `model`: BatchNorm keeps its statistics, uncounted."""
+    made = copy.deepcopy(model)
+    kept: dict[str, Tensor] = dict(made.named_parameters())
+    with torch.no_grad():
+        for name, value in fake_quantise(kept, bits).items() if bits < 32 else []:
+            kept[name].copy_(value)
+    return made, stored_genome(made).byte_count(bits)
 
 
 def rounded(model: nn.Module, bits: int) -> tuple[nn.Module, int]:
