@@ -117,7 +117,7 @@ def test_a_life_that_is_cut_short_is_told() -> None:
     short = Life(steps=3, passes=0, rates=(1e-3,), batch=20, looks=3)
     rows = list(lives(newborns, TASK, sizes=[0, 100], seeds=range(2), life=short))
     assert cut_short(rows) == {"slow": 1.0, "fast": 1.0}
-    rows = [row | {"last": row["last"] and row["arm"] == "slow"} for row in rows]
+    rows = [row | {"late": row["late"] and row["arm"] == "slow"} for row in rows]
     assert cut_short(rows) == {"slow": 1.0, "fast": 0.0}
 
 

@@ -34,8 +34,10 @@ class Life:
 
     steps: int = 2000
     """most steps of a life on few examples"""
-    passes: float = 12.0
-    """over the examples that a life may make on many, where those are more steps"""
+    passes: float = 40.0
+    """over the examples that a life may make on many, where those are more steps; with 12 a linear
+    model of 1,973 parameters was 0.017 nats worse on Fashion-MNIST's validation images (10,000
+    examples, one seed)"""
     rates: tuple[float, ...] = (3e-2, 1e-2, 3e-3, 5e-4)
     """of Adam; each is tried in each life"""
     batch: int = 64
@@ -118,8 +120,8 @@ def lives(
         skip: rows at the start that are there already, for resuming.
 
     Yields:
-        arm, data, seed, rate, step, last (whether that step was the last that a life may have),
-        valid_loss, loss (nats), error (share wrong).
+        arm, data, seed, rate, step, late (whether that step lies in the last quarter of those
+        that a life may have), valid_loss, loss (nats), error (share wrong).
     """
     cells = [(arm, size, seed) for arm in newborns for size in sizes for seed in seeds]
     for arm, size, seed in cells[skip:]:
@@ -129,7 +131,7 @@ def lives(
 
 def _live(newborn: nn.Module, task: Task, size: int, seed: int, life: Life) -> Row:
     least, best = score(newborn, task.valid)[1], copy.deepcopy(newborn)
-    chosen = {"rate": 0.0, "step": 0, "last": False}
+    chosen = {"rate": 0.0, "step": 0, "late": False}
     for rate in life.rates if size else ():
         network = copy.deepcopy(newborn)
         marks = life.marks(size)
@@ -142,7 +144,11 @@ def _live(newborn: nn.Module, task: Task, size: int, seed: int, life: Life) -> R
             own, waited = (row["loss"], 0) if row["loss"] < own else (own, waited + 1)
             if row["loss"] < least:
                 least, best = row["loss"], copy.deepcopy(network)
-                chosen = {"rate": rate, "step": row["step"], "last": row["step"] == marks[-1]}
+                chosen = {
+                    "rate": rate,
+                    "step": row["step"],
+                    "late": row["step"] > 3 * marks[-1] / 4,
+                }
             if waited == life.patience:
                 break
     accuracy, loss = score(best, task.test)
@@ -150,15 +156,15 @@ def _live(newborn: nn.Module, task: Task, size: int, seed: int, life: Life) -> R
 
 
 def cut_short(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Of each arm's lives on any examples, the share whose best step was the last they may have.
+    """Of each arm's lives on any examples, the share that were best in their last quarter.
 
-    Such an arm would do better with longer lives: its curve lies too high, and what is read off it
+    Such an arm may do better with longer lives: its curve lies too high, and what is read off it
     is not to be trusted.
     """
     rows = [row for row in rows if row["data"]]
     arms = dict.fromkeys(str(row["arm"]) for row in rows)
-    found = {arm: [bool(row["last"]) for row in rows if row["arm"] == arm] for arm in arms}
-    return {arm: sum(lasts) / len(lasts) for arm, lasts in found.items()}
+    found = {arm: [bool(row["late"]) for row in rows if row["arm"] == arm] for arm in arms}
+    return {arm: sum(late) / len(late) for arm, late in found.items()}
 
 
 def examples_saved(
