@@ -252,3 +252,9 @@ def test_bad_arguments_of_the_fixed_point_are_refused() -> None:
         with pytest.raises(PrecocialError):
             bad()
     assert Level("x", ["a", "b"], logits=[0.0, np.log(3)]).p == pytest.approx([0.25, 0.75])
+
+
+@pytest.mark.parametrize("name", ["", "sources", "statements", "whole"])
+def test_words_that_feedback_needs_name_no_level(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a level"):
+        Level(name, ["a", "b"])

@@ -316,3 +316,28 @@ def test_lessons_are_what_is_certain_and_two_of_each_class() -> None:
     where, label = lessons(proba)
     assert where.tolist() == [0, 1, 2, 3]
     assert label.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("settings", "given", "named"),
+    [
+        ({"q": "x"}, {}, "q must be a number"),
+        ({"rounds": 1.5}, {}, "rounds must be a whole number"),
+        ({"seed": -1}, {}, "seed must be a whole number"),
+        ({"processes": ["majority"]}, {}, "must be aggregators"),
+        ({}, {"gold": ["a"]}, "gold must map"),
+        ({}, {"history": [[1.0]]}, "history must map"),
+    ],
+)
+def test_what_is_of_a_wrong_kind_is_named(
+    settings: dict[str, object], given: dict[str, object], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=named):
+        NormLearner(**settings).fit(([0, 1], ["x", "y"], ["a", "b"]), **given)
+
+
+def test_before_fit_there_is_nothing_to_tell() -> None:
+    for use in (lambda: NormLearner().ask_next(1), lambda: NormLearner().explain("t")):
+        with pytest.raises(ConfigError, match="call fit first"):
+            use()

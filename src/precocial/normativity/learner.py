@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -133,6 +134,11 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """
         self._check()
         read = votes_of(votes)
+        for name, value in (("gold", gold), ("history", history)):
+            if value is not None and not isinstance(value, Mapping):
+                raise ConfigError(
+                    f"NormLearner: {name} must map names to values; got {type(value).__name__}"
+                )
         panel = tuple(self.processes or default_panel())
         names = [one.name for one in panel]
         if len(set(names)) < len(names):
@@ -160,6 +166,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         Raises:
             DataError: an unknown task.
         """
+        self._is_fitted("explain")
         return explained(
             str(task), self.votes_, self.proba_, self.teachers_, self.panel_, self.gold_
         )
@@ -170,10 +177,29 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         Raises:
             ConfigError: k below 1.
         """
+        self._is_fitted("ask_next")
         places = next_tasks(self.proba_, self._open, self.panel_, self.gold_, k, seed=self.seed)
         return tuple(self.votes_.tasks[t] for t in places)
 
+    def _is_fitted(self, what: str) -> None:
+        if not hasattr(self, "proba_"):
+            raise ConfigError(
+                f"NormLearner: {what} needs votes to have been learned: call fit first"
+            )
+
     def _check(self) -> None:
+        for name in ("q", "q_judges", "gold_trust", "temperature"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Real) or isinstance(value, bool):
+                raise ConfigError(f"NormLearner: {name} must be a number; got {value!r}")
+        for name in ("rounds", "folds", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
+                raise ConfigError(
+                    f"NormLearner: {name} must be a whole number, not below 0; got {value!r}"
+                )
+        if not all(callable(getattr(one, "fit", None)) for one in self.processes or ()):
+            raise ConfigError("NormLearner: processes must be aggregators, such as DawidSkene()")
         for name, low, high in (("q", 0, 1), ("q_judges", 0, 1)):
             value = getattr(self, name)
             if not low < value <= high:

@@ -14,6 +14,7 @@ from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
+RESERVED = ("", "sources", "statements", "whole")
 MASS = 1e-6
 """How far an initial distribution may be from summing to 1."""
 
@@ -51,6 +52,11 @@ class Level:
         Raises:
             ConfigError: no items, a name twice, bad weights, q or floor.
         """
+        if self.name in RESERVED:
+            raise ConfigError(
+                f"Level: {self.name!r} cannot name a level; feedback speaks of "
+                f"{', '.join(RESERVED[1:])} by these words"
+            )
         for what, names in (("items", self.items), ("tasks", self.tasks or ("one",))):
             if not len(names) or len(set(names)) < len(names):
                 raise ConfigError(

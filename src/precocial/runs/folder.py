@@ -356,4 +356,6 @@ def this_command() -> str:
     if program == "-c":
         return "precocial.runs.run(...) from Python"
     words = ["python", program] if program.endswith(".py") else [program]
+    if program == "__main__.py":
+        words = ["python", "-m", Path(sys.argv[0]).parent.name]
     return shlex.join([*words, *sys.argv[1:]])
