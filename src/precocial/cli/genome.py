@@ -216,8 +216,7 @@ def evolve(
         unborn,
     )
 
-    if save is not None:
-        keep_inputs("--save", save, data=data, model=model)
+    keep_inputs("--save", save, data=data, model=model)
     if model is not None and hidden != (200,):
         raise ConfigError("--hidden is of the perceptron that stands in when there is no --model")
     if not any(value is not None for value in (bytes, parameters, ratio, preset)):

@@ -200,15 +200,23 @@ def _case(
     path: Path, gold: Path | None, features: Path | None, feedback: Path | None, column: Words,
     common: Common,
 ) -> _Case:  # fmt: skip
+    from precocial.errors import DataError
     from precocial.feedback.tables import read_crowd
     from precocial.feedback.votes import as_votes
 
-    columns = read_crowd(path, names=named_once("--column", column, "NAME=COLUMN") or None)
+    names = named_once("--column", column, "NAME=COLUMN")
+    columns = read_crowd(path, names=names, others="skip")
     votes = as_votes(columns.task, columns.worker, columns.label)
     known = None if gold is None else _gold(gold)
     if known is not None:
         voted = set(votes.tasks)
         missing = [task for task in known if task not in voted]
+        if len(missing) == len(known):
+            raise DataError(
+                f"none of its {len(known)} tasks has votes; the first is "
+                f"{next(iter(known), 'missing')!r}, of the votes {votes.tasks[0]!r}",
+                path=gold,
+            )
         if missing:
             note(f"! {len(missing)} gold tasks have no votes and are left out", common)
             known = {task: label for task, label in known.items() if task in voted}

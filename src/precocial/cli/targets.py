@@ -11,17 +11,19 @@ _MADE = (".genome", ".safetensors")
 """What commands write: files of these kinds in a folder of data are none of the data."""
 
 
-def keep_inputs(flag: str, target: Path, **inputs: str | Path | None) -> None:
+def keep_inputs(flag: str, target: Path | None, **inputs: str | Path | None) -> None:
     """Refuse a file to write that is one of the inputs, or lies among a folder of them.
 
     Args:
         flag: that named the target, for the message.
-        target: what is to be written.
+        target: what is to be written; None: nothing is.
         inputs: by what they are: a path, FILE.py:function, a name that is no path, or None.
 
     Raises:
         ConfigError: writing would replace an input.
     """
+    if target is None:
+        return
     for what, given in inputs.items():
         path = None if given is None else _path(str(given))
         if path is None:

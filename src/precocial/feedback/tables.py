@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -51,13 +51,19 @@ class CrowdColumns:
 
 
 @checked
-def read_crowd(path: io.PathLike, *, names: Mapping[str, str] | None = None) -> CrowdColumns:
-    """A table of votes as crowd-kit has it: the columns task, worker and label, and no others.
+def read_crowd(
+    path: io.PathLike,
+    *,
+    names: Mapping[str, str] | None = None,
+    others: Literal["refuse", "skip"] = "refuse",
+) -> CrowdColumns:
+    """A table of votes as crowd-kit has it: the columns task, worker and label.
 
     Args:
         path: .csv, .tsv or .jsonl. In JSON lines, whole numbers count as their digits.
         names: what the file calls a column: `{"worker": "annotator"}`. Columns that are named
             neither there nor "task", "worker", "label" are refused; to skip one, map it to "".
+        others: "skip" passes over such columns.
 
     Raises:
         DataError: with file, line and column: a column that is missing, unknown or empty.
@@ -78,16 +84,16 @@ def read_crowd(path: io.PathLike, *, names: Mapping[str, str] | None = None) -> 
         columns, lines = dict(text), places.tolist()
     if not lines:
         raise DataError("holds no votes", path=path)
+    for name in where.values():
+        if name not in columns:
+            raise DataError("the column is missing", path=path, line=1, column=name)
     for name in columns:
-        if name not in where.values() and name not in skipped:
+        if others == "refuse" and name not in {*where.values(), *skipped}:
             raise DataError(
                 f"is not a column of votes; needed are {', '.join(where.values())}. Map it to '' "
                 "in `names` to skip it",
                 path=path, line=1, column=name,
             )  # fmt: skip
-    for name in where.values():
-        if name not in columns:
-            raise DataError("the column is missing", path=path, line=1, column=name)
     votes = {name: _names(columns[column], column, path, lines) for name, column in where.items()}
     return CrowdColumns(**votes, line=lines)
 

@@ -74,6 +74,10 @@ def teachers(votes: Votes, proba: Floats) -> tuple[Teacher, ...]:
         beta.ppf(tail, 1 + right, 1 + count - right) for tail in ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     )
     mean = np.divide(right, count, out=np.full(W, 0.5), where=count > 0)
+    low, high = (
+        np.minimum(low, mean),
+        np.maximum(high, mean),
+    )  # the prior is not to hide what was seen
     return tuple(
         Teacher(name=name, votes=int(n), accuracy=float(m), low=float(a), high=float(b))
         for name, n, m, a, b in zip(votes.teachers, count, mean, low, high, strict=True)

@@ -86,8 +86,9 @@ class FixedPoint:
         advice: what to do, or what holds, in words.
         levels: the distribution of each level, by name.
         actions: level 0's.
-        needed: N, the number of levels after which one more changes at most `tol` from every start
-            (for the semantics "mean": the solver's steps).
+        needed: N, the number of levels after which one more changes at most `tol` from each start
+            that was tried; from any other it is at most contraction^N (for the semantics "mean":
+            the solver's steps).
         tv: [n], TV between the levels n+1 and n of the shared top, from its initial distribution.
             Without `share`: how far apart two tops can still be n levels further down.
         bounds: [n], the most that `tv` can be, by the proof.
@@ -99,7 +100,8 @@ class FixedPoint:
         apart: largest total variation between what the starts ended in.
         gap: how much the mean judge could still gain by another answer, max <r', S'r> - <r, S'r>;
             None for the semantics "sample", where r* K is an equation, not a choice.
-        density: largest r/p of each level, and what it cannot exceed.
+        density: largest r/p of each level, and what it cannot exceed; p is what the fixed point was
+            computed from, after feedback the learned one.
         tol: the tolerance asked for.
         hierarchy, initial, kernels: what it was computed from.
     """
@@ -130,6 +132,9 @@ class FixedPoint:
 
     def certificate(self, level: str | int, cost: ArrayLike) -> CostCertificate:
         """What a cost c >= 0 on a level's items is at the fixed point, and what it can be at most.
+
+        `initial` is under the distribution that the fixed point was computed from: after feedback
+        that is the learned one, which feedback may have moved far from the one given.
 
         Raises:
             ConfigError: a cost below 0 or of another shape, or no such level.

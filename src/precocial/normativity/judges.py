@@ -17,7 +17,7 @@ from precocial.errors import ConfigError
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
 SLACK = 2.0**-46
-"""As in `precocial.choice.quantilize`: a mass this close to q reaches it."""
+"""A mass this close to q reaches it, as in `precocial.choice.quantilize` (there with more room)."""
 LARGEST = 1e150
 MOST_BYTES = 8 * 2**30
 

@@ -56,7 +56,8 @@ and real crowds together; `benchmarks/real_crowds.py` chooses with one family le
 Q_JUDGES = 0.9
 """Ours, chosen likewise: judges keep most of their trust, and lose it where they stand alone."""
 GOLD = 100.0
-"""Gold labels at which the judge who looks at gold has half the trust (ours, chosen likewise)."""
+"""Gold labels at which the judge who looks at gold has half the trust (ours; with one family of
+crowds left out `benchmarks/real_crowds.py` chooses 25 or 200)."""
 STUDENT = "student"
 
 

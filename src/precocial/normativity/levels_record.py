@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from precocial import io
 from precocial.errors import DataError
@@ -23,7 +24,8 @@ SLACK = 1e-9
 class LevelFigures:
     """One level: initial (as given), learned (from feedback; the same without any) and fixed
     distribution, [task][item], one row where there are no tasks; density: largest ratio of fixed to
-    learned, and what it cannot exceed; kl: of learned from initial, in nats."""
+    learned, and what it cannot exceed; from_given: largest ratio of fixed to initial, from which
+    feedback may have moved (None: infinite); kl: of learned from initial, in nats."""
 
     name: str
     items: list[str]
@@ -35,6 +37,7 @@ class LevelFigures:
     fixed: list[list[float]]
     density: float
     allowed: float
+    from_given: float | None
     kl: float
 
 
@@ -139,8 +142,17 @@ def _figures(fixed: FixedPoint, fitted: Fitted | None, n: int) -> LevelFigures:
         fixed=np.atleast_2d(settled).tolist(),
         density=density,
         allowed=allowed,
+        from_given=_largest_ratio(settled, level.p),
         kl=0.0 if fitted is None else float(fitted.kl.get(level.name, 0.0)),
     )
+
+
+def _largest_ratio(r: NDArray[np.float64], p: NDArray[np.float64]) -> float | None:
+    """max of r / p where r is above 0; None if p is 0 there."""
+    there = r > 0
+    if (p[there] <= 0).any():
+        return None
+    return float((r[there] / p[there]).max())
 
 
 def problems(record: LevelsRecord) -> Iterator[str]:

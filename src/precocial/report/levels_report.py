@@ -56,6 +56,9 @@ def headline(record: LevelsRecord) -> str:
             f"After {record.needed} levels, another {len(record.added)} change at most "
             f"{quantity(moved)} (total variation): {record.advice}."
         )
+        if record.semantics == "mean":
+            gap = record.gap or 0.0
+            said = f"The mean judge can gain at most {quantity(gap)} elsewhere: {record.advice}."
     where = " on average over tasks" if actions.tasks else ""
     return (
         f"{said} The likeliest of {actions.name} is {actions.items[best]}, {mean[best]:.3f}{where}."
@@ -165,18 +168,21 @@ def level_section(level: LevelFigures) -> Section:
 def certificate_section(record: LevelsRecord) -> Section:
     rows = tuple(
         (level.name, level.q, level.floor, f"{level.density:.4f}", f"{level.allowed:.4f}",
-         level.density <= level.allowed + 1e-9)
+         level.density <= level.allowed + 1e-9,
+         "∞" if level.from_given is None else f"{level.from_given:.4f}")
         for level in record.levels
     )  # fmt: skip
     text = (
-        "At the fixed point no item of a level is more than this many times as likely as it was at "
-        "first, so no cost that is not negative is expected to be more than this many times what "
-        "it was under the initial distribution, whatever the judges want."
+        "At the fixed point no item of a level is more than this many times as likely as in the "
+        "initial distribution, so no cost that is not negative is expected to be more than this "
+        "many times what it is there, whatever the judges want. The initial distribution is the "
+        "one that feedback has led to; the last column is against the one that was given."
     )
     return Section(
         key="certificate", title="What it can cost",
         parts=(Text(text=text),
-               Table(columns=("level", "q", "floor", "largest ratio", "at most", "holds"),
+               Table(columns=("level", "q", "floor", "largest ratio", "at most", "holds",
+                              "against the one given"),
                      rows=rows)),
     )  # fmt: skip
 

@@ -50,6 +50,8 @@ def headline(record: PanelRecord) -> str:
         f"{record.changed:,} another than most votes."
     )
     arms = {arm.name: arm for arm in record.arms}
+    if record.gold and not arms:
+        return f"{said} {record.gold:,} checked labels were learned from; --compare scores it."
     if not arms:
         return (
             f"{said} Without gold nothing here says how right they are: check some of those below."
