@@ -120,3 +120,10 @@ def test_shapes_sums_and_indices() -> None:
             indices_of("s", bad, 3)
     with pytest.raises(ConfigError, match="b must fit the shape"):
         like("b", np.zeros(2), (3,))
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("values", ["abc", [[1.0], [2.0, 3.0]], object()])
+def test_what_is_no_array_is_named(values: object) -> None:
+    with pytest.raises(ConfigError, match="cost must be numbers"):
+        array_of("cost", values, (2,))  # type: ignore[arg-type]

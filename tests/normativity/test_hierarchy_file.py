@@ -98,6 +98,7 @@ def test_a_record_comes_back_whole(tmp_path: Path) -> None:
         (('source = "editor"\n', ""), "no 'source'"),
         (('learn = ["judges"]', "patience = 3"), "patience"),
         (("q = 0.7", 'q = "high"'), "q"),
+        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", "[[1, 0], [0.2], [0.5, 0.5]]"), "of one length"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], named: str) -> None:

@@ -182,7 +182,10 @@ def array_of(name: str, values: ArrayLike, tail: tuple[int, ...]) -> Floats:
     Raises:
         ConfigError: other shapes, NaN or infinity.
     """
-    found = np.asarray(values, dtype=np.float64)
+    try:
+        found = np.asarray(values, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{name} must be numbers, rows of one length; got {error}") from error
     fits = found.ndim >= len(tail) and found.shape[found.ndim - len(tail) :] == tail
     if not fits or not np.isfinite(found).all():
         shape = ", ".join(["...", *map(str, tail)])

@@ -75,7 +75,12 @@ class Judges:
             ConfigError: scores that are not finite or beyond 1e150, fewer than two dimensions,
                 nothing to judge.
         """
-        S = np.asarray(scores, dtype=np.float64)
+        try:
+            S = np.asarray(scores, dtype=np.float64)
+        except (ValueError, TypeError) as error:
+            raise ConfigError(
+                "scores of judges must be numbers, a row of one length for each judge"
+            ) from error
         if S.ndim < 2 or 0 in S.shape or not np.isfinite(S).all():
             raise ConfigError(
                 f"scores of judges must be finite, (judges, items) or (judges, tasks, items), and "

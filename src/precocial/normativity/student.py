@@ -32,7 +32,10 @@ def features_of(X: ArrayLike | None, tasks: int) -> NDArray[Any] | None:
     """
     if X is None:
         return None
-    found = np.asarray(X)
+    try:
+        found = np.asarray(X)
+    except ValueError as error:
+        raise ConfigError("X must hold rows of one length") from error
     if found.ndim < 2 or len(found) != tasks:
         raise ConfigError(
             f"X must hold one row of features for each of the {tasks} tasks, in the order of "
