@@ -13,11 +13,12 @@ from sklearn.svm import SVC
 
 from precocial.errors import ConfigError, DataError, PrecocialError
 from precocial.feedback.records import About, Comparison, Demonstration, Item, Label, Statement
-from precocial.feedback.votes import Votes, as_votes
+from precocial.feedback.votes import Votes, as_votes, gold_positions
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin, smoothed_dawid_skene
 from precocial.normativity.folding import folded
 from precocial.normativity.learner import NormLearner
-from precocial.normativity.mistakes import groups_of, is_checked, within
+from precocial.normativity.mistakes import groups_of, heeded, within
+from precocial.normativity.panel import gold_scores
 from precocial.normativity.student import cross_fitted, lessons
 
 SMALL = (Majority(), OneCoin(), DawidSkene(), smoothed_dawid_skene())
@@ -130,6 +131,89 @@ def test_a_suspicion_without_a_checked_label_changes_no_label() -> None:
     made, _, _ = crowd(seed=4, shared=0.8)
     items = [said(0.0, kind="mistake", name="2", on="1")]
     assert (learner().fit(made, feedback=items).proba_ == learner().fit(made).proba_).all()
+
+
+def checked_mistake() -> tuple[Votes, np.ndarray, np.ndarray, dict[str, str]]:
+    """A crowd of four classes, 1 called 2 as a rule; nobody votes 3; 1 and 2 are checked."""
+    made, truth, X = crowd(seed=4, shared=0.8)
+    wide = as_votes(made.task, made.teacher, made.label, tasks=range(150), classes=range(4))
+    gold = {str(t): str(truth[t]) for k in (1, 2) for t in np.flatnonzero(truth == k)[:6]}
+    return wide, truth, X, gold
+
+
+@pytest.mark.parametrize(
+    "other",
+    [said(1.0, kind="mistake", name="2", on="0"), said(0.0, kind="mistake", name="3", on="0"),
+     said(0.0, kind="mistake", name="2", on="0")],
+    ids=["is right", "unchecked", "unchecked, of the same answer"],
+)  # fmt: skip
+def test_a_statement_that_says_nothing_silences_no_other(other: Statement) -> None:
+    made, truth, X, gold = checked_mistake()
+    good = said(0.0, kind="mistake", name="2", on="1")
+    one = learner().fit(made, X=X, gold=gold, feedback=[good])
+    assert right(one, truth) > right(learner().fit(made, X=X, gold=gold), truth) + 0.1
+    for items in ([good, other], [other, good]):
+        assert (learner().fit(made, X=X, gold=gold, feedback=items).proba_ == one.proba_).all()
+
+
+def test_a_weak_statement_on_a_mistake_moves_as_little_as_it_is_sure() -> None:
+    made, truth, X, gold = checked_mistake()
+    gold |= {str(t): "0" for t in np.flatnonzero(truth == 0)[:3]} | {"149": "3"}
+    good = said(0.0, kind="mistake", name="2", on="1")
+    weak = said(0.0, confidence=0.01, kind="mistake", name="2", on="1")
+    apart = said(0.0, confidence=0.01, kind="mistake", name="3", on="0")
+
+    def proba(*items: Item) -> np.ndarray:
+        return np.asarray(learner().fit(made, X=X, gold=gold, feedback=items).proba_)
+
+    none, one = proba(), proba(good)
+    moved = np.abs(one - none).mean()
+    assert moved > 0.01
+    assert 0 < np.abs(proba(weak) - none).mean() < 0.1 * moved
+    assert 0 < np.abs(proba(good, apart) - one).mean() < 0.5 * moved
+
+
+def test_words_without_end_against_processes_leave_each_a_weight() -> None:
+    made = crowd(tasks=10)[0]
+
+    def against(*names: str) -> np.ndarray:
+        items = [
+            Statement(source=str(i), what=About(kind="process", name=name), value=0.0,
+                      confidence=1.0)
+            for i in range(170) for name in names
+        ]  # fmt: skip
+        return folded(made, items, ["p", "q"], None).base
+
+    assert against("p", "q").tolist() == [0.5, 0.5]
+    assert 0 < against("p")[0] < 1e-6
+    items = [
+        Comparison(source=str(i), chosen="p", rejected="q", of="process", level=1, confidence=1.0)
+        for i in range(1100)
+    ]
+    base = folded(made, items, ["p", "q"], None).base
+    assert 0 < base[1] < base[0] <= 1
+
+
+def test_statements_on_statements_are_applied_from_the_highest_level_down() -> None:
+    made = crowd(tasks=10)[0]
+    item = said(0.1, kind="teacher", name="3")
+    doubt = Statement(source="boss", level=2, what=About(kind="item", name=item.id), value=0.0,
+                      confidence=0.5)  # fmt: skip
+    doubted = Statement(source="owner", level=3, what=About(kind="item", name=doubt.id), value=0.0,
+                        confidence=0.8)  # fmt: skip
+    for items in ([item, doubt, doubted], [doubted, doubt, item]):
+        told = folded(made, items, ["p"], None)
+        assert told.history["3"].sum() == pytest.approx(20 * 0.9 * (1 - 0.5 * (1 - 0.8)))
+
+
+def test_the_judge_who_looks_at_gold_scores_fits_that_have_not_seen_it() -> None:
+    made, truth, _ = crowd(seed=1)
+    gold = {str(t): str((truth[t] + 1) % 3) for t in range(20)}
+    known = gold_positions(made, gold)
+    unseen = [gold_scores(one.fit(made).proba, known).mean() for one in SMALL]
+    told = learner().fit(made, gold=gold).panel_.verdict.raw[-1]
+    assert max(unseen) < 0.5
+    assert told == pytest.approx(unseen)
 
 
 def test_a_distrusted_process_loses_its_share_and_not_all_of_its_weight() -> None:
@@ -272,11 +356,25 @@ def test_groups_join_what_mistakes_confuse() -> None:
     groups = groups_of(((1, 2, 0.9), (3, 2, 0.5)), ("a", "b", "c", "d", "e"))
     assert groups.names == ("a", "b|c|d", "e")
     assert groups.of.tolist() == [0, 1, 1, 1, 2]
-    assert groups.share == pytest.approx(0.45)
+    assert groups.share.tolist() == pytest.approx([0.95] * 3)
     assert groups.speaks_for[2].tolist() == [False, True, True, True, False]
     assert groups.speaks_for[1].tolist() == [False, True, False, False, False]
-    assert is_checked(np.array([1, 2, 3]), groups)
-    assert not is_checked(np.array([0, 2, 3]), groups)
+
+
+def test_a_group_has_a_share_of_its_own_to_which_who_says_the_same_adds() -> None:
+    same = ((0, 1, 0.5), (0, 1, 0.5), (2, 3, 0.1))
+    groups = groups_of(same, ("a", "b", "c", "d", "e"))
+    assert groups.share.tolist() == pytest.approx([0.75, 0.1, 0.75])
+    proba = np.array([[0.5, 0.5, 0, 0, 0], [0, 0.2, 0.4, 0.4, 0], [0, 0, 0, 0, 1]])
+    assert groups.share_of(proba)[:, 0].tolist() == pytest.approx([0.75, 0.23, 0.75])
+
+
+def test_mistakes_are_heeded_that_may_be_so_and_whose_classes_are_checked() -> None:
+    mistakes = ((1, 2, 0.9), (3, 2, 0.5), (0, 1, 0.0))
+    assert heeded(mistakes) == mistakes[:2]
+    assert heeded(mistakes, np.array([1, 2, 3])) == mistakes[:2]
+    assert heeded(mistakes, np.array([-1, 0, 1, 2])) == mistakes[:1]
+    assert heeded(mistakes, np.array([0, 2])) == ()
 
 
 def test_within_a_group_a_task_looks_alike_to_all() -> None:

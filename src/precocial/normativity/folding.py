@@ -19,6 +19,9 @@ KNOWN = 20.0
 ever called one)."""
 FLOOR = 0.01
 """The least that feedback leaves of a weight (ours): nothing is wholly ignored on one word."""
+LEAST = 1e-12
+"""The least initial weight of a process beside the largest, however many words are against it
+(ours: far above rounding)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,14 +67,14 @@ def folded(
     made, weight = _with_labels(votes, [(one, sure[one.id]) for one in items])
     K, M = len(votes.classes), len(processes)
     past = {name: np.array(table, dtype=np.float64) for name, table in (history or {}).items()}
-    base, mistakes = np.ones(M), []
+    base, mistakes = np.zeros(M), []  # logs
     for item in items:
         c = sure[item.id]
         if isinstance(item, Label):
             continue
         if isinstance(item, Comparison) and item.of == "process":
-            base[_at("process", str(item.chosen), processes)] *= max(2 * c, FLOOR)
-            base[_at("process", str(item.rejected), processes)] *= max(2 * (1 - c), FLOOR)
+            base[_at("process", str(item.chosen), processes)] += np.log(max(2 * c, FLOOR))
+            base[_at("process", str(item.rejected), processes)] += np.log(max(2 * (1 - c), FLOOR))
         elif not isinstance(item, Statement):
             raise ConfigError(_useless(item.type, item.about.kind))
         elif item.what.kind == "teacher":
@@ -85,12 +88,13 @@ def folded(
             mistakes.append((right, wrong, c * (1 - item.value)))
         elif item.what.kind == "process":
             factor = 1 - c + 2 * c * item.value
-            base[_at("process", item.what.name, processes)] *= max(factor, FLOOR)
+            base[_at("process", item.what.name, processes)] += np.log(max(factor, FLOOR))
         elif item.what.kind == "datum":
             on = made.task == _at("task", item.what.name, made.tasks)
             weight = np.where(on, weight * max(1 - c + c * item.value, FLOOR), weight)
         elif item.what.kind != "item":
             raise ConfigError(_useless("statement", item.what.kind))
+    base = np.maximum(np.exp(base - base.max()), LEAST)
     return Folded(
         votes=made, weight=weight, history=past, base=base / base.sum(), mistakes=tuple(mistakes)
     )

@@ -30,7 +30,7 @@ from precocial.normativity.mistakes import (
     coarse,
     coarse_history,
     groups_of,
-    is_checked,
+    heeded,
     student_evidence,
     within,
 )
@@ -260,13 +260,20 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         for _ in range(self.rounds if X is not None else 0):
             said = self._says(X, clamped(proba, gold), rng)
             proba, _ = self._mix(panel, *_with_student(told, said), told.history, gold)
-        if not told.mistakes:
+        joined = heeded(told.mistakes)
+        if not joined:
             return proba, np.zeros(len(proba))
-        groups = groups_of(told.mistakes, told.votes.classes)
-        suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
-        if is_checked(gold, groups):
-            proba = (1 - groups.share) * proba + groups.share * suspected
-        return proba, groups.share * open_
+        checked = heeded(joined, gold)
+        if checked:
+            groups = groups_of(checked, told.votes.classes)
+            suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
+            share = groups.share_of(suspected)
+            proba = (1 - share) * proba + share * suspected
+        if checked != joined:  # what is not checked is worth asking about
+            groups = groups_of(joined, told.votes.classes)
+            suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
+            share = groups.share_of(suspected)
+        return proba, share[:, 0] * open_
 
     def _suspecting(
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],

@@ -21,6 +21,8 @@ LEAST = 1e-3
 """The least and 1 - the most that a teacher's accuracy is taken for here (ours): a bounded vote."""
 LOOKS = 0.5
 """How often a task of a class is read as another that it is said to be called (ours: unknown)."""
+IDLE = 1e-3
+"""A statement that leaves a mistake no likelier than this is left out (ours)."""
 TINY = 1e-300
 Mistakes = tuple[tuple[int, int, float], ...]
 
@@ -33,17 +35,35 @@ class Groups:
         of: (K,) the group of each class, numbered as first met.
         names: names of the groups.
         speaks_for: (K, K) whether an answer (row) speaks for a class (column) within its group.
-        share: the probability that all this is so.
+        share: (G,) the probability that a group is to be read as one; of a class by itself the
+            largest of them.
     """
 
     of: NDArray[np.int64]
     names: tuple[str, ...]
     speaks_for: NDArray[np.bool_]
-    share: float
+    share: Floats
+
+    def share_of(self, proba: Floats) -> Floats:
+        """(T, 1) the mean share of a task's groups, from (T, K) probabilities of classes."""
+        return np.asarray(proba @ self.share[self.of])[:, None]
+
+
+def heeded(mistakes: Mistakes, gold: NDArray[np.int64] | None = None) -> Mistakes:
+    """The mistakes that are likely enough to matter and, given gold, of which both classes have a
+    checked label: without, nothing tells them apart, and the answers are read as they stand."""
+    return tuple(
+        (right, wrong, share) for right, wrong, share in mistakes
+        if share > IDLE and (gold is None or np.isin([right, wrong], gold).all())
+    )  # fmt: skip
 
 
 def groups_of(mistakes: Mistakes, classes: tuple[str, ...]) -> Groups:
-    """Groups of the classes that the mistakes join."""
+    """Groups of the classes that the mistakes join.
+
+    A group's share is 1 - prod (1 - share) over the mistakes within it (noisy or): who says the
+    same adds to it, and who speaks of other classes has no say in it.
+    """
     K = len(classes)
     lead, speaks = np.arange(K), np.eye(K, dtype=np.bool_)
     for right, wrong, _ in mistakes:
@@ -53,7 +73,11 @@ def groups_of(mistakes: Mistakes, classes: tuple[str, ...]) -> Groups:
     names = tuple(
         "|".join(classes[k] for k in np.flatnonzero(inverse == g)) for g in range(len(first))
     )
-    share = float(np.prod([share for _, _, share in mistakes]))
+    left = np.ones(len(first))
+    for right, _, one in mistakes:
+        left[inverse[right]] *= 1 - one
+    share = 1 - left
+    share[np.bincount(inverse) == 1] = share.max()
     return Groups(of=inverse, names=names, speaks_for=speaks, share=share)
 
 
@@ -105,14 +129,6 @@ def within(
         grown = np.exp(score[:, of] - score[:, of].max(axis=1, keepdims=True))
         made[:, of] = grown / grown.sum(axis=1, keepdims=True)
     return made
-
-
-def is_checked(gold: NDArray[np.int64], groups: Groups) -> bool:
-    """Whether every class of every group of several has a checked label: without, nothing tells
-    them apart, and the answers are read as they stand."""
-    sizes = np.bincount(groups.of)
-    joined = np.flatnonzero(sizes[groups.of] > 1)
-    return bool(np.isin(joined, gold).all())
 
 
 def student_evidence(

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from precocial.errors import ConfigError, DataError
+from precocial.feedback.votes import Votes, as_votes
+from precocial.normativity.aggregators import Aggregated, Majority
 from precocial.normativity.language import (
     LanguageStudy,
     Speakers,
@@ -34,7 +36,13 @@ from precocial.normativity.language.grammar import (
     slips,
 )
 from precocial.normativity.language.lexicon import FILLINGS, regular
-from precocial.normativity.language.listening import Distrust, Rule, _Asked, _asked
+from precocial.normativity.language.listening import (
+    Distrust,
+    Rule,
+    _Asked,
+    _asked,
+    _predicted,
+)
 from precocial.normativity.language.rules import (
     shuffled_answers,
     shuffled_distrust,
@@ -253,6 +261,29 @@ PAST_SAID = Speakers(speaking=Speaking(), seed=1).all_say(PAST, 12, "t")
 def votes_on_past(*distrust: Distrust) -> _Asked:
     (ask,) = _asked(hear(PAST, PAST_SAID, distrust=distrust))
     return ask
+
+
+class Parrot(Majority):
+    """Is certain of every vote that it is given, and knows nothing else."""
+
+    def fit(self, votes: Votes, *, weight: np.ndarray, **_: object) -> Aggregated:  # type: ignore[override]
+        T, K = len(votes.tasks), len(votes.classes)
+        proba = np.full((T, K), 1 / K)
+        given = weight > 0
+        proba[votes.task[given]] = np.eye(K)[votes.label[given]]
+        tables = np.broadcast_to(np.eye(K), (len(votes.teachers), K, K))
+        return replace(super().fit(votes), proba=proba, confusion=tables)
+
+
+def test_nobody_is_judged_by_an_answer_that_it_was_given() -> None:
+    n = 12
+    table = as_votes([f"t{i}" for i in range(n)], [f"s{i}" for i in range(n)],
+                     [KINDS[i % 2] for i in range(n)], classes=KINDS[:2])  # fmt: skip
+    ask = _Asked(where=np.arange(n), table=table, weight=np.ones(n), history={})
+    assert _predicted(Parrot(), ask) == pytest.approx([np.log(0.5)] * n)
+    beliefs = np.eye(2)[table.label]
+    untold = 2.5 / 3  # of a speaker who has said nothing
+    assert _predicted(beliefs, ask) == pytest.approx([np.log(untold)] * n)
 
 
 def test_who_answers_a_question_again_is_one_witness() -> None:
