@@ -439,3 +439,10 @@ def test_before_fit_there_is_nothing_to_tell() -> None:
     for use in (lambda: NormLearner().ask_next(1), lambda: NormLearner().explain("t")):
         with pytest.raises(ConfigError, match="call fit first"):
             use()
+
+
+def test_a_statement_on_a_part_is_not_taken_for_the_whole() -> None:
+    about = About(kind="teacher", name="x", on="irregular verbs")
+    said = Statement(source="admin", what=about, value=0.1, confidence=0.9)
+    with pytest.raises(ConfigError, match="irregular verbs"):
+        NormLearner().fit(([0, 1], ["x", "y"], ["a", "b"]), feedback=[said])

@@ -77,6 +77,11 @@ def folded(
             base[_at("process", str(item.rejected), processes)] += np.log(max(2 * (1 - c), FLOOR))
         elif not isinstance(item, Statement):
             raise ConfigError(_useless(item.type, item.about.kind))
+        elif item.what.on and item.what.kind != "mistake":
+            raise ConfigError(
+                f"NormLearner cannot hold a statement to a part: it is about {item.what.kind} "
+                f"{item.what.name!r} on {item.what.on!r}. Leave `on` out, if it holds everywhere"
+            )
         elif item.what.kind == "teacher":
             _at("teacher", item.what.name, made.teachers)
             off = (1 - item.value) / max(K - 1, 1)
