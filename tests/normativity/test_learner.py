@@ -168,8 +168,8 @@ def test_a_weak_statement_on_a_mistake_moves_as_little_as_it_is_sure() -> None:
 
     none, one = proba(), proba(good)
     moved = np.abs(one - none).mean()
-    assert moved > 0.01
-    assert 0 < np.abs(proba(weak) - none).mean() < 0.1 * moved
+    assert moved > 0.03  # tempered: a hundredth before is a tenth after
+    assert 0 < np.abs(proba(weak) - none).mean() < 0.2 * moved
     assert 0 < np.abs(proba(good, apart) - one).mean() < 0.5 * moved
 
 
