@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def row(
-    name: str, ours: float, peer: float | None, peer_name: str, unit: str, better: str = "less"
+    name: str, ours: float | None, peer: float | None, peer_name: str, unit: str, better: str = "less"
 ) -> Row:
     """One line of a benchmark; ratio says how many times better ours is: above 1, we are ahead."""
     ratio = None
@@ -69,5 +69,5 @@ def show(rows: Sequence[Row], *, as_json: bool) -> None:
     for one in rows:
         peer = "none" if one["peer"] is None else f"{one['peer']:.4g} {one['unit']}"
         ratio = "" if one["ratio"] is None else f"ratio {one['ratio']:.4g}"
-        ours = f"{one['ours']:.4g} {one['unit']}"
+        ours = "none" if one["ours"] is None else f"{one['ours']:.4g} {one['unit']}"
         print(f"{one['name']:60} {ours:>16}   {one['peer_name']}: {peer}   {ratio}")
