@@ -17,8 +17,9 @@ Row = dict[str, Any]
 
 
 def row(
-    name: str, ours: float | None, peer: float | None, peer_name: str, unit: str, better: str = "less"
-) -> Row:
+    name: str, ours: float | None, peer: float | None, peer_name: str, unit: str,
+    better: str = "less",
+) -> Row:  # fmt: skip
     """One line of a benchmark; ratio says how many times better ours is: above 1, we are ahead."""
     ratio = None
     if peer is not None and ours and peer:
