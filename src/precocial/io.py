@@ -218,8 +218,8 @@ def loads(text: str, *, path: object = None, line: int | None = None, finite: bo
         place = line or error.lineno
         raise DataError(f"is not JSON ({error.msg})", path=path, line=place) from error
     except (RecursionError, ValueError) as error:
-        said = f"{error}" if isinstance(error, DataError) else f"is not JSON to be read ({error})"
-        raise DataError(said, path=path, line=line) from error
+        why = "{}" if isinstance(error, DataError) else "is not JSON that can be read ({})"
+        raise DataError(why.format(error), path=path, line=line) from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Row:

@@ -434,5 +434,5 @@ def test_a_genome_is_saved_at_the_bits_that_it_was_made_for(tmp_path: Path) -> N
 @pytest.mark.wrong_types
 def test_a_budget_that_is_no_number_is_refused() -> None:
     for budget in ({"bytes": math.nan}, {"parameters": math.nan}):
-        with pytest.raises(ConfigError, match="budget is nan"):
+        with pytest.raises(ConfigError, match="got nan"):
             Genome.for_model(nn.Linear(64, 50), **budget)
