@@ -12,6 +12,7 @@ import argparse
 
 # run as a file, Python looks beside the file and not at the root
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +29,20 @@ SET = "WSA_J1"
 COMMAND = "python benchmarks/real_texts.py --remake"
 
 
-def measured(folder: Path) -> list[dict[str, Any]]:
-    """A row for the panel, and one for each of its processes."""
+def aggregated(folder: Path) -> tuple[list[str], dict[str, Sequence[str]]]:
+    """The gold text of each task, and the texts of the panel and of each of its processes."""
     writer, task, text = zip(*_lines(folder / f"{SET}.tsv"), strict=True)
     gold = dict(_lines(folder / f"{SET}_gold.tsv"))
     found = aggregate_texts(task, writer, text)
-    want = [gold[task] for task in found.tasks]
     panel = found.panel
     assert panel is not None
     texts = {"panel": found.texts} | dict(zip(panel.processes, panel.texts, strict=True))
+    return [gold[one] for one in found.tasks], texts
+
+
+def measured(folder: Path) -> list[dict[str, Any]]:
+    """A row for the panel, and one for each of its processes."""
+    want, texts = aggregated(folder)
     rows = []
     for name, said in texts.items():
         errors = word_error_rate(want, said)
