@@ -48,6 +48,7 @@ from benchmarks.normativity import peers_python
 from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
 from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
+from precocial.normativity.aggregators.result import hits
 from precocial.normativity.calibration import calibration_error, fitted_temperature, tempered
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel import (
@@ -116,9 +117,7 @@ class Crowd:
     def accuracy(self, proba: Floats, hidden: NDArray[np.bool_] | None = None) -> float:
         """Percent of gold tasks that are right, ties shared; without the hidden ones."""
         of = np.flatnonzero((self.gold >= 0) & (True if hidden is None else ~hidden))
-        p = proba[of]
-        best = p >= p.max(axis=1, keepdims=True) - 1e-9
-        return 100 * float(np.mean(best[np.arange(len(of)), self.gold[of]] / best.sum(axis=1)))
+        return 100 * float(np.mean(hits(proba[of], self.gold[of])))
 
     def loss(self, proba: Floats) -> float:
         """Mean log loss, nats."""

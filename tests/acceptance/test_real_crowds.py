@@ -15,6 +15,7 @@ from benchmarks import real_crowds
 from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
 from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
+from precocial.normativity.aggregators.result import hits
 from precocial.normativity.calibration import calibration_error
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel import default_panel
@@ -42,8 +43,7 @@ def read(folder: Path, name: str) -> tuple[Votes, np.ndarray]:
 
 def accuracy(proba: np.ndarray, gold: np.ndarray) -> float:
     of = np.flatnonzero(gold >= 0)
-    best = proba[of] >= proba[of].max(axis=1, keepdims=True) - 1e-9
-    return 100 * float(np.mean(best[np.arange(len(of)), gold[of]] / best.sum(axis=1)))
+    return 100 * float(np.mean(hits(proba[of], gold[of])))
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
+from precocial.normativity.aggregators.result import hits
+
 Floats = NDArray[np.float64]
 TEMPERATURE = 3.0
 """Ours, chosen by `benchmarks/real_crowds.py` with one family of crowds left out."""
@@ -55,8 +57,7 @@ def calibration_error(proba: Floats, gold: NDArray[np.int64], bins: int = 10) ->
         return 0.0
     p = proba[known]
     sure = p.max(axis=1)
-    best = p >= sure[:, None] - 1e-9
-    hit = best[np.arange(len(known)), gold[known]] / best.sum(axis=1)
+    hit = hits(p, gold[known])
     place = np.minimum((sure * bins).astype(int), bins - 1)
     count = np.bincount(place, minlength=bins)
     gap = np.bincount(place, sure - hit, bins)

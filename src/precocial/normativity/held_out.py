@@ -14,6 +14,7 @@ from precocial.errors import DataError
 from precocial.feedback.votes import Votes, gold_positions
 from precocial.normativity.aggregators.dawid_skene import DawidSkene, smoothed_dawid_skene
 from precocial.normativity.aggregators.majority import Majority
+from precocial.normativity.aggregators.result import hits
 from precocial.normativity.calibration import calibration_error
 from precocial.normativity.learner import NormLearner
 from precocial.runs import stream
@@ -107,7 +108,7 @@ def gold_worth(
         for row, size in enumerate(sizes):
             given = {votes.tasks[t]: votes.classes[known[t]] for t in order[:size]}
             for name, loss in losses.items():
-                right = _hits(arms[name](votes, given), known, order[size:])
+                right = hits(arms[name](votes, given)[order[size:]], known[order[size:]])
                 loss[row, draw] = max(1.0 - right.mean(), 0.5 / len(right))
     unit = {"data_unit": "gold labels", "loss_unit": "error"}
     curves = [
@@ -136,19 +137,12 @@ def _arms(learner: NormLearner, X: Any, feedback: Sequence[Any]) -> dict[str, Fi
     }
 
 
-def _hits(proba: Floats, known: NDArray[np.int64], where: NDArray[np.int64]) -> Floats:
-    """Of each task, the chance that a fair draw among the most probable classes is right."""
-    p = proba[where]
-    best = p >= p.max(axis=1, keepdims=True) - TINY
-    return np.asarray(best[np.arange(len(where)), known[where]] / best.sum(axis=1))
-
-
 def _arm(name: str, proba: Floats, known: NDArray[np.int64], seed: int) -> Arm:
     where = np.flatnonzero(known >= 0)
-    hits = _hits(proba, known, where)
-    draws = stream(seed, "normativity", "bootstrap").integers(len(hits), size=(2000, len(hits)))
-    ends = np.quantile(hits[draws].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    mean = float(hits.mean())
+    right = hits(proba[where], known[where])
+    draws = stream(seed, "normativity", "bootstrap").integers(len(right), size=(2000, len(right)))
+    ends = np.quantile(right[draws].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    mean = float(right.mean())
     return Arm(
         name=name, accuracy=mean, low=min(mean, float(ends[0])), high=max(mean, float(ends[1])),
         calibration=calibration_error(proba, known),

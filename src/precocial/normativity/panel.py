@@ -25,7 +25,7 @@ from precocial.normativity.aggregators.dawid_skene import (
 from precocial.normativity.aggregators.glad import Glad
 from precocial.normativity.aggregators.mace import Mace
 from precocial.normativity.aggregators.majority import Majority, WeightedMajority
-from precocial.normativity.aggregators.result import Aggregated, Aggregator
+from precocial.normativity.aggregators.result import Aggregated, Aggregator, hits
 from precocial.normativity.fixed_point import FixedPoint, fixed_point
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.levels import Level
@@ -218,10 +218,8 @@ def with_gold(verdict: Judged, probas: Sequence[Floats], gold: NDArray[np.int64]
 def gold_scores(proba: Floats, gold: NDArray[np.int64]) -> Floats:
     """Of each gold task, half the hit (ties share) and half the probability of gold."""
     known = np.flatnonzero(gold >= 0)
-    p = proba[known]
-    best = p >= p.max(axis=1, keepdims=True) - 1e-9
-    at = np.arange(len(known)), gold[known]
-    return np.asarray(0.5 * best[at] / best.sum(axis=1) + 0.5 * p[at])
+    p, right = proba[known], gold[known]
+    return np.asarray(0.5 * hits(p, right) + 0.5 * p[np.arange(len(known)), right])
 
 
 def _some_tasks(votes: Votes, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -188,6 +188,13 @@ def coin_confusion(accuracy: Floats, K: int) -> Floats:
     return made
 
 
+def hits(proba: Floats, known: NDArray[np.int64]) -> Floats:
+    """(N,) of N tasks with classes `known`, the chance that a fair draw among the most probable
+    classes of `proba` (N, K) is right: ties share."""
+    best = proba >= proba.max(axis=1, keepdims=True) - TIE
+    return np.asarray(best[np.arange(len(known)), known] / best.sum(axis=1))
+
+
 def positive(owner: str, **settings: float) -> None:
     """Settings must be finite and not below 0.
 
