@@ -40,7 +40,7 @@ from precocial.runs.streams import stream
 
 Floats = NDArray[np.float64]
 EXACT = 1e-9
-"""Figures are compared to this (the issue's tolerance)."""
+"""Figures are compared to this (ours)."""
 PLANNED = 1e-5
 """Ours: planners are solved to 1e-6, and a Boltzmann planner's beta is 2 at most here."""
 SHAPES_THEOREM_1 = tuple(itertools.product((1, 2, 3), (1, 2)))
