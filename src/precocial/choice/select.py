@@ -112,8 +112,8 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
         return -end, end
     most = SAMPLE if base is None else 2 * SAMPLE
     places = sample_places(n, max(FEW // 4, min(most, n // 64)))
-    s = _sampled(scores, places)
-    w = np.ones(len(s)) if base is None else _sampled(base, places)
+    s: Row = _sampled(scores, places)
+    w: Row = np.ones(len(s)) if base is None else _sampled(base, places)
     whole = float(w.sum())
     if not whole > 0:
         return -end, end
@@ -123,7 +123,7 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
     if len(s) > FEW:
         about = _narrowed(s, w, *bracket(s, w, q, 3 + wide / 4))
         if about[0] < ends[0] and ends[1] < about[0] + about[1]:
-            above, _, s, w = about
+            above, s, w = about[0], about[2], np.asarray(about[3])
     order = np.argsort(-s)
     first, last = np.searchsorted(above + np.cumsum(w[order]), ends)
     high = end if first == 0 else s[order[first]]
@@ -134,7 +134,8 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
 def sample_places(n: int, size: int) -> NDArray[np.int64]:
     """So many places, in order, one in each of as many equal parts of n."""
     x = np.arange(size) * _GOLDEN
-    return ((np.arange(size) + (x - np.floor(x))) * (n / size)).astype(np.int64)
+    places = (np.arange(size) + (x - np.floor(x))) * (n / size)
+    return np.asarray(places, dtype=np.int64)
 
 
 def _sampled(values: Array, places: NDArray[np.int64]) -> Row:
