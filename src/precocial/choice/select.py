@@ -8,6 +8,7 @@ drawn: the sample takes the places of a Weyl sequence.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,7 @@ def bracket(scores: Array, base: Array | None, q: float, wide: float) -> tuple[f
     return max(float(low), -end), min(float(high), end)
 
 
+@lru_cache(maxsize=4)  # rows of one length are the rule
 def sample_places(n: int, size: int) -> NDArray[np.int64]:
     """So many places, in order, one in each of as many equal parts of n."""
     x = np.arange(size) * _GOLDEN
