@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from precocial.errors import ConfigError, FitError
+from precocial.normativity.contraction import total_variation
 from precocial.normativity.fitting import Fitting, fit, kl_of
 from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
@@ -242,3 +243,29 @@ def test_a_fit_needs_levels_that_settle() -> None:
         fit(random_tower(0), Fitting(learn={"nowhere"}))
     with pytest.raises(ConfigError, match="sample"):
         fit(random_tower(0, semantics="mean"))
+
+
+def much_said(seed: int, about: str, count: float) -> Hierarchy:
+    """Two things said once, and one of them, of another level or task, very often."""
+    H = random_tower(seed, m=7, q=0.75, floor=0.03, tasks=2, middle=3)
+    H.feedback(level=0, task="task 1", item="b", source="x", confidence=0.8)
+    H.feedback(level="processes", item="process 3", better_than="process 1", source="z")
+    if about == "label":
+        H.feedback(level=0, task="task 0", item="c", source="y", count=count)
+    else:
+        item = {"rules": "rule 1", "processes": "process 2"}[about]
+        H.feedback(level=about, item=item, value=0.2, source="y", count=count)
+    return H
+
+
+@pytest.mark.parametrize("count", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize(
+    ("seed", "about"), [(0, "rules"), (6, "processes"), (11, "processes"), (7, "label")]
+)
+def test_what_is_said_a_million_times_leads_where_a_thousand_do(
+    seed: int, about: str, count: float
+) -> None:
+    near, far = fit(much_said(seed, about, 1e3)), fit(much_said(seed, about, count))
+    assert far.status == "converged"
+    for name, learned in near.initial.items():
+        assert total_variation(far.initial[name], learned) < 2e-3
