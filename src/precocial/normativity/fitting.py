@@ -17,14 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from precocial.choice.arguments import checked
-from precocial.errors import ConfigError, FitError
+from precocial.errors import ConfigError, FitError, one_of
 from precocial.normativity.contraction import total_variation
 from precocial.normativity.fixed_point import FixedPoint, below, fixed_point, floored, kernels_of
 from precocial.normativity.hierarchy import Hierarchy
@@ -32,6 +32,7 @@ from precocial.normativity.judges import Choices
 from precocial.normativity.likelihood import Heard, Said, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient_at
 from precocial.normativity.sources import Key, Source, Sources
+from precocial.normativity.statements import Kind, unused
 
 Floats = NDArray[np.float64]
 READING_PRIOR = (4.0, 1.0, 0.25)
@@ -100,6 +101,8 @@ class Fitting:
             raise ConfigError(f"Fitting: pull must be above 0; got {self.pull}")
         if min(self.reading_prior) < 0 or self.reading_prior[0] <= 0:
             raise ConfigError('Fitting: reading_prior must not be negative, "as said" above 0')
+        for kind in self.heed or ():
+            one_of("Fitting: heed", kind, get_args(Kind))
         if self.tol <= 0 or self.kl_step <= 0 or self.most_steps < 1 or self.group_share < 0:
             raise ConfigError("Fitting: tol, kl_step and most_steps must be above 0")
 
@@ -121,6 +124,7 @@ class Fitted:
         objective: F after each step.
         kl: KL(p || p0) of each level, in nats.
         obeyed: numbers of the statements that were obeyed because they were certain.
+        unused: number -> reason, of statements that could not be used.
         steps: gradient steps taken.
         operations: multiplications in kernels, levels and gradients (ours, counted, not measured).
     """
@@ -135,6 +139,7 @@ class Fitted:
     objective: tuple[float, ...]
     kl: dict[str, float]
     obeyed: tuple[int, ...]
+    unused: dict[int, str]
     steps: int
     operations: int
 
@@ -441,6 +446,12 @@ def _fitted(
     }[status]
     if torn:
         words += f"; certain labels contradict each other on {torn} tasks and share them"
+    left = unused(
+        H.statements, heed=climb.fitting.heed, fixed=climb.sources.fixed,
+        groups=climb.fitting.groups,
+    )  # fmt: skip
+    if left:
+        words += f"; {len(left)} statements could not be used, see `unused`"
     if fixed.status != "converged":
         words += f"; fixed point: {fixed.advice}"
     names = [level.name for level in H.levels]
@@ -448,6 +459,7 @@ def _fitted(
         status=status, advice=words, initial=dict(zip(names, p)), actions=actions,
         fixed_point=fixed, sources=climb.sources.report(), soundness=climb.soundness,
         objective=tuple(objective), kl=dict(zip(names, climb.kl(p))), obeyed=obeyed,
+        unused=left,
         steps=len(objective), operations=climb.operations,
     )  # fmt: skip
 

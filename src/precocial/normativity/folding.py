@@ -106,7 +106,7 @@ def folded(
         ConfigError: an item that has none, or what is no item.
         DataError: an item about a task, teacher, class or process that is not there.
     """
-    given = _items(feedback)
+    given = items_of("NormLearner", feedback)
     items = standing(given)
     sure = _confidences(items)
     made, weight = _with_labels(votes, [(one, sure[one.id]) for one in items])
@@ -153,7 +153,7 @@ def folded(
     )  # fmt: skip
 
 
-def _items(feedback: Any) -> tuple[Item, ...]:
+def items_of(owner: str, feedback: Any) -> tuple[Item, ...]:
     """The items, if they are some.
 
     Raises:
@@ -161,14 +161,14 @@ def _items(feedback: Any) -> tuple[Item, ...]:
     """
     if isinstance(feedback, str | bytes | Mapping | Item) or not isinstance(feedback, Iterable):
         raise ConfigError(
-            f"NormLearner: feedback must be a list of records; got {shown(feedback)}. Make them "
+            f"{owner}: feedback must be a list of records; got {shown(feedback)}. Make them "
             "with precocial.feedback (Label, Statement, Comparison), or read_items(file)"
         )
     items = tuple(feedback)
     for place, one in enumerate(items):
         if not isinstance(one, Item):
             raise ConfigError(
-                f"NormLearner: feedback must hold records; got {shown(one)} at place {place}. Make "
+                f"{owner}: feedback must hold records; got {shown(one)} at place {place}. Make "
                 "them with precocial.feedback (Label, Statement, Comparison), or read_items(file)"
             )
     return items

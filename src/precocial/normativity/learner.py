@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.feedback.records import Item
 from precocial.feedback.votes import Votes, as_votes, gold_positions
@@ -190,11 +191,12 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             self.gold_, self._word,
         )  # fmt: skip
 
+    @checked
     def ask_next(self, k: int = 1) -> tuple[str, ...]:
         """The k tasks whose gold label would tell most: see `explanation.next_tasks`.
 
         Raises:
-            ConfigError: k below 1.
+            ConfigError: k below 1, or no whole number.
         """
         self._is_fitted("ask_next")
         places = next_tasks(self.proba_, self._open, self.panel_, self.gold_, k, seed=self.seed)
@@ -217,6 +219,10 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 raise ConfigError(
                     f"NormLearner: {name} must be a whole number, not below 0; got {value!r}"
                 )
+        if not isinstance(self.warm_start, bool | np.bool_):
+            raise ConfigError(
+                f"NormLearner: warm_start must be True or False; got {shown(self.warm_start)}"
+            )
         few = self.processes
         if few is not None and not (
             isinstance(few, Sequence) and len(few)
