@@ -81,5 +81,5 @@ def test_what_is_no_hierarchy_and_what_is_no_item_is_refused() -> None:
     with pytest.raises(ConfigError, match="hierarchy must be a Hierarchy"):
         hear_all(None, [])  # type: ignore[arg-type]
     for wrong in (["text"], "text", 3, [None]):
-        with pytest.raises(ConfigError, match="hear_all: (feedback|items) must"):
+        with pytest.raises(ConfigError, match=r"hear_all: (feedback|items) must"):
             hear_all(random_tower(0), wrong)  # type: ignore[arg-type]

@@ -78,7 +78,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     was not taught from, and the panel reads its votes too, `rounds` times.
 
     Args:
-        student: a classifier of scikit-learn; by default `SVC()`.
+        student: a classifier of scikit-learn; by default `SVC()`, whose time grows with the square
+            of the tasks: beyond some ten thousand give another.
         processes: aggregators; by default `panel.default_panel()`.
         q: the part of the processes kept; q_judges: the part of the judges.
         gold_trust: gold labels at which the gold judge has half of the trust.
@@ -101,8 +102,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         student_: a fitted `Student`, or None without X.
         temperature_: as used.
         unused_: an `Unused` for each record of feedback that changed no label, with the reason: a
-            kind of mistake of which not both classes have a checked label (read without, it made
-            labels worse on digits, true or not), an item that is not there or was taken back.
+            kind of mistake of which not both classes have a checked label (read without, it made the
+            student worse on digits, true or not), an item that is not there or was taken back.
     """
 
     def __init__(
