@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.normativity.fitting import Fitting
 from precocial.normativity.hierarchy import Hierarchy
@@ -44,6 +45,7 @@ FITTING = tuple(field.name for field in fields(Fitting))
 LISTS = ("items", "tasks", "initial", "logits")
 
 
+@checked
 def read_hierarchy(path: io.PathLike) -> tuple[Hierarchy, Fitting]:
     """The hierarchy that a TOML file describes, its feedback noted, and how to fit it.
 
