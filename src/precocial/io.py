@@ -288,9 +288,10 @@ def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def parse_number(
-    value: Any, *, path: object = None, line: int | None = None, column: str | None = None
-) -> float:
-    """A number, or plain text of one, as a float; NaN and infinities pass.
+    value: Any, *, path: object = None, line: int | None = None, column: str | None = None,
+    finite: bool = False,
+) -> float:  # fmt: skip
+    """A number, or plain text of one, as a float; NaN and infinities pass unless `finite`.
 
     Raises:
         DataError: anything else. Text as in "1_000" or in the digits of other scripts, which
@@ -299,11 +300,12 @@ def parse_number(
     plain = isinstance(value, numbers.Real | decimal.Decimal) and not isinstance(value, bool)
     text = isinstance(value, str) and value.isascii() and "_" not in value
     try:
-        if plain or text:
+        if (plain or text) and not (finite and not math.isfinite(float(value))):
             return float(value)
     except (ValueError, OverflowError):
         pass
-    raise DataError(f"must be a number; got {shown(value)}", path=path, line=line, column=column)
+    kind = "a finite number" if finite else "a number"
+    raise DataError(f"must be {kind}; got {shown(value)}", path=path, line=line, column=column)
 
 
 def shown(value: Any) -> str:
