@@ -7,6 +7,7 @@ so a reader never sees half a file.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import decimal
 import io
@@ -294,16 +295,13 @@ def parse_number(
     """A number, or plain text of one, as a float; NaN and infinities pass unless `finite`.
 
     Raises:
-        DataError: anything else. Text as in "1_000" or in the digits of other scripts, which
-            `float` takes, hides slips.
+        DataError: anything else; "1_000" and digits of other scripts, which `float` takes, too.
     """
     plain = isinstance(value, numbers.Real | decimal.Decimal) and not isinstance(value, bool)
     text = isinstance(value, str) and value.isascii() and "_" not in value
-    try:
-        if (plain or text) and not (finite and not math.isfinite(float(value))):
+    with contextlib.suppress(ValueError, OverflowError):
+        if (plain or text) and (not finite or math.isfinite(float(value))):
             return float(value)
-    except (ValueError, OverflowError):
-        pass
     kind = "a finite number" if finite else "a number"
     raise DataError(f"must be {kind}; got {shown(value)}", path=path, line=line, column=column)
 
