@@ -129,7 +129,8 @@ def read_text(path: PathLike, *, limit: int = MAX_TABLE_BYTES) -> str:
     try:
         return _open_bytes(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start})", path=path) from error
+        message = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise DataError(message, path=path) from error
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
@@ -474,8 +475,7 @@ def write_arrays(
         if array.dtype.kind not in "biuf":
             raise ConfigError(f"array {name!r} must hold numbers; its type is {array.dtype}")
     plain = {
-        # `order="C"` and not `ascontiguousarray`, which makes a scalar a vector; native byte
-        # order because the format keeps none.
+        # not `ascontiguousarray`, which makes a scalar a vector; the format keeps no byte order
         name: np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
         for name, array in arrays.items()
     }
