@@ -145,18 +145,19 @@ def _worth(record: PanelRecord) -> Section:
     columns = ("gold labels", "worth (gold labels)", "low", "high", "status")
     seen = dict.fromkeys(one.status for one in record.worth)
     parts: list[Part] = [Text(text=text), Table(columns=columns, rows=rows)]
-    parts += [Text(text=_UNREAD[status]) for status in seen if status in _UNREAD]
+    tried = [quantity(one.gold) for one in record.worth]
+    parts += [Text(text=_UNREAD[status].format(least=tried[0], most=tried[-1]))
+              for status in seen if status in _UNREAD]  # fmt: skip
     return Section(key=key, title=title, parts=tuple(parts))
 
 
 _UNREAD = {
-    "above_range": "Above range: with every number of gold labels that was tried Dawid-Skene errs "
-    "more often than the panel does here, so the worth is known only from below. Check more tasks "
-    "to see how much more it needs.",
-    "below_range": "Below range: with the fewest gold labels that were tried Dawid-Skene errs less "
-    "often than the panel does here, so the worth is known only from above.",
-    "undefined": "Undefined: Dawid-Skene's error does not fall steadily with gold, so no one "
-    "number of labels stands for the panel's error. Check more tasks.",
+    "above_range": "Above range: with every number of gold labels that was tried, up to {most}, "
+    "Dawid-Skene errs more often than the panel does here, so the worth is known only from below.",
+    "below_range": "Below range: with the fewest gold labels that were tried, {least}, Dawid-Skene "
+    "errs less often than the panel does here, so the worth is known only from above.",
+    "undefined": "Undefined: Dawid-Skene's error does not fall with the number of gold labels by "
+    "more than chance, so no one number of them stands for the panel's error.",
 }
 
 
