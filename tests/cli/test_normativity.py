@@ -15,12 +15,13 @@ import pytest
 from precocial import io
 from precocial.cli import main
 from precocial.normativity.learner import NormLearner
-from tests.normativity.test_hierarchy_file import written
+from tests.normativity.test_hierarchy_file import TEXT, written
 
 ROWS = "".join(f"t{t},w{w},{'ab'[(t + (w == t % 3)) % 2]}\n" for t in range(9) for w in range(3))
 VOTES = f"task,worker,label\n{ROWS}"
 GOLD = "task,label\nt0,a\nt1,b\n"
 FEATURES = "task,x\n" + "".join(f"t{t},{t}\n" for t in range(9))
+SAID = "type,source,about,name,value\nstatement,me,"
 LONG = "x" * 300
 Capture = pytest.CaptureFixture[str]
 
@@ -93,6 +94,7 @@ BAD: dict[str, tuple[str, str]] = {
     "ragged": (VOTES + "t1,w1\n", "line 29: has 2 cells"),
     "no label": (VOTES + "t1,w1,\n", "line 29, column 'label': must be a name"),
     "nan": (VOTES + "t1,w1,nan\n", "line 29, column 'label': 'nan' is what tables write for a mis"),
+    "one number": (VOTES.replace(",a", ",1") + "t1,w1,1.0\n", "'1.0' and '1' are one number"),
     "NA": (VOTES + "t1,w1,NA\n", "--classes"),
 }
 
@@ -129,6 +131,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "gold missing": (GOLD + "t2,NaN\n", "line 4, column 'label': 'NaN' is what tables write"),
     "gold elsewhere": ("task,label\nzzz,a\n", "none of its 1 tasks has votes"),
     "gold empty": ("task,label\n", "holds no labels"),
+    "feedback on nobody": (f"{SAID}teacher,zzz,0.5\n", "mine.csv: feedback on an unknown teacher"),
+    "feedback on a loss": (f"{SAID}loss,w1,0.5\n", "mine.csv: NormLearner cannot use a statement"),
     "gold by semicolons": (GOLD.replace(",", ";"), "parted by ';'"),
 }
 
@@ -215,7 +219,8 @@ def test_json_lines_hold_votes_gold_and_features(capsys: Capture) -> None:
     [
         (("--tol", "2"), "--tol must lie in (0, 1)"),
         (("--tol", "nan"), "--tol must lie in (0, 1)"),
-        (("--more-levels", "0"), "--more-levels must be at least 1"),
+        (("--more-levels", "0"), "--more-levels must lie in 1 to"),
+        (("--more-levels", "100000"), "--more-levels must lie in 1 to"),
         (("--out", "votes.csv"), "votes.csv is no folder"),
     ],
 )
@@ -230,6 +235,18 @@ def test_flags_of_the_fixed_point_are_checked_first(
     for module, name in (("fitting", "fit"), ("fixed_point", "fixed_point")):
         monkeypatch.setattr(sys.modules[f"precocial.normativity.{module}"], name, settle)
     refused(capsys, named, "fixed-point", str(config), *words)
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [("q = 0.3", "more than one fixed point"), ("semantics = 'mean'", 'semantics="sample"')],
+)
+def test_feedback_that_cannot_be_sent_back_is_told_with_the_file(
+    settings: str, named: str, capsys: Capture
+) -> None:
+    config = written(Path(), TEXT.replace("q = 0.7\nfloor = 0.02", settings))
+    refused(capsys, named, "fixed-point", str(config))
+    refused(capsys, "levels.toml: ", "fixed-point", str(config))
 
 
 def test_names_that_a_terminal_cannot_show_are_spelt_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,9 @@ from precocial.cli.pages import PAGE, write_page
 from precocial.cli.panel_files import GIVEN, Given, case_of
 from precocial.cli.targets import keep_folder
 
+MOST_LEVELS = 1000
+"""Ours: each added level is a row of the page."""
+
 
 def aggregate(
     votes: Positional[Path],
@@ -127,7 +130,7 @@ def fixed_point(
         more_levels: how many levels are added to see what they change
         out: folder for levels.json and the page
     """
-    from precocial.errors import ConfigError
+    from precocial.errors import ConfigError, FitError
     from precocial.normativity.fitting import fit
     from precocial.normativity.fixed_point import fixed_point as settle
     from precocial.normativity.hierarchy_file import read_hierarchy
@@ -136,12 +139,15 @@ def fixed_point(
 
     if not 0 < tol < 1:
         raise ConfigError(f"--tol must lie in (0, 1); got {tol}")
-    if more_levels < 1:
-        raise ConfigError(f"--more-levels must be at least 1; got {more_levels}")
+    if not 1 <= more_levels <= MOST_LEVELS:
+        raise ConfigError(f"--more-levels must lie in 1 to {MOST_LEVELS}; got {more_levels}")
     keep_folder("--out", out, (LEVELS, PAGE), config=config)
     hierarchy, fitting = read_hierarchy(config)
     with working("fitting" if hierarchy.statements else "settling", common):
-        fitted = fit(hierarchy, fitting) if hierarchy.statements else None
+        try:
+            fitted = fit(hierarchy, fitting) if hierarchy.statements else None
+        except (ConfigError, FitError) as error:
+            raise type(error)(f"{config}: {error}") from error
         initial = None if fitted is None else fitted.fixed_point.initial
         fixed = settle(hierarchy, tol=tol, initial=initial)
         added = fixed.change_when_adding_level(more_levels)

@@ -109,7 +109,8 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
         note(f"! all votes are for {votes.classes[0]!r}: there is nothing to tell apart", common)
     known = None if given.gold is None else _gold(given.gold, votes, classes, common)
     case = Case(
-        votes=votes, gold=known, items=[] if given.feedback is None else _items(given.feedback),
+        votes=votes, gold=known,
+        items=[] if given.feedback is None else _items(given.feedback, votes),
         X=None if given.features is None else _features(given.features, votes.tasks),
     )  # fmt: skip
     note(
@@ -123,11 +124,14 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
 def _known_labels(
     labels: Sequence[str], lines: Sequence[int], classes: tuple[str, ...], path: Path, column: str
 ) -> None:
-    """Refuse a label that is none of the classes, or that looks missing."""
+    """Refuse a label that is none of the classes, that looks missing, or that is another one's
+    number."""
     from precocial.errors import DataError
 
+    numbers: dict[float | str, str] = {}
     for label in dict.fromkeys(labels):
         name = label.strip()
+        same = numbers.setdefault(_number(name), name)
         if classes and name not in classes:
             said = (
                 f"{name!r} is none of --classes {_listed(classes)}; name it there too (classes are "
@@ -138,9 +142,22 @@ def _known_labels(
                 f"{name!r} is what tables write for a missing value: drop these rows or, if it is "
                 "a class, name all of them with --classes"
             )
+        elif not classes and same != name:
+            said = (
+                f"{name!r} and {same!r} are one number; write them alike or, if they are two "
+                "classes, name all classes with --classes"
+            )
         else:
             continue
         raise DataError(said, path=path, line=lines[list(labels).index(label)], column=column)
+
+
+def _number(name: str) -> float | str:
+    """The number that a name is, or the name if it is none."""
+    try:
+        return float(name)
+    except ValueError:
+        return name
 
 
 def _gold(path: Path, votes: Any, classes: tuple[str, ...], common: Common) -> dict[str, str]:
@@ -185,15 +202,24 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:SHOWN])) + more
 
 
-def _items(path: Path) -> list[Any]:
-    """Records of feedback, from a store or a table."""
+def _items(path: Path, votes: Any) -> list[Any]:
+    """Records of feedback that the panel can use, from a store or a table."""
+    from precocial.errors import ConfigError, DataError
     from precocial.feedback.store import Store
     from precocial.feedback.tables import read_items
+    from precocial.normativity.folding import folded
+    from precocial.normativity.panel import default_panel
 
     if path.suffix.lower() in (".db", ".sqlite", ".sqlite3"):
         with Store(path, create=False) as store:
-            return [entry.item for entry in store.read()]
-    return list(read_items(path))
+            items: list[Any] = [entry.item for entry in store.read()]
+    else:
+        items = list(read_items(path))
+    try:
+        folded(votes, items, [one.name for one in default_panel()], None)
+    except (ConfigError, DataError) as error:
+        raise DataError(str(error), path=path) from error
+    return items
 
 
 def _features(path: Path, tasks: tuple[str, ...]) -> Any:

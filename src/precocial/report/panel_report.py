@@ -156,8 +156,8 @@ _UNREAD = {
     "Dawid-Skene errs more often than the panel does here, so the worth is known only from below.",
     "below_range": "Below range: with the fewest gold labels that were tried, {least}, Dawid-Skene "
     "errs less often than the panel does here, so the worth is known only from above.",
-    "undefined": "Undefined: Dawid-Skene's error does not fall with the number of gold labels by "
-    "more than chance, so no one number of them stands for the panel's error.",
+    "undefined": "Undefined: Dawid-Skene's error does not fall steadily with the number of gold "
+    "labels, so no one number of them stands for the panel's error.",
 }
 
 
