@@ -1,6 +1,6 @@
 """Our aggregators beside crowd-kit's: times and likelihoods at 1e5 labels, and memory at 1e6.
 
-`python benchmarks/normativity.py [--json] [--no-peer] [--labels 100000] [--glad-steps 20]`.
+`python benchmarks/normativity.py [--json] [--no-peer] [--labels 100000] [--glad-steps 5]`.
 Planted votes: 500 teachers, right in 0.4 to 0.9 of cases, else guessing; 5 votes a task, 4 classes.
 Both likelihoods come from the one function here, from the parameters of each; a benchmark stops if
 ours is the lower one. crowd-kit 1.4.2 lives in an environment of its own that this script makes
@@ -181,7 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--no-peer", action="store_true", help="leave crowd-kit out")
     parser.add_argument("--labels", type=int, default=100_000)
-    parser.add_argument("--glad-steps", type=int, default=20)
+    parser.add_argument("--glad-steps", type=int, default=5)
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:

@@ -50,6 +50,7 @@ from precocial.io import read_csv
 from precocial.normativity.aggregators import DawidSkene
 from precocial.normativity.aggregators.result import hits
 from precocial.normativity.calibration import calibration_error, fitted_temperature, tempered
+from precocial.normativity.claims import FAMILIES
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel import (
     JUDGES,
@@ -66,7 +67,6 @@ from precocial.runs.folder import machine, versions
 
 Floats = NDArray[np.float64]
 COMMAND = "python benchmarks/real_crowds.py --remake"
-FAMILIES = (("CF", "CF_amt"), ("SP", "SP_amt"), ("ZenCrowd_us",), ("rte",), ("wsd",))
 Q, Q_JUDGES = (0.1, 0.2, 0.3, 0.4), (0.6, 0.75, 0.9)
 TEMPERATURES, GOLD_TRUST = (1.0, 1.5, 2.0, 2.5, 3.0, 4.0), (25.0, 50.0, 100.0, 200.0)
 CHECKED = 50

@@ -42,6 +42,12 @@ every_rule = pytest.mark.parametrize("name", RULES)
         (choice.boltzmann(SCORES, 0.0, base=[1, 2, 3, 4]), [0.1, 0.2, 0.3, 0.4]),
         (choice.boltzmann(SCORES, np.log(2)), np.array([8, 2, 4, 8]) / 22),
         (choice.boltzmann(SCORES, np.log(2), base=[0, 1, 1, 0]), [0, 1 / 3, 2 / 3, 0]),
+        (choice.greedy(SCORES, base=[3, 1, 1, 1]), [0.75, 0, 0, 0.25]),
+        (choice.greedy(SCORES, base=[0, 2, 2, 0]), [0, 0, 1, 0]),
+        (choice.epsilon_greedy(SCORES, 0.5, base=[1, 2, 2, 0]), [0.6, 0.2, 0.2, 0]),
+        (choice.satisfice(SCORES, 0.5, base=[1, 5, 2, 1]), [0.25, 0, 0.5, 0.25]),
+        # the best there is scores 2, not 3
+        (choice.satisfice(SCORES, 1.0, base=[0, 5, 2, 0]), [0, 0, 1, 0]),
     ],
 )
 def test_hand_made_cases(probabilities: np.ndarray, expected: Any) -> None:
@@ -85,10 +91,12 @@ def test_large_scores_do_not_overflow() -> None:
         (lambda: choice.greedy([]), "at least one option"),
         (lambda: choice.greedy([1.0, np.nan]), "got NaN"),
         (lambda: choice.greedy([np.inf, 0.0]), "got NaN or inf"),
-        (lambda: choice.greedy([-np.inf, -np.inf]), "an option whose score is finite"),
+        (lambda: choice.greedy([-np.inf, -np.inf]), "option that exists"),
         (lambda: choice.boltzmann(SCORES, np.inf), "beta must be finite"),
         (lambda: choice.boltzmann(SCORES, 1.0, base=[-1, 1, 1, 1]), "base must be finite"),
-        (lambda: choice.boltzmann(SCORES, 1.0, base=[0, 0, 0, 0]), "no weight to any option"),
+        (lambda: choice.boltzmann(SCORES, 1.0, base=[0, 0, 0, 0]), "option that exists"),
+        (lambda: choice.greedy(SCORES, base=[0, 0, 0, 0]), "greedy: .* option that exists"),
+        (lambda: choice.satisfice(SCORES, 0.5, base=[1, 1]), "base must fit the scores"),
         (lambda: choice.epsilon_greedy(SCORES, 1.5), r"epsilon must lie in \[0, 1\]; got 1.5"),
         (lambda: choice.satisfice(SCORES, -1), "aspiration must lie"),
         (lambda: choice.nth_best(SCORES, 5), "n must lie in 1 to 4; got 5"),

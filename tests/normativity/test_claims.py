@@ -105,6 +105,20 @@ def test_crowds_are_judged_by_the_best_peer(
     assert [row["verdict"] for row in judge(chosen, told)] == expected
 
 
+def test_crowds_that_share_tasks_count_once() -> None:
+    rows = crowds(91.0, 92.0)
+    names = dict(zip(dict.fromkeys(row["set"] for row in rows), ("CF", "CF_amt", "rte", "wsd")))
+    kin = [{**row, "set": names[row["set"]]} for row in rows if row["set"] in names]
+    for row in kin:
+        row["accuracy"] += 3.0 * (row["given"] == "50 gold" and row["set"] in ("CF", "CF_amt"))
+    claim = next(c for c in CLAIMS if "50 gold labels it is 1.5" in c.statement)
+    points = claim.measure(Told(told={"crowds": kin})).value
+    each = {row["set"]: row["accuracy"] - row["Dawid-Skene"] for row in kin if "Dawid-Skene" in row}
+    assert points == pytest.approx(
+        np.mean([(each["CF"] + each["CF_amt"]) / 2, each["rte"], each["wsd"]])
+    )
+
+
 def test_missing_rows_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "is_shipped", lambda name: False)
     rows = judge([claim for claim in CLAIMS if claim.recipe == "laptop"], Evidence())

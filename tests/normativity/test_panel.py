@@ -9,6 +9,7 @@ from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
 from precocial.normativity.aggregators.result import Aggregated, coin_confusion
 from precocial.normativity.panel import (
+    JUDGE_FLOOR,
     Judged,
     _some_tasks,
     chosen,
@@ -40,12 +41,14 @@ def verdict_of(scores: list[list[float]]) -> Judged:
     )  # fmt: skip
 
 
-def shares(scores: list[list[float]], q: float = 0.25, q_judges: float = 0.75) -> np.ndarray:
+def shares(
+    scores: list[list[float]], q: float = 0.25, q_judges: float = 0.75, of: str = "processes"
+) -> np.ndarray:
     verdict = verdict_of(scores)
     J, M = verdict.raw.shape
     return chosen(
         verdict, base=np.full(M, 1 / M), trust=np.full(J, 1 / J), q=q, q_judges=q_judges
-    ).levels["processes"]
+    ).levels[of]
 
 
 def test_judges_prefer_the_process_that_knows_its_teachers() -> None:
@@ -159,6 +162,8 @@ def test_a_judge_who_contradicts_the_others_loses_its_say() -> None:
     odd = [-2.0, -1, 8, 0]
     assert shares([*two, odd], q_judges=1.0)[0] == 0
     assert shares([*two, odd], q_judges=0.5)[0] == 1
+    # but none is wholly ignored
+    assert shares([*two, odd], q_judges=0.5, of="judges")[2] == pytest.approx(JUDGE_FLOOR / 3)
 
 
 def test_a_judge_who_sees_no_difference_has_no_say() -> None:

@@ -74,6 +74,7 @@ def split(scores, base, low, high, scale, out, kept, inner, weight):
                 over += taken
                 strange += s[i] * 0.0
                 o[i] = taken * scale
+                marks[i] = (s[i] >= low) & (s[i] <= high)
         else:
             b = base[start:stop]
             for i in range(len(s)):
@@ -81,13 +82,12 @@ def split(scores, base, low, high, scale, out, kept, inner, weight):
                 over += taken
                 strange += s[i] * 0.0
                 o[i] = taken * scale
+                marks[i] = (s[i] >= low) & (s[i] <= high)
         if strange != 0.0:  # NaN, as infinity times 0 is
             for i in range(len(s)):
                 wrong += not (s[i] < np.inf)
                 if s[i] == -np.inf:
                     missing += 1.0 if base is None else np.float64(base[start + i])
-        for i in range(len(s)):
-            marks[i] = (s[i] >= low) & (s[i] <= high)
         for i in range(len(s), BLOCK):
             marks[i] = 0
         above += over

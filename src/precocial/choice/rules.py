@@ -1,8 +1,8 @@
 """How a score becomes a choice: scores (..., A) in, probabilities (..., A) out.
 
 Scores of torch give probabilities of their dtype, on their device; all else becomes float64 of
-NumPy. Options that tie share. Scores of -inf are options that do not exist; one at least must be
-finite.
+NumPy. Options that tie share, in proportion to their base where there is one. Scores of -inf and a
+base of 0 are options that do not exist; one at least must.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from array_api_compat import array_namespace, is_torch_array
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.choice.arguments import checked, indices_of, like
-from precocial.choice.arrays import Array, base_like, library_of
+from precocial.choice.arrays import NOTHING, Array, base_like, library_of
 from precocial.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,9 +28,14 @@ double precision is far below it, and a planner solved to 1e-6 says so itself)."
 
 
 @checked
-def greedy(scores: Any, *, tie: float = TIE) -> Chosen:
-    """The best option; those within `tie` of it, as a share of the range, share."""
-    return nth_best(scores, 1, tie=tie)
+def greedy(scores: Any, *, base: Any = None, tie: float = TIE) -> Chosen:
+    """The best option; those within `tie` of it, as a share of the range, share.
+
+    Raises:
+        ConfigError: a base that is negative, not finite, or 0 wherever there is an option.
+    """
+    _, S, weight = _options("greedy", scores, base)
+    return _shared(_near_best(S, 1, tie), weight)
 
 
 @checked
@@ -41,46 +46,46 @@ def boltzmann(scores: Any, beta: float, *, base: Any = None) -> Chosen:
     Raises:
         ConfigError: beta not finite, or a base that is negative.
     """
-    xp, S = _scores(scores)
     if not np.isfinite(beta):
         raise ConfigError(f"boltzmann: beta must be finite; got {beta!r}. greedy() is its limit")
+    xp, S, base_of = _options("boltzmann", scores, base)
     there = xp.isfinite(S)
     with np.errstate(divide="ignore"):
-        weight = xp.log(_base(base, xp, S)) if base is not None else xp.zeros_like(S)
+        weight = xp.log(base_of) if base is not None else xp.zeros_like(S)
     logit = xp.where(there, beta * xp.where(there, S, 0.0), -xp.inf) + weight
-    top = xp.max(logit, axis=-1, keepdims=True)
-    if not bool(xp.all(xp.isfinite(top))):
-        raise ConfigError("boltzmann: the base gives no weight to any option that exists")
-    grown = xp.exp(logit - top)
+    grown = xp.exp(logit - xp.max(logit, axis=-1, keepdims=True))
     chosen: Chosen = grown / xp.sum(grown, axis=-1, keepdims=True)
     return chosen
 
 
 @checked
-def epsilon_greedy(scores: Any, epsilon: float, *, tie: float = TIE) -> Chosen:
-    """The best option with probability 1 - epsilon, any option with probability epsilon.
+def epsilon_greedy(scores: Any, epsilon: float, *, base: Any = None, tie: float = TIE) -> Chosen:
+    """The best option with probability 1 - epsilon; with probability epsilon a draw from the base,
+    uniform by default.
 
     Raises:
-        ConfigError: epsilon outside [0, 1].
+        ConfigError: epsilon outside [0, 1], or a base as of `greedy`.
     """
     _share("epsilon_greedy: epsilon", epsilon)
-    xp, S = _scores(scores)
-    return (1 - epsilon) * greedy(S, tie=tie) + epsilon * _shared(xp.isfinite(S), S)
+    xp, S, weight = _options("epsilon_greedy", scores, base)
+    best = _shared(_near_best(S, 1, tie), weight)
+    return (1 - epsilon) * best + epsilon * _shared(xp.isfinite(S), weight)
 
 
 @checked
-def satisfice(scores: Any, aspiration: float, *, tie: float = TIE) -> Chosen:
-    """Any option that scores at least worst + aspiration * (best - worst), all alike.
+def satisfice(scores: Any, aspiration: float, *, base: Any = None, tie: float = TIE) -> Chosen:
+    """Any option that scores at least worst + aspiration * (best - worst), as the base has them,
+    all alike by default.
 
     aspiration = 1 is greedy, 0 takes anything.
 
     Raises:
-        ConfigError: aspiration outside [0, 1].
+        ConfigError: aspiration outside [0, 1], or a base as of `greedy`.
     """
     _share("satisfice: aspiration", aspiration)
-    _, S = _scores(scores)
+    _, S, weight = _options("satisfice", scores, base)
     low, high = _range(S)
-    return _shared(low + aspiration * (high - low) - tie * (high - low) <= S, S)
+    return _shared(low + aspiration * (high - low) - tie * (high - low) <= S, weight)
 
 
 @checked
@@ -93,14 +98,10 @@ def nth_best(scores: Any, n: int, *, tie: float = TIE) -> Chosen:
     Raises:
         ConfigError: n outside 1 to the number of options.
     """
-    xp, S = _scores(scores)
+    _, S, weight = _options("nth_best", scores, None)
     if not 1 <= n <= S.shape[-1]:
         raise ConfigError(f"nth_best: n must lie in 1 to {S.shape[-1]}; got {n!r}")
-    there = xp.isfinite(S)
-    low, high = _range(S)
-    last = xp.clip(xp.sum(there, axis=-1, keepdims=True, dtype=xp.int64), None, n) - 1
-    held = xp.take_along_axis(-xp.sort(-S, axis=-1), last, axis=-1)
-    return _shared(there & (xp.abs(xp.where(there, S, 0.0) - held) <= tie * (high - low)), S)
+    return _shared(_near_best(S, n, tie), weight)
 
 
 @checked
@@ -114,7 +115,7 @@ def stick(scores: Any, default: ArrayLike, margin: float, *, tie: float = TIE) -
         ConfigError: margin outside [0, 1], or a default that is no option.
     """
     _share("stick: margin", margin)
-    xp, S = _scores(scores)
+    xp, S, _ = _options("stick", scores, None)
     known = indices_of("stick: default", np.ravel(default), S.shape[-1])
     place = like("stick: default", known.reshape(np.shape(default)), tuple(S.shape[:-1]))
     kept = xp.asarray(place.copy(), device=S.device)[..., None]
@@ -126,7 +127,8 @@ def stick(scores: Any, default: ArrayLike, margin: float, *, tie: float = TIE) -
     return chosen
 
 
-def _scores(scores: Any) -> tuple[Any, Array]:
+def _options(name: str, scores: Any, base: Any) -> tuple[Any, Array, Array]:
+    """The library; scores, -inf where there is no option; weights, 0 there and 1 by default."""
     try:
         if is_torch_array(scores):
             S = library_of("scores", scores)[1]
@@ -141,16 +143,26 @@ def _scores(scores: Any) -> tuple[Any, Array]:
         )
     if bool(xp.any(xp.isnan(S))) or bool(xp.any(xp.inf == S)):
         raise ConfigError("scores must be numbers below infinity; got NaN or inf")
+    if base is None:
+        weight = xp.astype(xp.isfinite(S), S.dtype)
+    else:
+        weight = xp.astype(base_like(name, base, xp, S, -1), S.dtype)
+        if not bool(xp.all(xp.isfinite(weight))) or bool(xp.any(weight < 0)):
+            raise ConfigError(f"{name}: base must be finite and not negative")
+        S = xp.where(weight > 0, S, -xp.inf)
+        weight = xp.where(xp.isfinite(S), weight, 0.0)
     if not bool(xp.all(xp.any(xp.isfinite(S), axis=-1))):
-        raise ConfigError("each choice needs an option whose score is finite")
-    return xp, S
+        raise ConfigError(NOTHING.format(name=name))
+    return xp, S, weight
 
 
-def _base(base: Any, xp: Any, scores: Array) -> Array:
-    weights = xp.astype(base_like("boltzmann", base, xp, scores, -1), scores.dtype)
-    if not bool(xp.all(xp.isfinite(weights))) or bool(xp.any(weights < 0)):
-        raise ConfigError("boltzmann: base must be finite and not negative")
-    return weights
+def _near_best(scores: Array, n: int, tie: float) -> Array:
+    """Whether each option is that of the n-th score from the best down, or within `tie` of it."""
+    xp, there = array_namespace(scores), array_namespace(scores).isfinite(scores)
+    low, high = _range(scores)
+    last = xp.clip(xp.sum(there, axis=-1, keepdims=True, dtype=xp.int64), None, n) - 1
+    held = xp.take_along_axis(-xp.sort(-scores, axis=-1), last, axis=-1)
+    return there & (xp.abs(xp.where(there, scores, 0.0) - held) <= tie * (high - low))
 
 
 def _range(scores: Array) -> tuple[Array, Array]:
@@ -159,10 +171,10 @@ def _range(scores: Array) -> tuple[Array, Array]:
     return xp.min(there, axis=-1, keepdims=True), xp.max(scores, axis=-1, keepdims=True)
 
 
-def _shared(chosen: Array, scores: Array) -> Chosen:
-    xp = array_namespace(scores)
-    alike = xp.astype(chosen, scores.dtype)
-    shares: Chosen = alike / xp.sum(alike, axis=-1, keepdims=True)
+def _shared(chosen: Array, weight: Array) -> Chosen:
+    xp = array_namespace(weight)
+    held = xp.where(chosen, weight, 0.0)
+    shares: Chosen = held / xp.sum(held, axis=-1, keepdims=True)
     return shares
 
 

@@ -282,10 +282,13 @@ def _spoken(feedback: str, figure: str) -> Measure:
 
 
 PEERS = ("majority", "ds", "onecoin", "glad", "mace")
+FAMILIES = (("CF", "CF_amt"), ("SP", "SP_amt"), ("ZenCrowd_us",), ("rte",), ("wsd",))
+"""The crowds of `benchmarks/real_crowds.py`; those that share tasks are one family."""
 
 
 def _crowds(given: str, key: str, other: Callable[[dict[str, Row]], float]) -> Measure:
-    """The panel's accuracy (points) less another's on the same sets, with a t interval over sets.
+    """The panel's accuracy (points) less another's on the same sets: the mean over families of
+    crowds that share tasks, with a t interval over them.
 
     `key` is the figure of the rows that are `given`; `other` takes a set's rows by what they have.
     """
@@ -294,9 +297,18 @@ def _crowds(given: str, key: str, other: Callable[[dict[str, Row]], float]) -> M
         by_set: dict[str, dict[str, Row]] = {}
         for row in evidence.rows("crowds"):
             by_set.setdefault(row["set"], {})[row["given"]] = row
-        ahead = over_seeds(own[given][key] - other(own) for own in by_set.values())
-        mean = sum(own[given][key] for own in by_set.values()) / len(by_set)
-        return _measured(ahead, f"points; {len(by_set)} crowds, the panel's mean {mean:.2f} %")
+        ahead = {name: own[given][key] - other(own) for name, own in by_set.items()}
+        families: dict[str | tuple[str, ...], list[float]] = {}
+        for name, points in ahead.items():
+            kin = next((family for family in FAMILIES if name in family), name)
+            families.setdefault(kin, []).append(points)
+        each = over_seeds(float(np.mean(points)) for points in families.values())
+        mean = np.mean([own[given][key] for own in by_set.values()])
+        note = (
+            f"points; {len(families)} families of {len(by_set)} crowds; the panel's mean over "
+            f"crowds {mean:.2f} %, {np.mean(list(ahead.values())):.2f} ahead"
+        )
+        return _measured(each, note)
 
     return measure
 
