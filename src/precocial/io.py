@@ -7,6 +7,7 @@ so a reader never sees half a file.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import decimal
 import io
@@ -128,7 +129,8 @@ def read_text(path: PathLike, *, limit: int = MAX_TABLE_BYTES) -> str:
     try:
         return _open_bytes(path, limit).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"is not UTF-8 text (byte {error.start})", path=path) from error
+        message = f"is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise DataError(message, path=path) from error
 
 
 def write_bytes(path: PathLike, data: bytes) -> None:
@@ -288,22 +290,21 @@ def write_jsonl(path: PathLike, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def parse_number(
-    value: Any, *, path: object = None, line: int | None = None, column: str | None = None
-) -> float:
-    """A number, or plain text of one, as a float; NaN and infinities pass.
+    value: Any, *, path: object = None, line: int | None = None, column: str | None = None,
+    finite: bool = False,
+) -> float:  # fmt: skip
+    """A number, or plain text of one, as a float; NaN and infinities pass unless `finite`.
 
     Raises:
-        DataError: anything else. Text as in "1_000" or in the digits of other scripts, which
-            `float` takes, hides slips.
+        DataError: anything else; "1_000" and digits of other scripts, which `float` takes, too.
     """
     plain = isinstance(value, numbers.Real | decimal.Decimal) and not isinstance(value, bool)
     text = isinstance(value, str) and value.isascii() and "_" not in value
-    try:
-        if plain or text:
+    with contextlib.suppress(ValueError, OverflowError):
+        if (plain or text) and (not finite or math.isfinite(float(value))):
             return float(value)
-    except (ValueError, OverflowError):
-        pass
-    raise DataError(f"must be a number; got {shown(value)}", path=path, line=line, column=column)
+    kind = "a finite number" if finite else "a number"
+    raise DataError(f"must be {kind}; got {shown(value)}", path=path, line=line, column=column)
 
 
 def shown(value: Any) -> str:
@@ -474,8 +475,7 @@ def write_arrays(
         if array.dtype.kind not in "biuf":
             raise ConfigError(f"array {name!r} must hold numbers; its type is {array.dtype}")
     plain = {
-        # `order="C"` and not `ascontiguousarray`, which makes a scalar a vector; native byte
-        # order because the format keeps none.
+        # not `ascontiguousarray`, which makes a scalar a vector; the format keeps no byte order
         name: np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
         for name, array in arrays.items()
     }

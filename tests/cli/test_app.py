@@ -116,6 +116,14 @@ def test_a_misread_flag_says_what_it_takes_and_got() -> None:
     assert "--sizes takes [INT [INT ...]]; got '1', 'x'. See" in said
 
 
+def test_a_mistake_drawn_in_ascii_is_read_too() -> None:
+    rule = "-" * 78
+    box = f" Value error\n {rule} \n  --q takes\n  FLOAT.\n  {rule}\n  For full helptext\n"
+    said = _one_line(COMMANDS[0], box)
+    assert said.startswith(f"{COMMANDS[0].words}: --q takes FLOAT. See ")
+    assert "helptext" not in said
+
+
 def test_an_interrupt_says_how_to_resume_and_exits_130(capsys: Capture) -> None:
     assert main(["weigh", "stop.csv"]) == 130
     said = capsys.readouterr()

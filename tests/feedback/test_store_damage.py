@@ -4,6 +4,7 @@ was whole; never a wrong item."""
 from __future__ import annotations
 
 import contextlib
+import random
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -278,3 +279,57 @@ def test_junk_with_the_right_beginning(tmp_path: Path, junk: bytes) -> None:
     path.write_bytes(junk)
     with contextlib.suppress(PrecocialError), Store(path) as store:
         assert store.check() == 0
+
+
+# ---------------------------------------------------------------- garbled
+
+
+def garbled(data: bytes, draw: random.Random) -> bytes:
+    """Bytes changed, runs of them overwritten, or the end cut off, past SQLite's own header."""
+    made = bytearray(data)
+    start = draw.randrange(18, len(data))
+    kind = draw.randrange(4)
+    if kind == 0:
+        for _ in range(20):
+            made[draw.randrange(18, len(data))] = draw.randrange(256)
+    elif kind == 3:
+        del made[start:]
+    else:
+        many = min(200, len(data) - start)
+        made[start : start + many] = draw.randbytes(many) if kind == 1 else bytes(many)
+    return bytes(made)
+
+
+def test_a_garbled_file_gives_one_line_or_what_was_whole(path: Path, tmp_path: Path) -> None:
+    data, draw = path.read_bytes(), random.Random(0)
+    whole = {item for number in range(6) for item in batch(number)}
+    said = set()
+    for number in range(120):
+        place = tmp_path / f"garbled-{number}.db"
+        place.write_bytes(garbled(data, draw))
+        for what in (Store.check, Store.read, lambda store: store.add(batch(9))):
+            try:
+                with Store(place, create=False) as store:
+                    found = what(store)
+                    if what is Store.read:
+                        assert {entry.item for entry in found} <= whole
+            except DataError as error:
+                said.add(str(error).partition(": ")[2])
+    assert len(said) > 20
+    assert all(line.isprintable() for line in said)
+
+
+def test_a_schema_that_is_no_text_is_one_line(path: Path) -> None:
+    data = path.read_bytes()
+    assert data.count(b"ON item (level)") == 1
+    path.write_bytes(data.replace(b"ON item (level)", b"ON \xc0tem (level)"))
+    with pytest.raises(DataError, match="is damaged") as caught:
+        Store(path)
+    assert str(caught.value).isprintable()
+
+
+def test_a_last_row_of_another_type_is_refused(path: Path) -> None:
+    change(path, "PRAGMA ignore_check_constraints = ON",
+           "UPDATE item SET written = 'x' WHERE row = 24")  # fmt: skip
+    with Store(path) as store, pytest.raises(DataError, match="its last row"):
+        store.add(batch(9))

@@ -75,11 +75,11 @@ def test_other_spellings(tmp_path: Path) -> None:
     implicit = {"chosen": [USER, GOOD], "rejected": [USER, BAD]}
     (one,) = read_trl(lines(tmp_path / "a.jsonl", implicit), source="j")
     assert one == read_trl(lines(tmp_path / "b.jsonl", ROWS["preference"][1]), source="j")[0]
-    (same,) = read_trl(
-        lines(tmp_path / "c.jsonl", {"chosen": [USER], "rejected": [USER]}), source="j"
+    (short,) = read_trl(
+        lines(tmp_path / "c.jsonl", {"chosen": [USER, GOOD], "rejected": [USER]}), source="j"
     )
-    assert same == Comparison(
-        source="j", prompt=(), chosen=(Message("user", "2 + 2?"),),
+    assert short == Comparison(
+        source="j", prompt=(), chosen=(Message("user", "2 + 2?"), Message("assistant", "4")),
         rejected=(Message("user", "2 + 2?"),),
     )  # fmt: skip
     (text,) = read_trl(lines(tmp_path / "d.jsonl", {"chosen": "ab", "rejected": "ac"}), source="j")
@@ -144,3 +144,28 @@ def test_what_does_not_fit_a_form_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "o.jsonl").exists()
     with pytest.raises(ConfigError, match="source is empty"):
         read_trl(lines(tmp_path / "in.jsonl", ROWS["label"][0]), source="")
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["texts", "messages"])
+@pytest.mark.parametrize("prompt", [True, False], ids=["prompt", "no prompt"])
+def test_a_thing_preferred_to_itself_is_refused_or_passed_over(
+    which: int, prompt: bool, tmp_path: Path
+) -> None:
+    row = dict(ROWS["preference"][which])
+    if not prompt:
+        del row["prompt"]
+    same = {**row, "rejected": row["chosen"]}
+    path = lines(tmp_path / "in.jsonl", row, same, row, same)
+    with pytest.raises(DataError, match=r"line 2: .*the same.* in 2 of 4 lines: .*equal='skip'"):
+        read_trl(path, source="judge")
+    kept = read_trl(path, source="judge", equal="skip")
+    assert kept == read_trl(lines(tmp_path / "good.jsonl", row, row), source="judge")
+    with pytest.raises(DataError, match="in every line"):
+        read_trl(lines(tmp_path / "none.jsonl", same), source="judge", equal="skip")
+
+
+def test_what_is_preferred_to_itself_is_not_written(tmp_path: Path) -> None:
+    item = Comparison(source="judge", prompt="Hi", chosen="Hello", rejected="Hello")
+    with pytest.raises(ConfigError, match="the same"):
+        write_trl(tmp_path / "out.jsonl", [item], form="preference")
+    assert not (tmp_path / "out.jsonl").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -81,37 +82,71 @@ def test_a_record_comes_back_whole(tmp_path: Path) -> None:
     np.testing.assert_allclose(back.levels[0].fixed[0], fitted.actions)
 
 
-@pytest.mark.wrong_types
+SCORES = "[[1, 0], [0.2, 0.9], [0.5, 0.5]]"
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
         (("q = 0.7", "q = 7.0"), "q must lie in"),
-        (("q = 0.7", "speed = 1"), "speed"),
-        (("q = 0.7", "q = "), "not TOML"),
-        (('items = ["a", "b"]', 'items = "ab"'), "items must be a list"),
-        (('name = "answers"\n', ""), "no 'name'"),
-        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", "[[1, 0]]"), "shape"),
-        (("scores = [[1, 0], [0.2, 0.9], [0.5, 0.5]]", ""), "has no scores"),
-        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", '"missing.csv"'), "missing.csv"),
-        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", '"../judges.csv"'), "judges.csv"),
-        (('item = "a"', 'item = "z"'), "no item 'z'"),
-        (('source = "editor"\n', ""), "no 'source'"),
-        (('learn = ["judges"]', "patience = 3"), "patience"),
-        (("q = 0.7", 'q = "high"'), "q"),
-        (("[[1, 0], [0.2, 0.9], [0.5, 0.5]]", "[[1, 0], [0.2], [0.5, 0.5]]"), "of one length"),
+        (("q = 0.7", "q = true"), "field 'q': must be a finite number; got true"),
+        (("q = 0.7", 'q = "high"'), "field 'q': must be a finite number; got 'high'"),
+        (("floor = 0.02", "floor = nan"), "field 'floor': must be a finite number; got nan"),
+        (("q = 0.7", "share = 1"), "field 'share': must be true or false; got 1"),
+        (("q = 0.7", "depth = true"), "field 'depth': must be a whole number; got true"),
+        (("q = 0.7", "semantics = 'both'"), "field 'semantics': must be one of sample, mean"),
+        (("q = 0.7", "speed = 1"), "field 'speed': is unknown"),
+        (("q = 0.7", "q = "), "is not TOML"),
+        (('items = ["a", "b"]', 'items = "ab"'), "level 'answers', field 'items': must be a list"),
+        (('items = ["a", "b"]', 'items = ["a", 2]'), "level 'answers', field 'items': .*2 is 2"),
+        (('items = ["a", "b"]', 'items = ["a", "a"]'), "level 'answers': items must be names"),
+        (("initial = [0.3, 0.7]", "initial = [0.3, nan]"), "'answers', field 'initial': [1] must"),
+        (("initial = [0.3, 0.7]", "initial = [0.3, 0.9]"), "level 'answers': initial must hold"),
+        (("initial = [0.3, 0.7]", "q = true"), "level 'answers', field 'q': must be a finite"),
+        (("initial = [0.3, 0.7]", "q = 3"), "level 'answers': q must lie in"),
+        (("initial = [0.3, 0.7]", "tasks = []"), "level 'answers', field 'tasks': must be a list"),
+        (('name = "answers"\n', ""), "level 1, field 'name': is missing"),
+        (('name = "answers"', 'name = ""'), "level 1: '' cannot name a level"),
+        ((SCORES, "[[1, 0]]"), "scores[0] of answers by judges must have shape (3, 2)"),
+        ((SCORES, "[[1, 0], [nan, 0.9], [0.5, 0.5]]"), "'answers', field 'scores': [1][0] must be"),
+        (
+            (SCORES, "[[1, 0], [0.2], [0.5, 0.5]]"),
+            "'scores': must be rows of one length; [0]",
+        ),
+        ((f"scores = {SCORES}", ""), "level 'answers', field 'scores': is missing"),
+        ((SCORES, '"missing.csv"'), "missing.csv"),
+        ((SCORES, '"../judges.csv"'), "judges.csv"),
+        (('item = "a"', 'item = "z"'), "feedback 1: level 'answers' has no item 'z'"),
+        (('source = "editor"\n', ""), "feedback 1, field 'source': is missing"),
+        (
+            ("confidence = 0.9", "confidence = true"),
+            "feedback 1, field 'confidence': must be",
+        ),
+        (("confidence = 0.9", "confidence = 2"), "feedback 1: confidence must lie in"),
+        (('learn = ["judges"]', "patience = 3"), "fitting, field 'patience': is unknown"),
+        (('learn = ["judges"]', 'learn = ["jduges"]'), "field 'learn': names no level: 'jduges'"),
+        (('learn = ["judges"]', 'heed = ["lable"]'), "names no kind of feedback: 'lable'"),
+        (('learn = ["judges"]', "tol = nan"), "fitting, field 'tol': must be a finite number"),
+        (('learn = ["judges"]', "pull = -1"), "fitting: pull must be above 0"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, change: tuple[str, str], named: str) -> None:
     assert change[0] in TEXT
-    with pytest.raises(PrecocialError, match=named.replace("[", r"\[")):
+    with pytest.raises(PrecocialError, match=re.sub(r"([\[\]()])", r"\\\1", named)) as caught:
         read_hierarchy(written(tmp_path, TEXT.replace(*change)))
+    said = str(caught.value)
+    assert "\n" not in said
+    assert str(tmp_path) in said or "judges.csv" in said
+    assert "__init__" not in said
 
 
 def test_a_table_needs_the_items_of_its_level(tmp_path: Path) -> None:
     with pytest.raises(PrecocialError, match="its columns must be the items of 'judges'"):
         read_hierarchy(written(tmp_path, table=TABLE.replace("even", "odd")))
-    with pytest.raises(PrecocialError, match="must be a number"):
-        read_hierarchy(written(tmp_path, table=TABLE.replace("0.4", "much")))
+    for wrong in ("much", "nan"):
+        place = "judges.csv, line 4, column 'strict': must be a finite number"
+        with pytest.raises(PrecocialError, match=place):
+            read_hierarchy(written(tmp_path, table=TABLE.replace("0.4", wrong)))
 
 
 LINES = TEXT.splitlines()

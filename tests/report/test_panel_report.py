@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,13 @@ from precocial import io
 from precocial.cli import main
 from precocial.errors import DataError
 from precocial.feedback import About, Panel, Statement, Store, simulate_teachers, write_items
-from precocial.normativity.panel_record import LABELS, PANEL, PanelRecord
-from precocial.report import page_of
+from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
+from precocial.normativity.held_out import Arm
+from precocial.normativity.learner import NormLearner
+from precocial.normativity.panel_record import LABELS, PANEL, GoldWorth, PanelRecord
+from precocial.report import page_of, render
+from precocial.report.levels_report import contraction_section
+from precocial.report.page import Picture, Table, Text
 from precocial.report.panel_report import headline, panel_page
 from tests.report.test_transfer_report import HOSTILE, Page
 
@@ -61,6 +67,14 @@ def test_votes_become_labels_and_a_page(capsys: Capture) -> None:
     assert page_of("panel").headline == headline(record)
 
 
+@pytest.fixture
+def record() -> PanelRecord:
+    votes = io.read_csv("votes.csv")
+    learner = NormLearner(processes=[Majority(), OneCoin(), DawidSkene()])
+    learner.fit(tuple([row[name] for row in votes] for name in ("task", "worker", "label")))
+    return PanelRecord.of(learner, source="votes.csv")
+
+
 def test_with_gold_it_is_compared_and_its_worth_is_told(capsys: Capture) -> None:
     words = ["aggregate", "votes.csv", "--gold", "gold.csv", "--features", "features.csv"]
     assert run(*words, "--compare", "--out", "panel") == 0
@@ -99,6 +113,56 @@ def test_feedback_that_changed_no_label_is_listed_with_the_reason() -> None:
     page = Path("panel/report.html").read_text()
     assert "Of 2 records of feedback 1 were folded in" in page
     assert "no checked label says" in page
+
+
+def test_initial_is_what_there_was_before_feedback() -> None:
+    about = About(kind="process", name="GLAD")
+    write_items("said.csv", [Statement(source="admin", what=about, value=0.0, confidence=0.9)])
+    assert run("aggregate", "votes.csv", "--feedback", "said.csv", "--out", "panel") == 0
+    level = PanelRecord.read(Path("panel") / PANEL).levels.levels[0]
+    initial, learned = level.initial[0], level.learned[0]
+    assert initial == pytest.approx([1 / len(initial)] * len(initial))
+    assert learned[level.items.index("GLAD")] < 0.02
+    assert level.kl > 0
+    fixed = level.fixed[0]
+    assert level.from_given == pytest.approx(max(fixed) * len(initial))
+
+
+def test_no_bound_is_claimed_for_the_mean_judge(record: PanelRecord) -> None:
+    section = contraction_section(record.levels)
+    tables = [part for part in section.parts if isinstance(part, Table)]
+    tables += [part.table for part in section.parts if isinstance(part, Picture)]
+    assert not any("bound" in table.columns for table in tables)
+    assert any("Nothing bounds" in part.text for part in section.parts if isinstance(part, Text))
+
+
+def arm(name: str, accuracy: float) -> Arm:
+    return Arm(name=name, accuracy=accuracy, low=0.5, high=1.0, calibration=0.0, nats=0.1)
+
+
+def test_the_headline_compares_with_single_aggregators_not_with_ablations(
+    record: PanelRecord,
+) -> None:
+    arms = [arm("fixed point", 0.8), arm("one level", 0.95), arm("GLAD", 0.7), arm("MACE", 0.75)]
+    said = headline(replace(record, arms=arms))
+    assert "the best single aggregator, MACE, on 75.0 %" in said
+    assert "one level" not in said
+
+
+def test_a_worth_out_of_range_is_said_in_words(record: PanelRecord) -> None:
+    far = GoldWorth(gold=5, worth=None, low=None, high=None, status="above_range", at_least=15)
+    near = GoldWorth(gold=9, worth=None, low=None, high=None, status="below_range", at_most=-4)
+    made = replace(record, arms=[arm("fixed point", 0.8)])
+    text = render_page(replace(made, worth=[far, near]))
+    for words in ("above 15", "below −4", "Above range: ", "Below range: "):
+        assert words in text
+    assert "Undefined: " not in text
+    assert "40 checked labels at least" in render_page(replace(made, gold=21, worth=[]))
+
+
+def render_page(made: PanelRecord) -> str:
+    made.write(Path("made") / PANEL)
+    return render(panel_page("made"))
 
 
 def test_ask_names_tasks_that_are_open(capsys: Capture) -> None:

@@ -25,6 +25,9 @@ RESUME = "interrupted. Finished runs are kept: the same command goes on from the
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command line (`sys.argv` unless `args` is given) and return the exit code."""
     words = list(sys.argv[1:] if args is None else args)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A terminal or pipe that is not UTF-8 cannot show every name of a file.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = _dispatch(words)
         sys.stdout.flush()
@@ -140,12 +143,15 @@ def _misread(found: re.Match[str]) -> str:
 
 
 def _one_line(command: Command, box: str) -> str:
-    """tyro draws its errors as a box: keep the words above the first rule."""
+    """tyro draws its errors as a box, or for want of such characters under a title and a rule: keep
+    the words above the next rule."""
     words: list[str] = []
     for line in box.splitlines()[1:]:
         text = line.strip("│╭╮╰╯ ")
-        if text and not text.strip("─"):
-            break
+        if text and not text.strip("─-"):
+            if words:
+                break
+            continue
         words.append(text)
     message = _MISREAD.sub(_misread, " ".join(" ".join(words).split()).rstrip("."))
     return f"{command.words}: {message}. See precocial {command.words} --help"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+PAGE = "report.html"
+
 
 def write_page(path: Path) -> tuple[Any, Path]:
     """The page of whatever is in a folder, and where it was written."""

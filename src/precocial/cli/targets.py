@@ -35,6 +35,35 @@ def keep_inputs(flag: str, target: Path | None, **inputs: str | Path | None) -> 
             )
 
 
+def keep_folder(flag: str, folder: Path, names: tuple[str, ...], **inputs: Path | None) -> None:
+    """Refuse, before any work, a folder that cannot be written, or files over the inputs.
+
+    Args:
+        flag: that named the folder, for the message.
+        folder: where to write; made later if it is not there.
+        names: of the files that are written into it.
+        inputs: as for `keep_inputs`.
+
+    Raises:
+        ConfigError: it cannot be written there, or writing would replace an input.
+    """
+    try:
+        if "\0" in str(folder):
+            raise ConfigError(f"{flag} {str(folder)!r}: holds a NUL byte; name another place")
+        there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
+        taken = [name for name in names if (folder / name).is_dir()]
+    except OSError as error:  # a name that is too long
+        raise ConfigError(f"{flag}: {error.strerror}; name another place") from error
+    if not there.is_dir():
+        raise ConfigError(f"{flag} {folder}: {there} is no folder; name another place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise ConfigError(f"{flag} {folder}: {there} cannot be written; name another place")
+    if taken:
+        raise ConfigError(f"{flag} {folder}: {taken[0]} is a folder there; name another place")
+    for name in names:
+        keep_inputs(flag, folder / name, **inputs)
+
+
 def _path(given: str) -> Path | None:
     """The path in a path or in FILE.py:function; None for a name that is neither."""
     file, colon, _ = given.rpartition(":")

@@ -130,6 +130,8 @@ class Store:
         last = run(
             "SELECT row, written, checksum FROM item ORDER BY row DESC LIMIT 1"
         ).fetchone() or (0, 0.0, b"")
+        if [type(value) for value in last] != [int, float, bytes]:
+            raise DataError("is damaged (its last row); restore a copy", path=self.path)
         row, written, checksum = last[0], max(time.time(), last[1]), last[2]
         for key, *fields, body in batch:
             there = run("SELECT row, body FROM item WHERE id = ?", (key,)).fetchone()
@@ -256,7 +258,7 @@ class Store:
         with self._errors(), self._transaction("BEGIN"):
             said = self._connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if said != "ok":
-                raise DataError(f"is damaged ({said}); restore a copy", path=self.path)
+                raise DataError(f"is damaged ({_one_line(said)}); restore a copy", path=self.path)
             for row in self._connection.execute(f"SELECT {_FIELDS} FROM item ORDER BY row"):
                 count += 1
                 if row[0] != count:
@@ -333,6 +335,11 @@ class Store:
                 yield
             except sqlite3.Error as error:
                 raise DataError(self._said(error), path=self.path) from error
+            except UnicodeDecodeError as error:  # what SQLite says may quote the damage
+                words = error.object.decode("ascii", "replace")
+                raise DataError(
+                    f"is damaged ({_one_line(words)}); restore a copy", path=self.path
+                ) from error
 
     def _said(self, error: sqlite3.Error) -> str:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -348,7 +355,7 @@ class Store:
             )
         if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
             return f"cannot be opened for writing ({error}); see the rights of the file and folder"
-        return f"is damaged or not a feedback store ({error}); restore a copy"
+        return f"is damaged or not a feedback store ({_one_line(error)}); restore a copy"
 
     def close(self) -> None:
         """Close the file. To close twice does no harm."""
@@ -383,6 +390,12 @@ def _listed(items: Feedback | Iterable[Feedback]) -> list[Feedback]:
             f"{type(items).__name__}"
         )
     return list(items)
+
+
+def _one_line(said: object) -> str:
+    """What SQLite says may run over several lines, and quote what it found."""
+    line = " ".join(str(said).split())
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)
 
 
 def _row_of(item: Any) -> tuple[Any, ...]:

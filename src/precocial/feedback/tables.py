@@ -67,7 +67,7 @@ def read_crowd(
 
     Raises:
         DataError: with file, line and column: a column that is missing, unknown or empty.
-        ConfigError: `names` renames what is no column.
+        ConfigError: `names` renames what is no column, or takes one column twice.
     """
     named = dict(names or {})
     where = {name: named.pop(name, name) for name in CROWD}
@@ -77,16 +77,10 @@ def read_crowd(
             f"read_crowd: names maps task, worker and label to the file's columns, and columns to "
             f"skip to ''; got {sorted(set(named) - skipped)}"
         )
-    if _ending(path) == ".jsonl":
-        columns, lines = _json_columns(path)
-    else:
-        text, places = io.read_columns(path)
-        columns, lines = dict(text), places.tolist()
+    columns, lines = columns_of(path)
     if not lines:
         raise DataError("holds no votes", path=path)
-    for name in where.values():
-        if name not in columns:
-            raise DataError("the column is missing", path=path, line=1, column=name)
+    needed_columns(columns, where, path)
     for name in columns:
         if others == "refuse" and name not in {*where.values(), *skipped}:
             raise DataError(
@@ -94,8 +88,51 @@ def read_crowd(
                 "in `names` to skip it",
                 path=path, line=1, column=name,
             )  # fmt: skip
-    votes = {name: _names(columns[column], column, path, lines) for name, column in where.items()}
+    votes = {name: names_in(columns, column, path, lines) for name, column in where.items()}
     return CrowdColumns(**votes, line=lines)
+
+
+def columns_of(path: io.PathLike) -> tuple[dict[str, list[Any]], list[int]]:
+    """The columns of a .csv, .tsv or .jsonl file as they stand, and the line of each row.
+
+    Raises:
+        DataError: no such table.
+        ConfigError: another ending.
+    """
+    if _ending(path) == ".jsonl":
+        return _json_columns(path)
+    columns, lines = io.read_columns(path)
+    return dict(columns), lines.tolist()
+
+
+def needed_columns(columns: Mapping[str, Any], where: Mapping[str, str], path: io.PathLike) -> None:
+    """Refuse a table that lacks a column.
+
+    Args:
+        columns: by name.
+        where: what is needed, and how the file calls it.
+        path: the file.
+
+    Raises:
+        DataError: with the columns that there are.
+        ConfigError: one column is named twice.
+    """
+    taken = list(where.values())
+    twice = next((name for name in taken if taken.count(name) > 1), None)
+    if twice is not None:
+        raise ConfigError(f"the column {twice!r} is to be two of {', '.join(where)}: name two")
+    for what, name in where.items():
+        if name in columns:
+            continue
+        only = next(iter(columns), "")
+        mark = next((one for one in ";\t|" if len(columns) == 1 and one in only), None)
+        advice = f"Say which one holds it ({what}=COLUMN), or rename it"
+        if mark is not None:
+            advice = f"Its cells seem to be parted by {mark!r}: write it with commas"
+        raise DataError(
+            f"the column is missing; there are {', '.join(map(repr, columns))}. {advice}",
+            path=path, line=1, column=name,
+        )  # fmt: skip
 
 
 def _json_columns(path: io.PathLike) -> tuple[dict[str, list[Any]], list[int]]:
@@ -108,8 +145,15 @@ def _json_columns(path: io.PathLike) -> tuple[dict[str, list[Any]], list[int]]:
     return {name: [row[name] for row in rows] for name in names}, list(range(1, len(rows) + 1))
 
 
-def _names(values: list[Any], column: str, path: io.PathLike, lines: Sequence[int]) -> list[str]:
-    """The cells of a column as names. Equal cells share one text: a million votes have few."""
+def names_in(
+    columns: Mapping[str, Sequence[Any]], column: str, path: io.PathLike, lines: Sequence[int]
+) -> list[str]:
+    """The cells of a column as names. Equal cells share one text: a million votes have few.
+
+    Raises:
+        DataError: with file, line and column: an empty cell, or what is no name.
+    """
+    values = columns[column]
     known: dict[Any, str] = {}
     guards = _ending(path) != ".jsonl"
     for place, value in enumerate(values):

@@ -38,6 +38,7 @@ def read_trl(
     source: str,
     form: Form | None = None,
     skip: Sequence[str] = (),
+    equal: Literal["refuse", "skip"] = "refuse",
     confidence: float = 1.0,
 ) -> tuple[Item, ...]:
     """The lines of a TRL data set as items of level 0.
@@ -53,10 +54,13 @@ def read_trl(
         source: who gave this feedback.
         form: one of the three; told by the keys of the first line if it is not given.
         skip: keys to pass over ("score_chosen", ...); other keys are refused.
+        equal: what happens to a preference whose two sides are the same, which says nothing (its
+            loss is log 2 whatever the model does). TRL's trainers take it without a word, and their
+            users filter it out beforehand; here it is refused, or passed over with "skip".
         confidence: of every item.
 
     Raises:
-        DataError: with file and line: no lines, unknown or missing keys, a wrong type.
+        DataError: with file and line: no lines, unknown or missing keys, a wrong type, equal sides.
         ConfigError: no source, or a confidence outside [0, 1].
     """
     # once without the file, so that a wrong argument is not told as a wrong line
@@ -74,7 +78,20 @@ def read_trl(
             raise
         except PrecocialError as error:
             raise DataError(str(error), path=path, line=line) from error
-    return numbered(items)
+    same = [line for line, item in enumerate(items, 1) if _is_equal(item)]
+    if same and equal == "refuse":
+        raise DataError(
+            f"chosen and rejected are the same, which says nothing, in {len(same)} of {len(items)} "
+            "lines: drop them, or pass over them with equal='skip'", path=path, line=same[0],
+        )  # fmt: skip
+    if len(same) == len(items):
+        raise DataError("chosen and rejected are the same in every line", path=path)
+    return numbered(item for item in items if not _is_equal(item))
+
+
+def _is_equal(item: Item) -> bool:
+    """Whether it prefers a thing to itself."""
+    return isinstance(item, Comparison) and item.chosen == item.rejected
 
 
 def _form(row: io.Row, path: io.PathLike) -> str:
@@ -162,7 +179,7 @@ def write_trl(path: io.PathLike, items: Iterable[Item], *, form: Form) -> None:
 
     Raises:
         ConfigError: an item that does not fit the form (a statement; a bad demonstration among
-            those to imitate), texts and messages in one file.
+            those to imitate; a comparison of a thing with itself), texts and messages in one file.
     """
     one_of("write_trl: form", form, tuple(KEYS))
     rows = [_row(item, form) for item in items]
@@ -188,6 +205,11 @@ def _row(item: Item, form: str) -> dict[str, Any]:
                 form, "good demonstrations"
             )
             + f"; got a {type(item).__name__} ({getattr(item, 'id', '')!r:.60}). Filter first"
+        )
+    if _is_equal(item):
+        raise ConfigError(
+            f"write_trl: chosen and rejected are the same ({item.id!r:.60}), which says nothing. "
+            "Filter first"
         )
     names = [name for name in KEYS[form] if name != "label"]
     row: dict[str, Any] = {name: _plain(getattr(item, name)) for name in names}

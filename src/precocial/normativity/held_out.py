@@ -29,9 +29,13 @@ DRAWS = 5
 """Draws of the gold labels that are given, for each size (ours)."""
 SCORED = 30
 """Gold labels that are left to score every draw (ours)."""
+WORTH_LEAST = SIZES[1] + SCORED
+"""Gold labels that the worth needs at least: two sizes, and what scores them."""
 TINY = 1e-9
 LEVEL = 0.95
 OWN = "fixed point"
+ABLATIONS = ("one level", "no meta level")
+"""Arms that are the learner itself without some of its levels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +103,7 @@ def gold_worth(
     known = gold_positions(votes, gold)
     where = np.flatnonzero(known >= 0)
     sizes = [n for n in SIZES if n <= len(where) - SCORED]
-    if len(sizes) < 2:
+    if len(where) < WORTH_LEAST:
         return []
     arms = _arms(learner, X, feedback)
     losses = {name: np.zeros((len(sizes), DRAWS)) for name in (OWN, "Dawid-Skene")}
@@ -127,10 +131,11 @@ def _arms(learner: NormLearner, X: Any, feedback: Sequence[Any]) -> dict[str, Fi
     def single(process: Any) -> Fit:
         return lambda votes, gold: np.asarray(process.fit(votes, gold=gold).proba)
 
+    one_level, no_meta_level = ABLATIONS
     return {
         OWN: learned(),
-        "one level": learned(q_judges=1.0),
-        "no meta level": learned(q=1.0),
+        one_level: learned(q_judges=1.0),
+        no_meta_level: learned(q=1.0),
         "majority": single(Majority()),
         "Dawid-Skene": single(DawidSkene()),
         "smoothed Dawid-Skene": single(smoothed_dawid_skene()),

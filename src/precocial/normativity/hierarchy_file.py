@@ -25,24 +25,20 @@ A table of scores has a row for each judge and a column for each item, under a h
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
-from dataclasses import fields
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from precocial import io
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
+from precocial.normativity.fields import FIELDS, Part
 from precocial.normativity.fitting import Fitting
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.levels import Level
-
-TOP = ("q", "floor", "semantics", "share", "depth", "levels", "feedback", "fitting")
-LEVEL = ("name", "items", "initial", "logits", "q", "floor", "tasks", "scores")
-FEEDBACK = ("level", "item", "value", "confidence", "source", "better_than", "task", "kind",
-            "count")  # fmt: skip
-FITTING = tuple(field.name for field in fields(Fitting))
-LISTS = ("items", "tasks", "initial", "logits")
+from precocial.normativity.statements import Kind
 
 
 @checked
@@ -50,95 +46,95 @@ def read_hierarchy(path: io.PathLike) -> tuple[Hierarchy, Fitting]:
     """The hierarchy that a TOML file describes, its feedback noted, and how to fit it.
 
     Raises:
-        DataError: not TOML, an unknown or missing field, scores that are no table of numbers.
-        ConfigError: what `Hierarchy`, `Hierarchy.feedback` or `Fitting` refuse.
+        DataError: not TOML, an unknown or missing field, one of a wrong type, a number that is not
+            finite.
+        ConfigError: what `Hierarchy`, `Hierarchy.feedback` or `Fitting` refuse. Both name the file,
+            the level or piece of feedback, and the field.
     """
     place = Path(path)
     try:
         given = tomllib.loads(io.read_text(place))
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"is not TOML: {error}", path=place) from error
-    _known(given, TOP, "the file", place)
-    tables = _tables(given, "levels", place)
-    levels = [_level(one, place) for one in tables]
-    scores = [_scores(one, place) for one in tables if "scores" in one]
-    bare = [one["name"] for one in tables[:-1] if "scores" not in one]
-    if bare:
-        raise DataError(
-            f"the level {bare[0]!r} has no scores: only the last level may go without, with "
-            "share = false",
-            path=place,
-        )
-    options = {name: given[name] for name in TOP[:5] if name in given}
-    try:
+    top = Part(path=place)
+    options = top.read(given, FIELDS["top"])
+    for name in ("levels", "feedback", "fitting"):
+        options.pop(name, None)
+    tables = top.tables(given, "levels")
+    levels, scores = [], []
+    for number, table in enumerate(tables, 1):
+        part = top.at(f"level {table.get('name') or number!r:.80}")
+        fields = part.read(table, FIELDS["levels"], needed=("name", "items"))
+        if "scores" in fields:
+            scores.append(_scores(fields.pop("scores"), fields, part))
+        elif number < len(tables):
+            raise part.wrong(
+                "scores", "is missing: only the last level may go without, with share = false"
+            )
+        with _named(part, f"Level {fields['name']!r}: ", f"{fields['name']}: ", "Level: "):
+            levels.append(Level(**fields))
+    with _named(top, "__init__: ", "Hierarchy: "):
         hierarchy = Hierarchy(levels, scores, **options)
-        for one in _tables(given, "feedback", place) if "feedback" in given else ():
-            _known(one, FEEDBACK, "feedback", place)
-            _needed(one, ("level", "source"), "feedback", place)
-            hierarchy.feedback(**one)
-        return hierarchy, _fitting(given.get("fitting", {}), place)
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from error
+    for number, table in enumerate(top.tables(given, "feedback") if "feedback" in given else (), 1):
+        part = top.at(f"feedback {number}")
+        fields = part.read(table, FIELDS["feedback"], needed=("level", "source"))
+        with _named(part, "feedback: "):
+            hierarchy.feedback(**fields)
+    return hierarchy, _fitting(given.get("fitting", {}), hierarchy, top)
 
 
-def _fitting(given: Any, path: Path) -> Fitting:
+def _fitting(given: Any, hierarchy: Hierarchy, top: Part) -> Fitting:
     if not isinstance(given, dict):
-        raise DataError("fitting must be a table: [fitting]", path=path)
-    _known(given, FITTING, "fitting", path)
+        raise top.wrong("fitting", "must be a table: [fitting]")
+    part = top.at("fitting")
+    fields = part.read(given, FIELDS["fitting"])
+    there = [level.name for level in hierarchy.levels]
+    for name in fields.get("learn", ()):
+        if name not in there:
+            raise part.wrong("learn", f"names no level: {name!r}; there are {', '.join(there)}")
+    for name in fields.get("heed", ()):
+        if name not in get_args(Kind):
+            raise part.wrong(
+                "heed",
+                f"names no kind of feedback: {name!r}; kinds are {', '.join(get_args(Kind))}",
+            )
     plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
     }
-    return Fitting(**plain)
+    with _named(part, "Fitting: "):
+        return Fitting(**plain)
 
 
-def _tables(given: dict[str, Any], name: str, path: Path) -> list[dict[str, Any]]:
-    found = given.get(name)
-    if not isinstance(found, list) or not found or not all(isinstance(x, dict) for x in found):
-        raise DataError(f"needs one or more [[{name}]]", path=path)
-    return found
+@contextlib.contextmanager
+def _named(part: Part, *said: str) -> Iterator[None]:
+    """What others refuse, with the part of the file before it in place of what they `said`."""
+    try:
+        yield
+    except ConfigError as error:
+        message = str(error)
+        for words in said:
+            message = message.removeprefix(words)
+        raise ConfigError(f"{part}: {message}") from error
 
 
-def _known(given: dict[str, Any], allowed: tuple[str, ...], what: str, path: Path) -> None:
-    strange = [name for name in given if name not in allowed]
-    if strange:
-        raise DataError(
-            f"{what} has an unknown field {strange[0]!r}; allowed are {', '.join(allowed)}",
-            path=path,
-        )
-
-
-def _needed(given: dict[str, Any], needed: tuple[str, ...], what: str, path: Path) -> None:
-    for name in needed:
-        if name not in given:
-            raise DataError(f"{what} has no {name!r}", path=path)
-
-
-def _level(given: dict[str, Any], path: Path) -> Level:
-    _known(given, LEVEL, "a level", path)
-    _needed(given, ("name", "items"), "a level", path)
-    for name in LISTS:
-        if not isinstance(given.get(name, []), list):
-            raise DataError(f"{name} must be a list; got {given[name]!r}", path=path)
-    return Level(**{name: value for name, value in given.items() if name != "scores"})
-
-
-def _scores(given: dict[str, Any], path: Path) -> Any:
+def _scores(scores: Any, level: dict[str, Any], part: Part) -> Any:
     """As they stand, or from the table that they name, its columns in the order of the items."""
-    scores = given["scores"]
     if not isinstance(scores, str):
         return scores
-    table = io.safe_join(path.parent, scores)
+    table = io.safe_join(part.path.parent, scores)
     columns, lines = io.read_columns(table)
-    items = given["items"]
-    if sorted(columns) != sorted(map(str, items)):
+    items = level["items"]
+    if sorted(columns) != sorted(items):
         raise DataError(
-            f"its columns must be the items of {given['name']!r}: {', '.join(map(str, items))}; "
+            f"its columns must be the items of {level['name']!r}: {', '.join(items)}; "
             f"got {', '.join(columns)}",
             path=table,
         )
     return [
         [
-            io.parse_number(columns[item][row], path=table, line=int(line), column=item)
+            io.parse_number(
+                columns[item][row], path=table, line=int(line), column=item, finite=True
+            )
             for item in items
         ]
         for row, line in enumerate(lines)

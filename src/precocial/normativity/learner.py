@@ -103,7 +103,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         temperature_: as used.
         unused_: an `Unused` for each record of feedback that changed no label, with the reason: a
             kind of mistake of which not both classes have a checked label (read without, it made
-            the student worse on digits, true or not), an item that is not there or was taken back.
+            the student worse on digits, true or not), an item that is not there or taken back.
     """
 
     def __init__(

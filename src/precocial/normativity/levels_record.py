@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import rel_entr
 
 from precocial import io
 from precocial.errors import DataError
@@ -15,6 +16,7 @@ from precocial.normativity.fixed_point import Added, FixedPoint
 from precocial.normativity.sources import Source
 from precocial.runs.findings import read_record, write_record
 
+Floats = NDArray[np.float64]
 LEVELS = "levels.json"
 FORMAT = 1
 SLACK = 1e-9
@@ -89,9 +91,14 @@ class LevelsRecord:
     @classmethod
     def of(
         cls, fixed: FixedPoint, added: Added, *, source: str, fitted: Fitted | None = None,
-        command: str = "",
+        before: Mapping[str, Floats] | None = None, command: str = "",
     ) -> LevelsRecord:  # fmt: skip
-        """From a fixed point, and from the fit that led to it."""
+        """From a fixed point, and from the fit that led to it.
+
+        Args:
+            before: by level, the distribution before any feedback, where that of the hierarchy
+                holds feedback already.
+        """
         hierarchy = fixed.hierarchy
         names = ("status", "advice", "needed", "contraction", "contraction_bound",
                  "second_eigenvalue", "certified_by", "gap", "apart", "tol")  # fmt: skip
@@ -107,7 +114,7 @@ class LevelsRecord:
             change=added.change.tolist(),
             change_bound=added.bound.tolist(),
             holds=added.holds,
-            levels=[_figures(fixed, fitted, n) for n in range(len(hierarchy.levels))],
+            levels=[_figures(fixed, fitted, before or {}, n) for n in range(len(hierarchy.levels))],
             sources=[] if fitted is None else list(fitted.sources),
             statements=len(hierarchy.statements),
             obeyed=0 if fitted is None else len(fitted.obeyed),
@@ -144,30 +151,36 @@ def _unheard(fitted: Fitted) -> list[Unheard]:
     ]
 
 
-def _figures(fixed: FixedPoint, fitted: Fitted | None, n: int) -> LevelFigures:
+def _figures(
+    fixed: FixedPoint, fitted: Fitted | None, before: Mapping[str, Floats], n: int
+) -> LevelFigures:
     hierarchy = fixed.hierarchy
     level = hierarchy.levels[n]
     settled = fixed.levels[level.name]
     if n == 0 and fitted is not None:
         settled = fitted.actions  # where a certain label was given, it is obeyed
     density, allowed = fixed.density[level.name]
+    first = before.get(level.name, level.p)
+    moved = 0.0 if fitted is None else float(fitted.kl.get(level.name, 0.0))
+    if level.name in before:
+        moved = float(rel_entr(fixed.initial[n], first).sum(axis=-1).mean())
     return LevelFigures(
         name=level.name,
         items=list(level.items),
         tasks=list(level.tasks or ()),
         q=hierarchy.q[n],
         floor=hierarchy.floor[n],
-        initial=np.atleast_2d(level.p).tolist(),
+        initial=np.atleast_2d(first).tolist(),
         learned=np.atleast_2d(fixed.initial[n]).tolist(),
         fixed=np.atleast_2d(settled).tolist(),
         density=density,
         allowed=allowed,
-        from_given=_largest_ratio(settled, level.p),
-        kl=0.0 if fitted is None else float(fitted.kl.get(level.name, 0.0)),
+        from_given=_largest_ratio(settled, first),
+        kl=moved,
     )
 
 
-def _largest_ratio(r: NDArray[np.float64], p: NDArray[np.float64]) -> float | None:
+def _largest_ratio(r: Floats, p: Floats) -> float | None:
     """max of r / p where r is above 0; None if p is 0 there."""
     there = r > 0
     if (p[there] <= 0).any():

@@ -42,13 +42,16 @@ class ProcessFigures:
 
 @dataclass(frozen=True, kw_only=True)
 class GoldWorth:
-    """How many gold labels the panel with `gold` of them saves beside Dawid-Skene."""
+    """How many gold labels the panel with `gold` of them saves beside Dawid-Skene; where that lies
+    outside what was measured, what it is at least or at most."""
 
     gold: float
     worth: float | None
     low: float | None
     high: float | None
     status: str
+    at_least: float | None = None
+    at_most: float | None = None
 
     @classmethod
     def of(cls, row: WorthRow) -> GoldWorth:
@@ -56,7 +59,10 @@ class GoldWorth:
         low, high = (
             end if end is not None and math.isfinite(end) else None for end in (row.low, row.high)
         )
-        return cls(gold=row.data, worth=row.worth, low=low, high=high, status=row.status.value)
+        return cls(
+            gold=row.data, worth=row.worth, low=low, high=high, status=row.status.value,
+            at_least=row.lower_bound, at_most=row.upper_bound,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +137,11 @@ class PanelRecord:
             ask=list(asked),
             asked_entropy=[float(-(p @ np.log(np.maximum(p, 1e-300)))) for p in left],
             levels=LevelsRecord.of(
-                fixed, fixed.change_when_adding_level(ADDED), source="the panel's processes"
+                fixed,
+                fixed.change_when_adding_level(ADDED),
+                source="the panel's processes",
+                # what was said about processes is in the distribution that they are chosen from
+                before={"processes": np.full(len(panel.share), 1 / len(panel.share))},
             ),
             arms=list(arms),
             worth=[GoldWorth.of(row) for row in worth],

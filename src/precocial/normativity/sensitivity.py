@@ -131,7 +131,13 @@ def _resolved(K: Floats, r: Floats, p: Floats, eps: float, v: Floats, method: Me
     m = len(r)
     if method == "solve" or (method == "auto" and m <= DENSE):
         A = np.eye(m) - (1.0 - eps) * K + (r - eps * p)[None, :]
-        return np.asarray(np.linalg.solve(A, v))
+        try:
+            return np.asarray(np.linalg.solve(A, v))
+        except np.linalg.LinAlgError as error:  # K has the eigenvalue 1 more than once
+            raise FitError(
+                "gradient: the top level has more than one fixed point, so there is nothing to "
+                "differentiate; set a floor (0.01 say), or q > 1/2"
+            ) from error
     # (K - 1r)^k v = K^k (v - <r, v> 1) for k >= 1: the mean is kept apart, the rest dies out.
     term = v - float(r @ v)
     y, size = v.copy(), max(float(np.abs(v).max()), 1e-300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -56,9 +57,13 @@ def headline(record: LevelsRecord) -> str:
             f"After {record.needed} levels, another {len(record.added)} change at most "
             f"{quantity(moved)} (total variation): {record.advice}."
         )
-        if record.semantics == "mean":
-            gap = record.gap or 0.0
-            said = f"The mean judge can gain at most {quantity(gap)} elsewhere: {record.advice}."
+        if not record.share:
+            said = f"No judge stands above the last level: {record.advice}."
+        elif record.gap is not None:
+            said = (
+                f"The mean judge can gain at most {quantity(record.gap)} elsewhere: "
+                f"{record.advice}."
+            )
     where = " on average over tasks" if actions.tasks else ""
     return (
         f"{said} The likeliest of {actions.name} is {actions.items[best]}, {mean[best]:.3f}{where}."
@@ -67,63 +72,102 @@ def headline(record: LevelsRecord) -> str:
 
 def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
     actions = record.levels[0]
-    gap = "none" if record.gap is None else quantity(record.gap)
+    kind = {"sample": "a judge is drawn", "mean": "by the mean judge"}[record.semantics]
+    if record.gap is None:
+        certificate = (
+            "contraction", f"{record.contraction:.3f}",
+            f"at most {record.contraction_bound:.3f}, by {record.certified_by}",
+        )  # fmt: skip
+    else:
+        certificate = ("gap", quantity(record.gap), "what the mean judge could still gain")
     return (
-        ("status", record.status, record.semantics + " a judge" if record.share else "a chain"),
+        ("status", record.status, kind if record.share else "a chain"),
         ("levels", str(record.needed), f"to {quantity(record.tol)} in total variation"),
-        ("contraction", f"{record.contraction:.3f}",
-         f"at most {record.contraction_bound:.3f}, by {record.certified_by}"),
+        certificate,
         ("cost factor", f"{actions.density:.3f}", f"at most {actions.allowed:.3f}"),
-        ("gap", gap, "what the mean judge could still gain"),
     )  # fmt: skip
 
 
 def contraction_section(record: LevelsRecord) -> Section:
-    """Level by level, what the next one changes, under its bound."""
-    n = list(range(1, len(record.tv) + 1))
+    """Level by level, what the next one changes, under its bound where there is one.
+
+    Of the mean judge's answers no contraction is proved: the gap takes its place.
+    """
+    steps = list(range(1, len(record.tv) + 1))
+    proved = [] if record.gap is not None else [
+        (at, b) for at, b in zip(steps, record.bounds, strict=True) if b is not None and b > 0
+    ]  # fmt: skip
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(n, np.maximum(record.tv, LEAST_TV), **art.dots(art.BLUE, "o"))
-        bounds = [
-            (at, b) for at, b in zip(n, record.bounds, strict=True) if b is not None and b > 0
-        ]
-        if bounds:
-            axes.plot(*zip(*bounds, strict=True), color=art.VERMILION, linewidth=1.2)
+        axes.plot(steps, np.maximum(record.tv, LEAST_TV), **art.dots(art.BLUE, "o"))
+        if proved:
+            axes.plot(*zip(*proved, strict=True), color=art.VERMILION, linewidth=1.2)
         axes.axhline(record.tol, color=art.INK, linewidth=0.8, linestyle=":")
-        art.log_y(axes, "change by one more level (TV)")
+        art.log_y(axes, f"change by one more {_step(record)} (TV)")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}")
-        axes.set_xlabel("level")
+        axes.set_xlabel(_step(record))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         art.grid(axes)
 
-    table = Table(
-        columns=("level", "change (TV)", "bound"),
-        rows=tuple((at, f"{tv:.3g}", None if b is None else f"{b:.3g}")
-                   for at, tv, b in zip(n, record.tv, record.bounds, strict=True)),
-        title="Change and bound", folded=True,
-    )  # fmt: skip
-    caption = (
-        "Total variation between one level and the next (dots), the most that it can be (line), "
-        "and the tolerance (dotted)."
+    columns: tuple[str, ...] = (_step(record), "change (TV)", "bound")
+    rows: tuple[tuple[Any, ...], ...] = tuple(
+        (at, f"{tv:.3g}", None if b is None else f"{b:.3g}")
+        for at, tv, b in zip(steps, record.tv, record.bounds, strict=True)
     )
+    if record.gap is not None:
+        columns, rows = columns[:2], tuple(row[:2] for row in rows)
+    table = Table(columns=columns, rows=rows, title="Step by step", folded=True)
+    caption = _caption(record)
+    parts: list[Part] = [
+        *([Text(text=_no_bound(record))] if record.gap is not None else []),
+        Picture(svg=art.svg(draw, caption, width=6.5, height=3.2), caption=caption, table=table),
+        _added(record),
+    ]
+    return Section(key="contraction", title="Does one more level change anything?",
+                   parts=tuple(parts))  # fmt: skip
+
+
+def _step(record: LevelsRecord) -> str:
+    return "level" if record.gap is None else "step"
+
+
+def _caption(record: LevelsRecord) -> str:
+    if record.gap is not None:
+        what = "Total variation between one answer of the mean judge and the next (dots)"
+    elif record.share:
+        what = "Total variation between one level and the next (dots)"
+    else:
+        what = "Total variation that two tops can still be apart at each level further down (dots)"
+    line = "" if record.gap is not None else ", the most that it can be (line),"
+    return f"{what}{line} and the tolerance (dotted)."
+
+
+def _no_bound(record: LevelsRecord) -> str:
+    """What certifies the mean judge's fixed point, for want of a contraction."""
+    return (
+        "Nothing bounds beforehand how far the mean judge's answers move. What proves the fixed "
+        f"point is the gap, {quantity(record.gap or 0.0)}: what any other answer to the settled "
+        f"verdict would gain on it. {record.advice[:1].upper()}{record.advice[1:]}."
+    )
+
+
+def _added(record: LevelsRecord) -> Table:
+    """What further levels change."""
     rows = tuple(
         (level, f"{change:.3g}", f"{bound:.3g}")
         for level, change, bound in zip(
             record.added, record.change, record.change_bound, strict=True
         )
     )
-    parts: list[Part] = [
-        Picture(svg=art.svg(draw, caption, width=6.5, height=3.2), caption=caption, table=table),
-        Table(columns=("added level", "largest change from three tops", "bound"), rows=rows,
-              title="Adding levels"),
-    ]  # fmt: skip
-    return Section(key="contraction", title="Does one more level change anything?",
-                   parts=tuple(parts))  # fmt: skip
+    columns = ("added level", "largest change from three tops", "bound")
+    if record.gap is not None:
+        columns = ("added level", "gap, over the largest score above 1", "tolerance")
+    return Table(columns=columns, rows=rows, title="Adding levels")
 
 
-def level_section(level: LevelFigures) -> Section:
-    """Initial, learned and settled distribution of one level."""
+def level_section(level: LevelFigures, intro: str = "") -> Section:
+    """Initial, learned and settled distribution of one level, under a paragraph if there is one."""
     initial, learned, fixed = (
         np.mean(table, axis=0) for table in (level.initial, level.learned, level.fixed)
     )
@@ -153,7 +197,8 @@ def level_section(level: LevelFigures) -> Section:
     )  # fmt: skip
     height = 0.9 + 0.24 * len(shown)
     parts: list[Part] = [
-        Picture(svg=art.svg(draw, caption, width=6.5, height=height), caption=caption, table=table)
+        *([Text(text=intro)] if intro else []),
+        Picture(svg=art.svg(draw, caption, width=6.5, height=height), caption=caption, table=table),
     ]
     if level.tasks:
         rows = tuple(
@@ -174,15 +219,15 @@ def certificate_section(record: LevelsRecord) -> Section:
     )  # fmt: skip
     text = (
         "At the fixed point no item of a level is more than this many times as likely as in the "
-        "initial distribution, so no cost that is not negative is expected to be more than this "
-        "many times what it is there, whatever the judges want. The initial distribution is the "
-        "one that feedback has led to; the last column is against the one that was given."
+        "learned distribution, to which feedback has led from the initial one; so no cost that is "
+        "not negative is expected to be more than this many times what it is there, whatever the "
+        "judges want. The last column is against the initial distribution."
     )
     return Section(
         key="certificate", title="What it can cost",
         parts=(Text(text=text),
                Table(columns=("level", "q", "floor", "largest ratio", "at most", "holds",
-                              "against the one given"),
+                              "against the initial"),
                      rows=rows)),
     )  # fmt: skip
 

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from precocial import io
-from precocial.normativity.panel_record import DOUBTFUL, PANEL, PanelRecord
+from precocial.normativity.held_out import ABLATIONS, OWN, WORTH_LEAST
+from precocial.normativity.panel_record import DOUBTFUL, PANEL, GoldWorth, PanelRecord
 from precocial.report import figures as art
 from precocial.report.levels_report import certificate_section, contraction_section, level_section
 from precocial.report.page import Code, Page, Part, Picture, Section, Table, Text, quantity
@@ -30,7 +31,7 @@ def panel_page(path: io.PathLike) -> Page:
     place = Path(path)
     record = PanelRecord.read(place / PANEL if place.is_dir() else place)
     sections = [_arms(record), _worth(record), _processes(record), _teachers(record), _ask(record),
-                *(level_section(level) for level in record.levels.levels),
+                *(level_section(one, _FIRST.get(one.name, "")) for one in record.levels.levels),
                 contraction_section(record.levels), certificate_section(record.levels),
                 _making(record)]  # fmt: skip
     return Page(
@@ -57,11 +58,17 @@ def headline(record: PanelRecord) -> str:
             f"{said} Without gold nothing here says how right they are: check some of those below."
         )
     own = record.arms[0]
-    best = max(record.arms[1:], key=lambda arm: arm.accuracy)
-    return (
+    single = [arm for arm in record.arms[1:] if arm.name not in ABLATIONS]
+    told = (
         f"{said} On gold that it had not seen it is right on {_percent(own.accuracy)} "
-        f"({_percent(own.low)} to {_percent(own.high)}); the best of the others, {best.name}, on "
-        f"{_percent(best.accuracy)}."
+        f"({_percent(own.low)} to {_percent(own.high)})"
+    )
+    if not single:
+        return f"{told}."
+    best = max(single, key=lambda arm: arm.accuracy)
+    return (
+        f"{told}; the best single aggregator, {best.name}, on {_percent(best.accuracy)} "
+        f"({_percent(best.low)} to {_percent(best.high)})."
     )
 
 
@@ -93,18 +100,20 @@ def _arms(record: PanelRecord) -> Section:
             color = art.BLUE if at == 0 else art.INK
             axes.hlines(at, arm.low, arm.high, color=color, linewidth=1.6)
             axes.plot([arm.accuracy], [at], **art.dots(color, "o"))
-        axes.set_yticks(range(len(record.arms)), [arm.name for arm in record.arms])
+        axes.set_yticks(range(len(record.arms)), [_called(arm.name) for arm in record.arms])
         axes.set_ylim(len(record.arms) - 0.5, -0.5)
         axes.set_xlabel("share of held-out gold that is right")
         axes.grid(axis="x", color=art.FAINT, linewidth=0.7)
 
     caption = (
         "Accuracy on gold labels that were held out of each fit, with 95 % intervals over tasks. "
-        "All arms had the rest of the gold."
+        "All arms had the rest of the gold. One level: the panel with judges who do not judge one "
+        "another; no meta level: with all its processes alike; the others are single aggregators."
     )
     table = Table(
         columns=("way", "right", "low", "high", "calibration error", "nats a task"),
-        rows=tuple((a.name, a.accuracy, a.low, a.high, a.calibration, a.nats) for a in record.arms),
+        rows=tuple((_called(a.name), a.accuracy, a.low, a.high, a.calibration, a.nats)
+                   for a in record.arms),
     )  # fmt: skip
     height = 0.9 + 0.26 * len(record.arms)
     parts: list[Part] = [
@@ -113,22 +122,49 @@ def _arms(record: PanelRecord) -> Section:
     return Section(key="arms", title=title, parts=tuple(parts))
 
 
+def _called(arm: str) -> str:
+    return f"{arm} (the panel)" if arm in (OWN, *ABLATIONS) else arm
+
+
 def _worth(record: PanelRecord) -> Section:
-    rows = tuple(
-        (one.gold, one.worth, one.low, one.high, one.status.replace("_", " "))
-        for one in record.worth
-    )
+    key, title = "worth", "What the panel is worth in gold labels"
+    if not record.arms:
+        return Section(key=key, title=title, parts=())
+    if not record.worth:
+        return Section.refused(key, title, (
+            f"It takes {WORTH_LEAST} checked labels at least, to learn from some and to score with "
+            f"the others; there are {record.gold}. See what to check next."
+        ))  # fmt: skip
     text = (
         "How many more gold labels Dawid-Skene needs for the error that the panel has with so many."
     )
-    parts: tuple[Part, ...] = ()
-    if rows:
-        parts = (
-            Text(text=text),
-            Table(columns=("gold labels", "worth (gold labels)", "low", "high", "status"),
-                  rows=rows),
-        )  # fmt: skip
-    return Section(key="worth", title="What the panel is worth in gold labels", parts=parts)
+    rows = tuple(
+        (one.gold, _worth_cell(one), one.low, one.high, one.status.replace("_", " "))
+        for one in record.worth
+    )
+    columns = ("gold labels", "worth (gold labels)", "low", "high", "status")
+    seen = dict.fromkeys(one.status for one in record.worth)
+    parts: list[Part] = [Text(text=text), Table(columns=columns, rows=rows)]
+    tried = [quantity(one.gold) for one in record.worth]
+    parts += [Text(text=_UNREAD[status].format(least=tried[0], most=tried[-1]))
+              for status in seen if status in _UNREAD]  # fmt: skip
+    return Section(key=key, title=title, parts=tuple(parts))
+
+
+_UNREAD = {
+    "above_range": "Above range: with every number of gold labels that was tried, up to {most}, "
+    "Dawid-Skene errs more often than the panel does here, so the worth is known only from below.",
+    "below_range": "Below range: with the fewest gold labels that were tried, {least}, Dawid-Skene "
+    "errs less often than the panel does here, so the worth is known only from above.",
+    "undefined": "Undefined: Dawid-Skene's error does not fall steadily with the number of gold "
+    "labels, so no one number of them stands for the panel's error.",
+}
+
+
+def _worth_cell(one: GoldWorth) -> float | str | None:
+    if one.at_least is not None:
+        return f"above {quantity(one.at_least)}"
+    return one.worth if one.at_most is None else f"below {quantity(one.at_most)}"
 
 
 def _processes(record: PanelRecord) -> Section:
@@ -145,6 +181,13 @@ def _processes(record: PanelRecord) -> Section:
     )
     return Section(key="processes", title="Learning processes before their judges",
                    parts=(Text(text=text), table))  # fmt: skip
+
+
+_FIRST = {
+    "processes": "At first all processes are alike; what was said about them moves that.",
+    "judges": "At first the judges are alike, but for the one who looks at gold, where there is "
+    "some: its part grows with the number of gold labels.",
+}
 
 
 def _teachers(record: PanelRecord) -> Section:

@@ -231,6 +231,31 @@ def test_texts_keep_the_writing_that_is_commonest() -> None:
     assert found.by_task() == {"t": "We saw Yamada."}
 
 
+def test_tasks_and_teachers_may_be_whole_numbers() -> None:
+    _, task, teacher, text = crowd([0.2, 0.3, 0.4], 12)
+    plain = aggregate_texts(task, teacher, text)
+    number = {name: 7 * place - 3 for place, name in enumerate(plain.tasks)}
+    person = {name: place for place, name in enumerate(plain.teachers)}
+    found = aggregate_texts([number[one] for one in task], [person[one] for one in teacher], text)
+    assert found.by_task() == {number[name]: words for name, words in plain.by_task().items()}
+    assert found.teachers == tuple(person.values())
+    assert {type(one) for one in (*found.tasks, *found.teachers)} == {int}
+    same = aggregate_texts([np.int64(number[one]) for one in task], teacher, text)
+    assert same.tasks == found.tasks
+    assert {type(one) for one in same.tasks} == {int}
+
+
+@pytest.mark.wrong_types
+def test_columns_of_a_table_are_taken_as_they_are() -> None:
+    found = aggregate_texts(np.array([3, 3, 5]), np.array(["a", "b", "a"]), ["x", "x", "y"])
+    assert found.by_task() == {3: "x", 5: "y"}
+    column = {"c": 0, "b": 0, "a": 0}.keys()  # as of a filtered table: there is no column[0]
+    assert aggregate_texts(column, column, column).tasks == ("c", "b", "a")
+    for task in ([1, "1"], [1, 2.0], [1, True], [1, None]):
+        with pytest.raises((ConfigError, DataError), match="task"):
+            aggregate_texts(task, ["a", "b"], ["x", "y"])
+
+
 def test_one_seed_one_result_and_the_order_of_tasks_is_no_matter() -> None:
     _, task, teacher, text = crowd([0.2, 0.3, 0.4], 12)
     first, again = (aggregate_texts(task, teacher, text) for _ in range(2))

@@ -11,7 +11,7 @@ import numpy as np
 from precocial.choice import quantilize
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
-from precocial.normativity.texts.answers import Answers, read
+from precocial.normativity.texts.answers import Answers, Name, read
 from precocial.normativity.texts.processes import PROCESSES, Process, all_words
 from precocial.normativity.texts.words import FORMS, Floats, Form, Ints, encoded
 from precocial.normativity.texts.writers import Writers, reliabilities
@@ -53,7 +53,7 @@ class AggregatedTexts:
     """One text per task, and how far each writer can be trusted.
 
     Attributes:
-        tasks: names, in the order of their first answers.
+        tasks: names, as they were given, in the order of their first answers.
         texts: one for each task; words as they were written most often in the task.
         support: (T,), the mean weighted word error of the answers were the text the reference's
             guess, that is how far the writers of the task are from it: high means unsure.
@@ -61,21 +61,21 @@ class AggregatedTexts:
         panel: how the processes were chosen, or None for a single method.
     """
 
-    tasks: tuple[str, ...]
+    tasks: tuple[Name, ...]
     texts: tuple[str, ...]
     support: Floats
-    teachers: tuple[str, ...]
+    teachers: tuple[Name, ...]
     reliability: Writers
     panel: Panel | None
 
-    def by_task(self) -> dict[str, str]:
+    def by_task(self) -> dict[Name, str]:
         return dict(zip(self.tasks, self.texts))
 
 
 @checked
 def aggregate_texts(
-    task: Sequence[str],
-    teacher: Sequence[str],
+    task: Sequence[Name],
+    teacher: Sequence[Name],
     text: Sequence[str],
     *,
     method: Method = "panel",
@@ -93,7 +93,8 @@ def aggregate_texts(
     weighing what the judges gave them. No gold text is used anywhere.
 
     Args:
-        task, teacher, text: one of each for every answer; a text may be empty.
+        task, teacher, text: one of each for every answer; a text may be empty. Tasks and teachers
+            are named by text or by whole numbers, each column in one way.
         method: the panel, or one process.
         form: whether words are compared in lower case without punctuation, or as written.
         weigh: whether a single method weighs writers by their reliability.
@@ -101,13 +102,16 @@ def aggregate_texts(
         seed: of the folds.
 
     Raises:
-        DataError: no answers, columns of different lengths, or values that are not text.
+        DataError: no answers, columns of different lengths, values that are not text, names that
+            are neither text nor whole numbers, or both in one column.
         ConfigError: an unknown method or form, or q outside (0, 1].
     """
     one_of("aggregate_texts: method", method, METHODS)
     one_of("aggregate_texts: form", form, FORMS)
     if not 0 < q <= 1:
         raise ConfigError(f"aggregate_texts: q must lie in (0, 1]; got {q}. 1 keeps all processes")
+    # a column of a table counts its rows by labels of its own
+    task, teacher, text = list(task), list(teacher), list(text)
     answers = read(task, teacher, text, form)
     writers = reliabilities(answers)
     panel = None
@@ -158,7 +162,7 @@ def _runs(answers: Answers, trust: Floats) -> list[tuple[Process, Floats]]:
     return [(process, weight) for process in PROCESSES.values() for weight in kinds]
 
 
-def _sample(answers: Answers, seed: int) -> set[str]:
+def _sample(answers: Answers, seed: int) -> set[Name]:
     many = len(answers.tasks)
     drawn = np.random.default_rng(seed).permutation(many)[:JUDGED]
     return {answers.tasks[one] for one in drawn}

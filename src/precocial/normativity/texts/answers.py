@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from precocial.errors import DataError
 from precocial.normativity.texts.words import Encoded, Floats, Form, Ints, encoded, words_of
 
+Name: TypeAlias = str | int
+"""Of a task or a writer: text, or a whole number."""
 MOST = 64
 """Ours: of a task's distinct texts, the most frequent 64 may be chosen or enter the network."""
 
@@ -37,8 +40,8 @@ class Answers:
         surface: of each task, how its words were written most often.
     """
 
-    tasks: tuple[str, ...]
-    writers: tuple[str, ...]
+    tasks: tuple[Name, ...]
+    writers: tuple[Name, ...]
     task_of: Ints
     writer_of: Ints
     text_of: Ints
@@ -65,17 +68,17 @@ class Answers:
 
 
 def read(
-    task: Sequence[str], teacher: Sequence[str], text: Sequence[str], form: Form = "bare"
+    task: Sequence[Name], teacher: Sequence[Name], text: Sequence[str], form: Form = "bare"
 ) -> Answers:
     """Group answers by task.
 
     Raises:
-        DataError: when there are none, the columns differ in length, or hold something else than
-            text.
+        DataError: when there are none, the columns differ in length, a text is none, or a column of
+            names holds something else than text alone or whole numbers alone.
     """
     _check(task, teacher, text)
-    tasks, task_of = _numbered(task)
-    writers, writer_of = _numbered(teacher)
+    tasks, task_of = _numbered("task", task)
+    writers, writer_of = _numbered("teacher", teacher)
     split = [words_of(one, form) for one in text]
     order, texts, text_of, starts = _distinct(task_of, split, len(tasks))
     surface: list[Counter[tuple[str, str]]] = [Counter() for _ in tasks]
@@ -104,7 +107,7 @@ def read(
     )
 
 
-def _check(task: Sequence[str], teacher: Sequence[str], text: Sequence[str]) -> None:
+def _check(task: Sequence[Name], teacher: Sequence[Name], text: Sequence[str]) -> None:
     sizes = len(task), len(teacher), len(text)
     if len(set(sizes)) > 1:
         raise DataError(
@@ -113,18 +116,34 @@ def _check(task: Sequence[str], teacher: Sequence[str], text: Sequence[str]) -> 
         )
     if not sizes[0]:
         raise DataError("texts: no answers; give at least one task, teacher and text")
-    for name, column in (("task", task), ("teacher", teacher), ("text", text)):
-        for row, one in enumerate(column):
-            if not isinstance(one, str):
-                raise DataError(
-                    f"texts: {name} {row} must be text; got {one!r}. An answer without words is ''"
-                )
+    for row, one in enumerate(text):
+        if not isinstance(one, str):
+            raise DataError(
+                f"texts: text {row} must be text; got {one!r}. An answer without words is ''"
+            )
 
 
-def _numbered(names: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
-    numbers: dict[str, int] = {}
-    found = [numbers.setdefault(name, len(numbers)) for name in names]
+def _numbered(what: str, names: Sequence[Name]) -> tuple[tuple[Name, ...], Ints]:
+    """The names, each once, as they were given; and which of them each answer has."""
+    numbers: dict[Name, int] = {}
+    found = [
+        numbers.setdefault(_name(what, row, one), len(numbers)) for row, one in enumerate(names)
+    ]
+    first = next(iter(numbers))
+    other = next((one for one in numbers if type(one) is not type(first)), None)
+    if other is not None:  # is 7 the same as "7"? nobody can tell
+        raise DataError(
+            f"texts: {what} holds {first!r} and {other!r}; give all as text or all as whole numbers"
+        )
     return tuple(numbers), np.array(found, dtype=np.int64)
+
+
+def _name(what: str, row: int, given: Any) -> Name:
+    if isinstance(given, str):
+        return str(given)
+    if isinstance(given, int | np.integer) and not isinstance(given, bool):
+        return int(given)
+    raise DataError(f"texts: {what} {row} must be text or a whole number; got {given!r}")
 
 
 def _distinct(
