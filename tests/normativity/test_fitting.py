@@ -210,6 +210,8 @@ def test_what_could_not_be_used_is_listed_with_the_reason() -> None:
         ({"level": 0, "item": "a", "confidence": -0.1}, "confidence"),
         ({"level": 0, "item": "a", "source": ""}, "source"),
         ({"level": 0, "item": "a", "count": 0.0}, "count"),
+        ({"level": 0, "item": "a", "count": 1e15}, "at most 1e"),
+        ({"level": 0, "item": "a", "count": np.nan}, "count"),
         ({"level": 0, "item": "a", "better_than": "a"}, "itself"),
         ({"level": 0, "item": "a", "kind": "rumour"}, "kind"),
         ({"level": 1, "item": "process 1", "kind": "label"}, "level 0"),

@@ -146,7 +146,8 @@ class Hierarchy:
             task: on a level with tasks, which one.
             kind: on level 0, "score" for a score in place of a label; of "sources", the kind of
                 that source's feedback that is meant (every kind by default).
-            count: how many observations it stands for; 1, and `COUNT` for feedback on feedback.
+            count: how many observations it stands for, up to 1e12; 1, and `COUNT` for feedback on
+                feedback.
 
         Raises:
             ConfigError: unknown names, numbers out of range.

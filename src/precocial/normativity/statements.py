@@ -22,6 +22,9 @@ Place = Callable[[str | int], int]
 COUNT = 10.0
 """Ours: a statement about a source, a group or a statement counts for ten observations of it."""
 
+MOST_COUNT = 1e12
+"""Ours: of a log-likelihood of so many nats rounding takes 1e-4."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
@@ -123,8 +126,11 @@ def _ranges(value: float, confidence: float, source: str, count: float | None) -
             raise ConfigError(f"feedback: {what} must lie in [0, 1]; got {number}")
     if not source:
         raise ConfigError("feedback: source must name who says it")
-    if count is not None and not (np.isfinite(count) and count > 0):
-        raise ConfigError(f"feedback: count must be above 0; got {count}")
+    if count is not None and not 0 < count <= MOST_COUNT:
+        raise ConfigError(
+            f"feedback: count must be above 0 and at most {MOST_COUNT:g}, beyond which "
+            f"nothing else is heard beside it; got {count}"
+        )
 
 
 def _about(
