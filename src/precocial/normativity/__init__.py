@@ -24,6 +24,7 @@ from precocial.normativity.fixed_point import (
     change_when_adding_level,
     fixed_point,
 )
+from precocial.normativity.folding import Unused
 from precocial.normativity.hearing import hear_all
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.hierarchy_file import read_hierarchy
@@ -65,6 +66,7 @@ __all__ = [
     "Source",
     "Student",
     "Teacher",
+    "Unused",
     "WeightedMajority",
     "ablate",
     "ablation",
