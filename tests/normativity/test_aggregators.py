@@ -385,3 +385,20 @@ def test_teachers_of_few_votes_borrow_from_their_community() -> None:
     assert fit.confusion[odd, 0, 1].mean() > 0.6
     alone = (smoothed_dawid_skene().fit(made).label == truth).mean()
     assert (fit.label == truth).mean() > alone
+
+
+@pytest.mark.parametrize("model", [DawidSkene, OneCoin, CentredDawidSkene])
+@pytest.mark.parametrize("settings_", [{}, {"tolerance": 1e-3}])
+def test_it_stops_at_the_first_step_that_changes_the_likelihood_by_less_than_the_tolerance(
+    model: Any, settings_: dict[str, float]
+) -> None:
+    made, _, _ = crowd(seed=3)
+    tolerance = settings_.get("tolerance", 1e-5)
+    fit = model(**settings_).fit(made)
+    reached = [
+        model(steps=n, tolerance=0).fit(made).log_likelihood for n in range(1, fit.steps + 1)
+    ]
+    moved = np.abs(np.diff(reached)) / len(made)  # nats a vote
+    assert fit.converged
+    assert moved[-1] <= tolerance
+    assert (moved[:-1] > tolerance).all()

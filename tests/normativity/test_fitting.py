@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from precocial.errors import ConfigError, FitError
+from precocial.normativity.contraction import total_variation
 from precocial.normativity.fitting import Fitting, fit, kl_of
 from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
@@ -180,6 +181,25 @@ def test_no_feedback_and_feedback_that_is_not_heeded_change_nothing() -> None:
     assert max(fitted.kl.values()) == pytest.approx(0, abs=1e-12)
 
 
+def test_what_could_not_be_used_is_listed_with_the_reason() -> None:
+    H = random_tower(0)
+    H.feedback(level=0, item="a", source="x")
+    nobody = H.feedback(level="sources", item="nobody", value=0.0, source="z")
+    no_score = H.feedback(level="sources", item="x", kind="score", value=0.0, source="z")
+    heard = H.feedback(level="sources", item="x", kind="label", value=0.0, source="z")
+    H.feedback(level="sources", item="amt", value=0.0, source="z")
+    H.feedback(level="sources", item="amt-2", kind="label", value=0.0, source="z")
+    fitted = fit(H, Fitting(groups={"x": "amt", "amt-2": "amt"}))
+    assert set(fitted.unused) == {nobody, no_score}
+    assert "'nobody'" in fitted.unused[nobody]
+    assert "'score'" in fitted.unused[no_score]
+    assert "2 statements could not be used" in fitted.advice
+    assert fitted.source("x").weight < fit(H, Fitting(heed={"label"})).source("x").weight
+    assert set(fit(H, Fitting(heed={"label"})).unused) == {1, 2, 3, 4, 5}
+    assert heard in fit(H, Fitting(reliability="fixed")).unused
+    assert fit(random_tower(0)).unused == {}
+
+
 @pytest.mark.parametrize(
     ("given", "match"),
     [
@@ -198,6 +218,14 @@ def test_no_feedback_and_feedback_that_is_not_heeded_change_nothing() -> None:
         ({"level": "statements", "item": 0}, "earlier"),
         ({"level": "whole", "item": "a"}, "chain"),
         ({"level": "whole", "item": {"labels": "z"}}, "no item"),
+        ({"level": "whole", "better_than": "a"}, "no better_than"),
+        ({"level": "whole", "task": "task 0"}, "no task"),
+        ({"level": "whole", "kind": "score"}, "no kind"),
+        ({"level": "sources", "item": "y", "better_than": "z"}, "no better_than"),
+        ({"level": "sources", "item": "y", "task": "task 0"}, "no task"),
+        ({"level": "sources", "item": "y", "kind": "labels"}, "kind must be one of label, score"),
+        ({"level": "statements", "item": 0, "kind": "label"}, "no kind"),
+        ({"level": 0, "item": "a", "better_than": "b", "kind": "score"}, "no kind"),
     ],
 )
 def test_feedback_that_says_nothing_is_refused(given: dict[str, object], match: str) -> None:
@@ -225,6 +253,7 @@ def test_what_can_never_be_learned_is_refused() -> None:
         {"reading_prior": (0.0, 1.0, 1.0)},
         {"tol": 0.0},
         {"most_steps": 0},
+        {"heed": {"rumours"}},
     ],
 )
 def test_bad_settings_are_refused(given: dict[str, object]) -> None:
@@ -242,3 +271,29 @@ def test_a_fit_needs_levels_that_settle() -> None:
         fit(random_tower(0), Fitting(learn={"nowhere"}))
     with pytest.raises(ConfigError, match="sample"):
         fit(random_tower(0, semantics="mean"))
+
+
+def much_said(seed: int, about: str, count: float) -> Hierarchy:
+    """Two things said once, and one of them, of another level or task, very often."""
+    H = random_tower(seed, m=7, q=0.75, floor=0.03, tasks=2, middle=3)
+    H.feedback(level=0, task="task 1", item="b", source="x", confidence=0.8)
+    H.feedback(level="processes", item="process 3", better_than="process 1", source="z")
+    if about == "label":
+        H.feedback(level=0, task="task 0", item="c", source="y", count=count)
+    else:
+        item = {"rules": "rule 1", "processes": "process 2"}[about]
+        H.feedback(level=about, item=item, value=0.2, source="y", count=count)
+    return H
+
+
+@pytest.mark.parametrize("count", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize(
+    ("seed", "about"), [(0, "rules"), (6, "processes"), (11, "processes"), (7, "label")]
+)
+def test_what_is_said_a_million_times_leads_where_a_thousand_do(
+    seed: int, about: str, count: float
+) -> None:
+    near, far = fit(much_said(seed, about, 1e3)), fit(much_said(seed, about, count))
+    assert far.status == "converged"
+    for name, learned in near.initial.items():
+        assert total_variation(far.initial[name], learned) < 2e-3

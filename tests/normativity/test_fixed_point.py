@@ -8,7 +8,7 @@ import pytest
 from precocial.choice import quantilize
 from precocial.errors import ConfigError, PrecocialError
 from precocial.normativity.contraction import at_most, dobrushin, second_eigenvalue, total_variation
-from precocial.normativity.fixed_point import fixed_point
+from precocial.normativity.fixed_point import change_when_adding_level, fixed_point, starts_of
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Judges
 from precocial.normativity.levels import Level
@@ -49,8 +49,13 @@ def test_levels_contract_within_the_bound_and_one_more_changes_nothing(
     assert (added.change <= added.bound + 1e-12).all()
     assert (added.change <= 1e-10).all()
     assert added.holds
-    # N is not generous: at one level less, some top still saw more than 1e-10.
-    less = fixed_point(H, tol=1e-10, most_levels=fx.needed - 1)
+    # N is exact: level N + 1 is the first that changes at most 1e-10 from every top.
+    K, tops, changes = fx.kernels[-1].probability, starts_of(fx.initial[-1]), []
+    for _ in range(fx.needed + 1):
+        changes.append(max(total_variation(row @ K, row) for row in tops))
+        tops = tops @ K
+    assert changes[-1] <= 1e-10 < changes[-2]
+    less = fixed_point(H, tol=1e-10, most_levels=fx.needed)
     assert less.status == "did not converge"
     for n, p in enumerate(fx.initial):
         level = fx.levels[H.levels[n].name]
@@ -162,6 +167,19 @@ def test_restarts_do_not_depend_on_the_order_of_the_items() -> None:
     assert one.levels["processes"][order] == pytest.approx(other.levels["processes"], abs=1e-9)
 
 
+def test_contraction_is_that_of_the_two_judges_who_are_furthest_apart() -> None:
+    # The first stands between the others.
+    K = np.array([[0.4, 0.3, 0.3], [1.0, 0.0, 0.0], [0.5, 0.2, 0.3], [0.0, 0.9, 0.1]])
+    assert dobrushin(K) == pytest.approx(1.0)
+    assert dobrushin(K[:3]) == pytest.approx(0.6)
+    tasks = np.stack([K[:, [0, 1, 2]], np.full((4, 3), 1 / 3)], axis=1)
+    assert dobrushin(tasks) == pytest.approx(1.0)
+    rng = np.random.default_rng(1)
+    for rows in rng.dirichlet(np.full(5, 0.5), size=(20, 6)):
+        apart = max(total_variation(a, b) for a in rows for b in rows)
+        assert dobrushin(rows) == pytest.approx(apart)
+
+
 def test_contraction_of_many_judges_is_the_same_as_pair_by_pair() -> None:
     rng = np.random.default_rng(0)
     K = rng.dirichlet(np.full(50, 0.3), size=402)
@@ -252,6 +270,40 @@ def test_bad_arguments_of_the_fixed_point_are_refused() -> None:
         with pytest.raises(PrecocialError):
             bad()
     assert Level("x", ["a", "b"], logits=[0.0, np.log(3)]).p == pytest.approx([0.25, 0.75])
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"hierarchy": None}, "hierarchy must be a Hierarchy; got NoneType None"),
+        ({"hierarchy": [[1.0]]}, "hierarchy must be a Hierarchy"),
+        ({"tol": "small"}, "tol must be a number"),
+        ({"most_levels": 2.5}, "most_levels must be a whole number"),
+        ({"solver": "guess"}, "solver must be one of"),
+        ({"initial": ()}, "initial must hold 2 distributions"),
+        ({"initial": (np.ones(4) / 4, np.ones(3) / 3)}, "initial of 'processes'"),
+        ({"initial": (np.ones(4), np.ones(12) / 12)}, "initial of 'labels'"),
+        ({"start": "first"}, "start must be an array"),
+        ({"start": [1.0]}, "start must be finite"),
+    ],
+)
+def test_a_fixed_point_of_what_is_none_is_refused(given: dict[str, object], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        fixed_point(**{"hierarchy": random_tower(0), **given})  # type: ignore[arg-type]
+
+
+@pytest.mark.wrong_types
+def test_levels_to_add_are_a_whole_number() -> None:
+    fx = fixed_point(random_tower(0))
+    for wrong in (2.5, None, "two", [1]):
+        with pytest.raises(ConfigError, match="n must be a whole number"):
+            fx.change_when_adding_level(wrong)  # type: ignore[arg-type]
+    for tops in ([], [[0.5]], "text", np.zeros((2, 12))):
+        with pytest.raises(ConfigError, match="tops"):
+            change_when_adding_level(fx, 1, tops=tops)
+    with pytest.raises(ConfigError, match="level must be text or a whole number"):
+        fx.certificate(None, [1.0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["", "sources", "statements", "whole"])

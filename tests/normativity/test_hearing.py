@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from precocial.errors import DataError
+from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import About, Comparison, Demonstration, Label, Statement, said_of
 from precocial.normativity.fitting import fit
 from precocial.normativity.hearing import NEARLY, hear_all
@@ -74,3 +74,12 @@ def test_a_record_about_nothing_here_is_refused_by_its_id(item: Label, match: st
     with pytest.raises(DataError, match=match) as caught:
         hear_all(random_tower(0, tasks=2), [item])
     assert item.id in str(caught.value)
+
+
+@pytest.mark.wrong_types
+def test_what_is_no_hierarchy_and_what_is_no_item_is_refused() -> None:
+    with pytest.raises(ConfigError, match="hierarchy must be a Hierarchy"):
+        hear_all(None, [])  # type: ignore[arg-type]
+    for wrong in (["text"], "text", 3, [None]):
+        with pytest.raises(ConfigError, match=r"hear_all: (feedback|items) must"):
+            hear_all(random_tower(0), wrong)  # type: ignore[arg-type]

@@ -8,53 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
-from precocial.errors import ConfigError, DataError, PrecocialError
-from precocial.feedback.records import About, Comparison, Demonstration, Item, Label, Statement
-from precocial.feedback.votes import Votes, as_votes, gold_positions
-from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin, smoothed_dawid_skene
+from precocial.errors import ConfigError, PrecocialError
+from precocial.feedback.records import (
+    About,
+    Comparison,
+    Demonstration,
+    Item,
+    Label,
+    Statement,
+)
+from precocial.feedback.votes import as_votes, gold_positions
+from precocial.normativity.aggregators import DawidSkene, Majority
 from precocial.normativity.folding import folded
 from precocial.normativity.learner import NormLearner
-from precocial.normativity.mistakes import groups_of, heeded, within
 from precocial.normativity.panel import gold_scores
-from precocial.normativity.student import cross_fitted, lessons
-
-SMALL = (Majority(), OneCoin(), DawidSkene(), smoothed_dawid_skene())
-"""A panel that is quick."""
-
-
-def crowd(
-    tasks: int = 150, teachers: int = 8, each: int = 4, seed: int = 0, shared: float = 0.0
-) -> tuple[Votes, np.ndarray, np.ndarray]:
-    """Votes on points around three centres, the truth, the points; class 1 called 2 on a share of
-    its tasks."""
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(3, size=tasks)
-    X = np.array([[0.0, 0], [4, 0], [4, 3]])[truth] + rng.normal(size=(tasks, 2)) * 0.8
-    skill = rng.uniform(0.5, 0.8, teachers)
-    fooled = (rng.random(tasks) < shared) & (truth == 1)
-    rows = []
-    for t in range(tasks):
-        for w in rng.permutation(teachers)[:each]:
-            said = truth[t] if rng.random() < skill[w] else rng.integers(3)
-            rows.append((t, w, 2 if fooled[t] else said))
-    return as_votes(*zip(*rows, strict=True), tasks=range(tasks), classes=range(3)), truth, X
-
-
-def learner(**settings_: Any) -> NormLearner:
-    return NormLearner(**{"processes": SMALL, "q": 0.5, "rounds": 2, **settings_})
-
-
-def said(value: float, *, confidence: float = 0.9, **about: str) -> Statement:
-    return Statement(
-        source="admin", what=About(**about), value=value, confidence=confidence  # type: ignore[arg-type]
-    )  # fmt: skip
-
-
-def right(fit: NormLearner, truth: np.ndarray) -> float:
-    return float(np.mean(fit.labels_ == truth.astype(str)))
+from tests.normativity.learners import SMALL, crowd, learner, right, said
 
 
 def test_it_is_an_estimator_and_the_same_seed_gives_the_same_bytes() -> None:
@@ -98,79 +67,17 @@ def test_gold_is_kept_and_read_only_as_given() -> None:
     assert learner().fit(made).panel_.verdict.judges[-1] != "gold"
 
 
-def test_the_student_learns_and_helps() -> None:
-    made, truth, X = crowd(each=2, seed=2)
-    plain, taught = learner().fit(made), learner(rounds=3).fit(made, X=X)
-    assert right(taught, truth) > right(plain, truth) + 0.05
-    fresh = crowd(seed=9)
-    assert np.mean(taught.student_.predict(fresh[2]) == fresh[1].astype(str)) > 0.9
-    assert plain.student_ is None
-    logistic = learner(student=LogisticRegression()).fit(made, X=X)
-    assert isinstance(logistic.student_.model_, LogisticRegression)
-
-
-def test_one_statement_and_few_labels_undo_a_shared_mistake() -> None:
-    made, truth, X = crowd(tasks=300, seed=4, shared=0.8)
-    items = [said(0.0, kind="mistake", name="2", on="1")]
-    plain = learner(student=SVC()).fit(made, X=X)
-    assert (plain.labels_[truth == 1] == "2").mean() > 0.5
-    first = learner(student=SVC()).fit(made, X=X, feedback=items)
-    asked = first.ask_next(12)
-    assert np.isin(truth[[int(t) for t in asked]], [1, 2]).all()
-    gold = {t: str(truth[int(t)]) for t in asked}
-    told = learner(student=SVC()).fit(made, X=X, feedback=items, gold=gold)
-    untold = learner(student=SVC()).fit(made, X=X, gold=gold)
-    wrong = [said(0.0, kind="mistake", name="0", on="1")]
-    shuffled = learner(student=SVC()).fit(made, X=X, feedback=wrong, gold=gold)
-    assert right(told, truth) > 0.93
-    assert right(told, truth) > right(untold, truth) + 0.1
-    assert right(told, truth) > right(shuffled, truth) + 0.1
-
-
-def test_a_suspicion_without_a_checked_label_changes_no_label() -> None:
-    made, _, _ = crowd(seed=4, shared=0.8)
-    items = [said(0.0, kind="mistake", name="2", on="1")]
-    assert (learner().fit(made, feedback=items).proba_ == learner().fit(made).proba_).all()
-
-
-def checked_mistake() -> tuple[Votes, np.ndarray, np.ndarray, dict[str, str]]:
-    """A crowd of four classes, 1 called 2 as a rule; nobody votes 3; 1 and 2 are checked."""
-    made, truth, X = crowd(seed=4, shared=0.8)
-    wide = as_votes(made.task, made.teacher, made.label, tasks=range(150), classes=range(4))
-    gold = {str(t): str(truth[t]) for k in (1, 2) for t in np.flatnonzero(truth == k)[:6]}
-    return wide, truth, X, gold
-
-
-@pytest.mark.parametrize(
-    "other",
-    [said(1.0, kind="mistake", name="2", on="0"), said(0.0, kind="mistake", name="3", on="0"),
-     said(0.0, kind="mistake", name="2", on="0")],
-    ids=["is right", "unchecked", "unchecked, of the same answer"],
-)  # fmt: skip
-def test_a_statement_that_says_nothing_silences_no_other(other: Statement) -> None:
-    made, truth, X, gold = checked_mistake()
-    good = said(0.0, kind="mistake", name="2", on="1")
-    one = learner().fit(made, X=X, gold=gold, feedback=[good])
-    assert right(one, truth) > right(learner().fit(made, X=X, gold=gold), truth) + 0.1
-    for items in ([good, other], [other, good]):
-        assert (learner().fit(made, X=X, gold=gold, feedback=items).proba_ == one.proba_).all()
-
-
-def test_a_weak_statement_on_a_mistake_moves_as_little_as_it_is_sure() -> None:
-    made, truth, X, gold = checked_mistake()
-    gold |= {str(t): "0" for t in np.flatnonzero(truth == 0)[:3]} | {"149": "3"}
-    good = said(0.0, kind="mistake", name="2", on="1")
-    weak = said(0.0, confidence=0.01, kind="mistake", name="2", on="1")
-    apart = said(0.0, confidence=0.01, kind="mistake", name="3", on="0")
-
-    def proba(*items: Item) -> np.ndarray:
-        return np.asarray(learner().fit(made, X=X, gold=gold, feedback=items).proba_)
-
-    none, one = proba(), proba(good)
-    moved = np.abs(one - none).mean()
-    assert moved > 0.03  # tempered: a hundredth before is a tenth after
-    assert 0 < np.abs(proba(weak) - none).mean() < 0.2 * moved
-    assert 0 < np.abs(proba(good, apart) - one).mean() < 0.5 * moved
+def test_words_without_end_against_a_datum_or_an_item_leave_it_a_weight() -> None:
+    made = crowd(tasks=10)[0]
+    item = said(0.1, kind="teacher", name="3")
+    about = [About(kind="datum", name="8"), About(kind="item", name=item.id)]
+    items = [
+        Statement(source=str(i), what=what, value=0.0, confidence=1.0, level=2)
+        for i in range(400) for what in about
+    ]  # fmt: skip
+    told = folded(made, [item, *items], ["p"], None)
+    assert set(told.weight[told.votes.task == 8]) == {0.01}
+    assert told.history["3"].sum() == pytest.approx(20 * 0.9 * 0.01)
 
 
 def test_words_without_end_against_processes_leave_each_a_weight() -> None:
@@ -275,59 +182,23 @@ def test_feedback_that_means_nothing_here_is_refused(item: Item) -> None:
         learner().fit(made, feedback=[item])
 
 
-def test_intervals_hold_the_accuracy_of_teachers() -> None:
-    made, truth, _ = crowd(tasks=400, seed=5)
-    fit = learner().fit(made)
-    inside = 0
-    for w, teacher in enumerate(fit.teachers_):
-        of = made.teacher == w
-        real = np.mean(made.label[of] == truth[made.task[of]])
-        assert teacher.votes == of.sum()
-        assert teacher.low < teacher.accuracy < teacher.high
-        inside += teacher.low <= real <= teacher.high
-    assert inside >= 6
-
-
-def test_an_explanation_says_who_voted_and_which_process_found_what() -> None:
-    made, _, _ = crowd()
-    fit = learner().fit(made)
-    told = fit.explain("3")
-    assert told.label == fit.labels_[3]
-    assert len(told.votes) == 4
-    assert sum(told.probabilities.values()) == pytest.approx(1)
-    assert sum(share for _, share, _, _ in told.processes) == pytest.approx(1)
-    assert told.label in str(told)
-    with pytest.raises(DataError, match="unknown task"):
-        fit.explain("nowhere")
-
-
-def test_what_to_ask_is_what_is_open() -> None:
-    made = as_votes([0, 0, 1, 1, 2, 2], [0, 1] * 3, [0, 0, 0, 1, 1, 1], classes=range(2))
-    fit = learner(processes=(Majority(),)).fit(made)
-    assert fit.ask_next(1) == ("1",)
-    assert len(fit.ask_next(10)) == 3
-    with pytest.raises(ConfigError, match="at least 1"):
-        fit.ask_next(0)
-
-
 @pytest.mark.wrong_types
 @pytest.mark.parametrize(
     "wrong",
-    [{"q": 0}, {"q": 1.5}, {"q_judges": 0}, {"temperature": 0}, {"gold_trust": np.inf},
-     {"rounds": -1}, {"folds": 1}, {"processes": (Majority(), Majority())}],
-)  # fmt: skip
+    [
+        {"q": 0},
+        {"q": 1.5},
+        {"q_judges": 0},
+        {"temperature": 0},
+        {"gold_trust": np.inf},
+        {"rounds": -1},
+        {"folds": 1},
+        {"processes": (Majority(), Majority())},
+    ],
+)
 def test_settings_that_are_not_allowed(wrong: Any) -> None:
     with pytest.raises(ConfigError):
         learner(**wrong).fit(crowd(tasks=10)[0])
-
-
-def test_features_that_do_not_fit_are_refused() -> None:
-    made, _, X = crowd(tasks=20)
-    for wrong in (X[:5], X[:, 0], np.full_like(X, np.nan)):
-        with pytest.raises(ConfigError, match="X must"):
-            learner().fit(made, X=wrong)
-    with pytest.raises(DataError, match="could not be fitted"):
-        learner(student=SVC(C=-1.0)).fit(made, X=X)
 
 
 @given(
@@ -349,73 +220,6 @@ def test_no_nan_whatever_is_voted(rows: Any, gold: Any, features: bool) -> None:
     assert len(fit.ask_next(5)) == 5 - len(gold)
 
 
-# ---------------------------------------------------------------- parts
-
-
-def test_groups_join_what_mistakes_confuse() -> None:
-    groups = groups_of(((1, 2, 0.9), (3, 2, 0.5)), ("a", "b", "c", "d", "e"))
-    assert groups.names == ("a", "b|c|d", "e")
-    assert groups.of.tolist() == [0, 1, 1, 1, 2]
-    assert groups.share.tolist() == pytest.approx([0.95] * 3)
-    assert groups.speaks_for[2].tolist() == [False, True, True, True, False]
-    assert groups.speaks_for[1].tolist() == [False, True, False, False, False]
-
-
-def test_a_group_has_a_share_of_its_own_to_which_who_says_the_same_adds() -> None:
-    same = ((0, 1, 0.5), (0, 1, 0.5), (2, 3, 0.1))
-    groups = groups_of(same, ("a", "b", "c", "d", "e"))
-    assert groups.share.tolist() == pytest.approx([0.75, 0.1, 0.75])
-    proba = np.array([[0.5, 0.5, 0, 0, 0], [0, 0.2, 0.4, 0.4, 0], [0, 0, 0, 0, 1]])
-    assert groups.share_of(proba)[:, 0].tolist() == pytest.approx([0.75, 0.23, 0.75])
-
-
-def test_mistakes_are_heeded_that_may_be_so_and_whose_classes_are_checked() -> None:
-    mistakes = ((1, 2, 0.9), (3, 2, 0.5), (0, 1, 0.0))
-    assert heeded(mistakes) == mistakes[:2]
-    assert heeded(mistakes, np.array([1, 2, 3])) == mistakes[:2]
-    assert heeded(mistakes, np.array([-1, 0, 1, 2])) == mistakes[:1]
-    assert heeded(mistakes, np.array([0, 2])) == ()
-
-
-def test_within_a_group_a_task_looks_alike_to_all() -> None:
-    made = as_votes([0, 1, 1, 2, 2], [0, 0, 1, 0, 1], [2, 2, 1, 1, 1], classes=range(3))
-    groups = groups_of(((1, 2, 1.0),), made.classes)
-    a = np.array([0.8, 0.75])
-    p = within(made, np.ones(5), a, groups, None)
-    odds = 2 * a / (1 - a)
-    alone = np.array([(1 + odds[0]) / 2, odds[0]])
-    assert np.allclose(p[0], [1, *alone / alone.sum()])
-    either = np.array([(odds[0] + odds[1]) / 2, odds[0]])
-    assert np.allclose(p[1, 1:], either / either.sum())
-    two = np.array([(odds.prod() + 1) / 2, 1.0])
-    assert np.allclose(p[2, 1:], two / two.sum())
-    student = np.log([[1.0, 3, 1]] * 3)
-    assert within(made, np.ones(5), a, groups, student)[0, 1] > p[0, 1]
-
-
-def test_a_student_is_never_asked_what_it_was_taught() -> None:
-    """One that remembers only what it saw knows nothing of the others."""
-
-    class Parrot(SVC):
-        def fit(self, X: Any, y: Any) -> Parrot:
-            self.seen_ = dict(zip(X[:, 0], y, strict=True))
-            return self
-
-        def predict(self, X: Any) -> np.ndarray:
-            return np.array([self.seen_.get(row, -1) for row in X[:, 0]])
-
-    X, proba = np.arange(20.0)[:, None], np.eye(2)[np.arange(20) % 2]
-    told = cross_fitted(Parrot(), X, proba, folds=5, rng=np.random.default_rng(0))
-    assert (told == -1).all()
-
-
-def test_lessons_are_what_is_certain_and_two_of_each_class() -> None:
-    proba = np.array([[0.9, 0.1], [0.7, 0.3], [0.4, 0.6], [0.3, 0.7], [0.45, 0.55]])
-    where, label = lessons(proba)
-    assert where.tolist() == [0, 1, 2, 3]
-    assert label.tolist() == [0, 0, 1, 1]
-
-
 @pytest.mark.wrong_types
 @pytest.mark.parametrize(
     ("settings", "given", "named"),
@@ -423,7 +227,14 @@ def test_lessons_are_what_is_certain_and_two_of_each_class() -> None:
         ({"q": "x"}, {}, "q must be a number"),
         ({"rounds": 1.5}, {}, "rounds must be a whole number"),
         ({"seed": -1}, {}, "seed must be a whole number"),
-        ({"processes": ["majority"]}, {}, "must be aggregators"),
+        ({"processes": ["majority"]}, {}, "sequence of aggregators"),
+        ({"processes": ()}, {}, "one at least"),
+        ({"processes": DawidSkene()}, {}, "sequence of aggregators"),
+        ({}, {"feedback": ["text"]}, "feedback must hold records; got 'text'"),
+        ({}, {"feedback": "text"}, "feedback must be a list of records"),
+        ({}, {"feedback": {"a": 1}}, "feedback must be a list of records"),
+        ({}, {"feedback": said(0.1, kind="whole")}, "feedback must be a list of records"),
+        ({}, {"feedback": 3}, "feedback must be a list of records"),
         ({}, {"gold": ["a"]}, "gold must map"),
         ({}, {"history": [[1.0]]}, "history must map"),
     ],
@@ -433,12 +244,6 @@ def test_what_is_of_a_wrong_kind_is_named(
 ) -> None:
     with pytest.raises(ConfigError, match=named):
         NormLearner(**settings).fit(([0, 1], ["x", "y"], ["a", "b"]), **given)
-
-
-def test_before_fit_there_is_nothing_to_tell() -> None:
-    for use in (lambda: NormLearner().ask_next(1), lambda: NormLearner().explain("t")):
-        with pytest.raises(ConfigError, match="call fit first"):
-            use()
 
 
 def test_a_statement_on_a_part_is_not_taken_for_the_whole() -> None:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
-from precocial.normativity.aggregators.result import coin_confusion
+from precocial.normativity.aggregators.result import Aggregated, coin_confusion
 from precocial.normativity.panel import (
     JUDGE_FLOOR,
     Judged,
+    _some_tasks,
     chosen,
     default_panel,
     gold_scores,
@@ -58,6 +61,43 @@ def test_judges_prefer_the_process_that_knows_its_teachers() -> None:
     assert (found.raw[:2, 1] > found.raw[:2, 0]).all()
     assert np.allclose(found.scores.mean(axis=1), 0)
     assert np.allclose(found.scores.std(axis=1), 1)
+
+
+class Counting(Majority):
+    """Keeps what it was given."""
+
+    def fit(self, votes: Votes, **given: Any) -> Aggregated:
+        SEEN.append(votes)
+        return super().fit(votes, **given)
+
+
+SEEN: list[Votes] = []
+
+
+def test_of_many_votes_judges_read_some_tasks_whole_and_no_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = crowd(tasks=2000)
+    weight = np.arange(len(made), dtype=float)
+    monkeypatch.setattr("precocial.normativity.panel.JUDGED_VOTES", 1200)
+    some, much = _some_tasks(made, weight, np.random.default_rng(0))
+    assert 900 < len(some) < 1500
+    assert len(some) == 6 * len(some.tasks)
+    at = [made.tasks.index(name) for name in some.tasks]
+    for t, place in enumerate(at):
+        ours, theirs = some.task == t, made.task == place
+        assert (some.label[ours] == made.label[theirs]).all()
+        assert (some.teacher[ours] == made.teacher[theirs]).all()
+        assert (much[ours] == weight[theirs]).all()
+    SEEN.clear()
+    fits = [Majority().fit(made)]
+    judged((Counting(),), made, fits, weight=weight, history=None, seed=0)
+    assert {len(votes.tasks) for votes in SEEN} == {len(SEEN[0].tasks)}
+    assert len(SEEN[0].tasks) < 300  # not 2,000, most of them empty
+    one = as_votes(["t"] * 2000, np.arange(2000) % 9, np.arange(2000) % 2)
+    kept, _ = _some_tasks(one, np.ones(2000), np.random.default_rng(0))
+    assert len(kept) == 2000
+    judged((Majority(),), one, [Majority().fit(one)], weight=np.ones(2000), history=None, seed=0)
 
 
 def test_the_held_out_judge_is_the_likelihood_of_votes_not_seen() -> None:

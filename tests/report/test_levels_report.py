@@ -84,6 +84,19 @@ def columns_of(section: Section) -> set[str]:
     return {name for table in tables if isinstance(table, Table) for name in table.columns}
 
 
+def test_statements_that_could_not_be_used_are_listed(tmp_path: Path) -> None:
+    hierarchy = Hierarchy([Level("judges", ["a", "b"])], [[[1, 0], [0, 1]]])
+    hierarchy.feedback(level="judges", item="a", source="x")
+    hierarchy.feedback(level="sources", item="nobody", value=0.0, source="z")
+    fitted = fit(hierarchy)
+    fixed = fitted.fixed_point
+    added = fixed.change_when_adding_level(1)
+    LevelsRecord.of(fixed, added, source="levels.toml", fitted=fitted).write(tmp_path / LEVELS)
+    found = LevelsRecord.read(tmp_path / LEVELS).unused
+    assert [(one.number, one.source, one.kind) for one in found] == [(1, "z", "source")]
+    assert "nothing was said by" in render(levels_page(tmp_path))
+
+
 def test_names_are_escaped(tmp_path: Path) -> None:
     answers = Level(HOSTILE, [HOSTILE, "b"], tasks=[HOSTILE + "1", "t2"])
     judges = Level("judges", [HOSTILE, "j"])

@@ -102,6 +102,19 @@ def test_feedback_comes_from_a_store_or_a_table(capsys: Capture) -> None:
     assert found[0].processes == found[1].processes
 
 
+def test_feedback_that_changed_no_label_is_listed_with_the_reason() -> None:
+    about = About(kind="mistake", name="a", on="b")
+    used = About(kind="teacher", name="w0")
+    items = [Statement(source="admin", what=one, value=0.1) for one in (about, used)]
+    write_items("said.csv", items)
+    assert run("aggregate", "votes.csv", "--feedback", "said.csv", "--out", "panel") == 0
+    record = PanelRecord.read(Path("panel") / PANEL)
+    assert [(one.id, one.about) for one in record.unused] == [(items[0].id, "mistake 'a' on 'b'")]
+    page = Path("panel/report.html").read_text()
+    assert "Of 2 records of feedback 1 were folded in" in page
+    assert "no checked label says" in page
+
+
 def test_initial_is_what_there_was_before_feedback() -> None:
     about = About(kind="process", name="GLAD")
     write_items("said.csv", [Statement(source="admin", what=about, value=0.0, confidence=0.9)])

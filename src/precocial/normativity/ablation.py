@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.normativity.fitting import Fitted, Fitting, fit
 from precocial.normativity.hierarchy import Hierarchy
@@ -100,6 +101,7 @@ def laptop_ablation() -> AblationConfig:
 # ---------------------------------------------------------------- any hierarchy
 
 
+@checked
 def ablate(
     hierarchy: Hierarchy, measure: Callable[[Fitted], float], fitting: Fitting | None = None
 ) -> Iterator[io.Row]:
@@ -299,6 +301,7 @@ class Compared:
     problems: int
 
 
+@checked
 def compared(
     rows: Sequence[io.Row], *, figure: str = "probability", beside: str = "every level"
 ) -> tuple[Compared, ...]:

@@ -10,6 +10,7 @@ from scipy.stats import beta
 
 from precocial.errors import ConfigError, DataError
 from precocial.feedback.votes import Votes
+from precocial.normativity.aggregators.result import TIE
 from precocial.normativity.panel import PanelResult
 
 Floats = NDArray[np.float64]
@@ -44,6 +45,12 @@ class Explanation:
         probabilities: of each class.
         votes: (teacher, label given, accuracy of the teacher).
         processes: (process, its share, its most probable class, how probable).
+        student: (its label, how far it is believed), or None without features. It votes once, as
+            a teacher does, on tasks that it was not taught from; how far it is believed is its
+            accuracy as the chosen processes find it, and where a kind of mistake is suspected, its
+            accuracy on the checked labels of that kind.
+        tied: the classes that are equally probable (within 1e-9), if there are several; `label` is
+            the one with more votes over all tasks.
     """
 
     task: str
@@ -53,11 +60,16 @@ class Explanation:
     probabilities: dict[str, float]
     votes: tuple[tuple[str, str, float], ...]
     processes: tuple[tuple[str, float, str, float], ...]
+    student: tuple[str, float] | None = None
+    tied: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         how = "checked" if self.checked else f"probability {self.probability:.2f}"
-        lines = [f"{self.task}: {self.label} ({how})"]
+        even = f", tied with {', '.join(k for k in self.tied if k != self.label)}"
+        lines = [f"{self.task}: {self.label} ({how}{even if self.tied else ''})"]
         lines += [f"  {who} (right {a:.0%}) says {said}" for who, said, a in self.votes]
+        if self.student is not None:
+            lines.append(f"  the student (right {self.student[1]:.0%}) says {self.student[0]}")
         lines += [
             f"  {name} (share {share:.2f}) finds {label}, {p:.2f}"
             for name, share, label, p in self.processes
@@ -84,9 +96,31 @@ def teachers(votes: Votes, proba: Floats) -> tuple[Teacher, ...]:
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Word:
+    """What the student says of each task.
+
+    Attributes:
+        said: (T,) a class.
+        right: (T,) how far it is believed.
+    """
+
+    said: NDArray[np.int64]
+    right: Floats
+
+    def where(self, evidence: Floats) -> Word:
+        """With what it says of classes that suspected answers do not tell apart, by (T, K) log
+        odds; where it has none, as it was."""
+        top = evidence.max(axis=1)
+        return Word(
+            said=np.where(top > 0, evidence.argmax(axis=1), self.said),
+            right=np.where(top > 0, 1 / (1 + np.exp(-top)), self.right),
+        )
+
+
 def explained(
-    task: str, votes: Votes, proba: Floats, known: tuple[Teacher, ...], panel: PanelResult,
-    gold: NDArray[np.int64],
+    task: str, votes: Votes, proba: Floats, label: NDArray[np.int64], known: tuple[Teacher, ...],
+    panel: PanelResult, gold: NDArray[np.int64], word: Word | None,
 ) -> Explanation:  # fmt: skip
     """Why a task has its class.
 
@@ -96,7 +130,8 @@ def explained(
     if task not in votes.tasks:
         raise DataError(f"unknown task {task!r}; known are {list(votes.tasks[:5])}, ...")
     t = votes.tasks.index(task)
-    best = int(proba[t].argmax())
+    best = int(label[t])
+    even = np.flatnonzero(proba[t] >= proba[t].max() - TIE)
     start, end = np.searchsorted(votes.task, [t, t + 1])
     processes = []
     for i, fit in panel.fits.items():
@@ -113,6 +148,8 @@ def explained(
             for w, k in zip(votes.teacher[start:end], votes.label[start:end], strict=True)
         ),
         processes=tuple(processes),
+        student=None if word is None else (votes.classes[word.said[t]], float(word.right[t])),
+        tied=tuple(votes.classes[k] for k in even) if len(even) > 1 else (),
     )  # fmt: skip
 
 

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from precocial.choice.arguments import checked
-from precocial.errors import ConfigError, FitError
+from precocial.errors import ConfigError, FitError, one_of
 from precocial.normativity.contraction import total_variation
 from precocial.normativity.fixed_point import FixedPoint, below, fixed_point, floored, kernels_of
 from precocial.normativity.hierarchy import Hierarchy
@@ -31,6 +32,7 @@ from precocial.normativity.judges import Choices
 from precocial.normativity.likelihood import Heard, Said, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient_at
 from precocial.normativity.sources import Key, Source, Sources
+from precocial.normativity.statements import Kind, unused
 
 Floats = NDArray[np.float64]
 READING_PRIOR = (4.0, 1.0, 0.25)
@@ -43,6 +45,8 @@ MOST_INNER = 5_000
 INNER_TOL = 1e-12
 FLAT = 1e-2
 """Nats per unit of log p, of the shortest gradient near a point: nothing worth climbing (ours)."""
+ROUNDING = 1e-14
+"""Of F, relative: sums of as many logs as there are statements."""
 RADII = (1e-2, 1e-3)
 DRAWS = 8
 """How far around a corner, in logits, and how many gradients are drawn (ours)."""
@@ -63,8 +67,8 @@ class Fitting:
         group_share: how many observations the group's others count for, at most.
         obey_certain: obey labels of confidence 1 where they were given.
         heed: kinds of feedback that are heard; None: all.
-        tol: stop when no distribution or reading moves by more (total variation), or F gained no
-            more (relatively) in the last five steps.
+        tol: stop when no distribution or reading moves by more (total variation) and F gains no
+            more (nats), or F gained no more for each statement in the last five steps.
         most_steps: stop there.
         kl_step: the most that one step may move a level (of one task), in nats.
     """
@@ -97,6 +101,8 @@ class Fitting:
             raise ConfigError(f"Fitting: pull must be above 0; got {self.pull}")
         if min(self.reading_prior) < 0 or self.reading_prior[0] <= 0:
             raise ConfigError('Fitting: reading_prior must not be negative, "as said" above 0')
+        for kind in self.heed or ():
+            one_of("Fitting: heed", kind, get_args(Kind))
         if self.tol <= 0 or self.kl_step <= 0 or self.most_steps < 1 or self.group_share < 0:
             raise ConfigError("Fitting: tol, kl_step and most_steps must be above 0")
 
@@ -118,6 +124,7 @@ class Fitted:
         objective: F after each step.
         kl: KL(p || p0) of each level, in nats.
         obeyed: numbers of the statements that were obeyed because they were certain.
+        unused: number -> reason, of statements that could not be used.
         steps: gradient steps taken.
         operations: multiplications in kernels, levels and gradients (ours, counted, not measured).
     """
@@ -132,6 +139,7 @@ class Fitted:
     objective: tuple[float, ...]
     kl: dict[str, float]
     obeyed: tuple[int, ...]
+    unused: dict[int, str]
     steps: int
     operations: int
 
@@ -218,8 +226,8 @@ class _Climb:
         return np.asarray(credit * (now - least) / np.where(now > 0, now, 1.0))
 
 
-_Stride = tuple[tuple[Floats, ...], tuple[Choices, ...], list[Floats], float]
-"""Where a step leads: p, kernels, distributions, and the eta it was made with."""
+_Stride = tuple[tuple[Floats, ...], tuple[Choices, ...], list[Floats], float, float]
+"""Where a step leads: p, kernels, distributions, the eta it was made with, and what F gains."""
 
 
 def kl_of(p: Floats, base: Floats) -> float:
@@ -294,22 +302,23 @@ def _climbed(climb: _Climb, learned: Sequence[bool]) -> tuple[tuple[Floats, ...]
         eta = min(2.0 * eta, 1.0 / how.pull)
         step = _step(climb, p, r, slope, F, eta)
         steep = _length(p, slope)
-        if steep > FLAT and (step is None or _apart(step[0], p) <= how.tol):
+        if steep > FLAT and _idle(step, p, how.tol):
             step, steep = _off_the_corner(climb, p, r, slope, F, learned, rng)
         if step is not None:
-            new, kernels, r, eta = step
-            moved = max(moved, _apart(new, p))
+            new, kernels, r, eta, gained = step
+            moved = max(moved, _apart(new, p), gained)
             p = new
-        if moved <= how.tol or _stalled(objective, how.tol):
+        if moved <= how.tol or _stalled(objective, how.tol * (1.0 + len(climb.said.statements))):
             return p, objective, "converged" if steep <= FLAT else "corner"
     return p, objective, "step limit"
 
 
-def _stalled(objective: Sequence[float], tol: float) -> bool:
-    """Whether F gained next to nothing in the last steps, zigzagging at a corner."""
-    return len(objective) > PATIENCE and objective[-1] - objective[-1 - PATIENCE] <= tol * (
-        1.0 + abs(objective[-1])
-    )
+def _stalled(objective: Sequence[float], least: float) -> bool:
+    """Whether F gained no more nats than `least`, or than rounding, in the last steps, zigzagging
+    at a corner."""
+    if len(objective) <= PATIENCE:
+        return False
+    return objective[-1] - objective[-1 - PATIENCE] <= least + ROUNDING * abs(objective[-1])
 
 
 def _slope(
@@ -352,26 +361,29 @@ def _off_the_corner(
         way = _shortest(p, drawn)
         steep = min(steep, _length(p, way))
         step = _step(climb, p, r, way, F, 1.0)
-        if step is not None and _apart(step[0], p) > climb.fitting.tol:
+        if step is not None and not _idle(step, p, climb.fitting.tol):
             return step, steep
     return None, steep
 
 
 def _shortest(p: Sequence[Floats], drawn: Sequence[list[Floats]]) -> list[Floats]:
-    """The mean of the gradients, by weights, that is shortest under p (Frank and Wolfe)."""
+    """The mean of the gradients, by weights, that is shortest under p.
+
+    min over w >= 0 of |G w|^2 + (1'w - 1)^2 is the shortest mean but for its length, whatever the
+    unit of G, and non-negative least squares ends exactly.
+    """
     flat = np.array([np.concatenate([d.ravel() for d in one]) for one in drawn])
-    weight = np.concatenate([now.ravel() for now in p])
-    gram = (flat * weight) @ flat.T
-    share = np.full(len(drawn), 1.0 / len(drawn))
-    for _ in range(200):
-        pull = gram @ share
-        best = int(np.argmin(pull))
-        way = np.eye(len(drawn))[best] - share
-        curve = float(way @ gram @ way)
-        if curve <= 0 or -float(way @ pull) <= 1e-15:
-            break
-        share = share + min(-float(way @ pull) / curve, 1.0) * way
+    weighed = (flat * np.sqrt(np.concatenate([now.ravel() for now in p]))).T
+    unit = max(float(np.abs(weighed).max()), 1e-300)
+    system = np.vstack([weighed / unit, np.ones(len(drawn))])
+    share = nnls(system, np.append(np.zeros(len(weighed)), 1.0))[0]
+    share /= share.sum()
     return [np.tensordot(share, np.array([one[n] for one in drawn]), axes=1) for n in range(len(p))]
+
+
+def _idle(step: _Stride | None, p: Sequence[Floats], tol: float) -> bool:
+    """Whether a step leads nowhere: where much hangs on little, a small one may gain a lot."""
+    return step is None or (_apart(step[0], p) <= tol and step[4] <= tol)
 
 
 def _apart(p: Sequence[Floats], other: Sequence[Floats]) -> float:
@@ -387,17 +399,26 @@ def _step(
     climb: _Climb, p: tuple[Floats, ...], r: list[Floats], slope: list[Floats], F: float,
     eta: float,
 ) -> _Stride | None:  # fmt: skip
-    """p exp(eta slope), eta halved until KL is within its limit and F grows; None if it cannot."""
+    """p exp(eta slope), eta halved until KL is within its limit and F grows; None if it cannot.
+
+    What was said a million times makes slopes of a million: eta may fall as far as they are steep.
+    """
     rise = sum(float((now * d * d).sum()) for now, d in zip(p, slope))
-    while eta > 1e-9 and rise > 1e-18:
+    steepest = max(1.0, *(float(np.abs(d).max()) for d in slope))
+    while eta * steepest > 1e-9 and rise > 1e-18:
         new = tuple(_moved(now, eta * d) for now, d in zip(p, slope))
         if max(_largest_kl(a, b) for a, b in zip(new, p)) <= climb.fitting.kl_step:
             kernels, there = climb.point(new, r[-1])
             gained = climb.heard(there).total - climb.fitting.pull * sum(climb.kl(new)) - F
-            if gained >= 0.1 * eta * rise:
-                return new, kernels, there, eta
+            if gained >= 0.1 * _promised(p, new, slope):
+                return new, kernels, there, eta, gained
         eta *= 0.5
     return None
+
+
+def _promised(p: Sequence[Floats], new: Sequence[Floats], slope: Sequence[Floats]) -> float:
+    """What the slope alone would gain: an item that falls to almost nothing can lose no more."""
+    return sum(float(((b - a) * d).sum()) for a, b, d in zip(p, new, slope))
 
 
 def _moved(p: Floats, by: Floats) -> Floats:
@@ -425,6 +446,12 @@ def _fitted(
     }[status]
     if torn:
         words += f"; certain labels contradict each other on {torn} tasks and share them"
+    left = unused(
+        H.statements, heed=climb.fitting.heed, fixed=climb.sources.fixed,
+        groups=climb.fitting.groups,
+    )  # fmt: skip
+    if left:
+        words += f"; {len(left)} statements could not be used, see `unused`"
     if fixed.status != "converged":
         words += f"; fixed point: {fixed.advice}"
     names = [level.name for level in H.levels]
@@ -432,6 +459,7 @@ def _fitted(
         status=status, advice=words, initial=dict(zip(names, p)), actions=actions,
         fixed_point=fixed, sources=climb.sources.report(), soundness=climb.soundness,
         objective=tuple(objective), kl=dict(zip(names, climb.kl(p))), obeyed=obeyed,
+        unused=left,
         steps=len(objective), operations=climb.operations,
     )  # fmt: skip
 

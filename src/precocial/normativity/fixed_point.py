@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from precocial.choice.arguments import array_of
+from precocial.choice.arguments import array_of, checked, distributions_of
 from precocial.errors import ConfigError
 from precocial.normativity.contraction import (
     at_most,
@@ -130,6 +130,7 @@ class FixedPoint:
         """Run the levels N+1 to N+n from three different tops; see `Added`."""
         return change_when_adding_level(self, n)
 
+    @checked
     def certificate(self, level: str | int, cost: ArrayLike) -> CostCertificate:
         """What a cost c >= 0 on a level's items is at the fixed point, and what it can be at most.
 
@@ -198,6 +199,7 @@ def starts_of(p: Floats, count: int = STARTS) -> Floats:
 # ---------------------------------------------------------------- the fixed point
 
 
+@checked
 def fixed_point(
     hierarchy: Hierarchy, *, tol: float = TOL, initial: tuple[Floats, ...] | None = None,
     most_levels: int = MOST_LEVELS, solver: Solver = "auto",
@@ -214,11 +216,12 @@ def fixed_point(
         start: a top to begin from, besides the usual ones.
 
     Raises:
-        ConfigError: tol or most_levels out of range, a start that is no distribution.
+        ConfigError: no hierarchy, tol or most_levels out of range, a start or an initial that is no
+            distribution of its level.
     """
     if not 0 < tol < 1 or most_levels < 1:
         raise ConfigError("fixed_point: tol must lie in (0, 1), most_levels be at least 1")
-    given = hierarchy.initial if initial is None else tuple(initial)
+    given = hierarchy.initial if initial is None else _initial(hierarchy, initial)
     kernels = kernels_of(hierarchy, given) if hierarchy.semantics == "sample" else ()
     if not hierarchy.share:
         parts = _chain(hierarchy, kernels, given)
@@ -233,8 +236,27 @@ def fixed_point(
     return _result(hierarchy, kernels, given, parts, tol)
 
 
+def _initial(hierarchy: Hierarchy, initial: tuple[Floats, ...]) -> tuple[Floats, ...]:
+    levels = hierarchy.levels
+    if len(initial) != len(levels):
+        raise ConfigError(
+            f"fixed_point: initial must hold {len(levels)} distributions, one a level; got "
+            f"{len(initial)}"
+        )
+    found = []
+    for level, given in zip(levels, initial):
+        p = distributions_of(f"fixed_point: initial of {level.name!r}", given, level.p.shape)
+        if p.shape != level.p.shape:
+            raise ConfigError(
+                f"fixed_point: initial of {level.name!r} must have shape {level.p.shape}; got "
+                f"{p.shape}"
+            )
+        found.append(p)
+    return tuple(found)
+
+
 def _top(start: ArrayLike, p: Floats) -> Floats:
-    top = np.asarray(start, dtype=np.float64)
+    top = array_of("fixed_point: start", start, p.shape)
     if top.shape != p.shape or not np.isfinite(top).all() or (top < 0).any() or top.sum() <= 0:
         raise ConfigError(f"fixed_point: start must be a distribution of shape {p.shape}")
     return np.asarray(top / top.sum())
@@ -400,6 +422,7 @@ def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
 # ---------------------------------------------------------------- more levels
 
 
+@checked
 def change_when_adding_level(
     fixed: FixedPoint, n: int = 1, *, tops: ArrayLike | None = None
 ) -> Added:
@@ -425,8 +448,8 @@ def change_when_adding_level(
             levels=levels, change=gap, bound=np.full(n, fixed.tol), holds=holds, tol=fixed.tol
         )
     R = starts_of(p) if tops is None else np.atleast_2d(array_of("tops", tops, p.shape))
-    if (R < 0).any() or (np.abs(R.sum(axis=1) - 1) > 1e-9).any():
-        raise ConfigError("change_when_adding_level: tops must be distributions, one a row")
+    if not len(R) or R.ndim > 2 or (R < 0).any() or (np.abs(R.sum(axis=1) - 1) > 1e-9).any():
+        raise ConfigError("change_when_adding_level: tops must be distributions, a row each")
     if not hierarchy.share:
         return _change_in_chain(fixed, R, levels)
     K, eps = fixed.kernels[-1].probability, hierarchy.floor[-1]

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from precocial.choice.arguments import checked
 from precocial.errors import DataError
 from precocial.feedback.records import Comparison, Demonstration, Item, Label, Statement, plain
+from precocial.normativity.folding import items_of
 from precocial.normativity.hierarchy import Hierarchy
 
 NEARLY = 0.999
 """What a record's confidence of 1, its default, is read as, unless certainty is to be obeyed."""
 
 
+@checked
 def hear_all(
     hierarchy: Hierarchy, items: Iterable[Item], *, obey_certain: bool = False
 ) -> dict[str, int]:
@@ -33,11 +36,12 @@ def hear_all(
             0.999 here; True takes it at its word.
 
     Raises:
+        ConfigError: no hierarchy, or what is no item.
         DataError: an item that is about nothing in this hierarchy, named by its id.
     """
     numbers: dict[str, int] = {}
     labels: list[Label] = []
-    for item in items:
+    for item in items_of("hear_all", items):
         sure = item.confidence if obey_certain else min(item.confidence, NEARLY)
         if isinstance(item, Label):
             labels.append(item)

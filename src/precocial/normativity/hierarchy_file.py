@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.normativity.fields import FIELDS, Part
 from precocial.normativity.fitting import Fitting
@@ -40,6 +41,7 @@ from precocial.normativity.levels import Level
 from precocial.normativity.statements import Kind
 
 
+@checked
 def read_hierarchy(path: io.PathLike) -> tuple[Hierarchy, Fitting]:
     """The hierarchy that a TOML file describes, its feedback noted, and how to fit it.
 

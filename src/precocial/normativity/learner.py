@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.feedback.records import Item
 from precocial.feedback.votes import Votes, as_votes, gold_positions
-from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped
+from precocial.io import shown
+from precocial.normativity.aggregators.result import TIE, Aggregated, Aggregator, clamped
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
 from precocial.normativity.explanation import (
     Explanation,
     Teacher,
+    Word,
     entropy,
     explained,
     next_tasks,
@@ -27,10 +30,12 @@ from precocial.normativity.explanation import (
 from precocial.normativity.folding import Folded, folded, with_more
 from precocial.normativity.mistakes import (
     Groups,
+    Mistakes,
     coarse,
     coarse_history,
     groups_of,
     heeded,
+    layers,
     student_evidence,
     within,
 )
@@ -47,6 +52,7 @@ from precocial.normativity.student import (
     cross_fitted,
     default_student,
     features_of,
+    lessons,
     taught,
 )
 
@@ -72,7 +78,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     was not taught from, and the panel reads its votes too, `rounds` times.
 
     Args:
-        student: a classifier of scikit-learn; by default `SVC()`.
+        student: a classifier of scikit-learn; by default `SVC()`, whose time grows with the square
+            of the tasks: beyond some ten thousand give another.
         processes: aggregators; by default `panel.default_panel()`.
         q: the part of the processes kept; q_judges: the part of the judges.
         gold_trust: gold labels at which the gold judge has half of the trust.
@@ -84,13 +91,19 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         seed: of folds and halves.
 
     Attributes:
-        labels_: (T,) names of classes, in the order of `votes_.tasks`.
+        labels_: (T,) names of classes, in the order of `votes_.tasks`. Of classes that are equally
+            probable (within 1e-9) the one with more votes over all tasks, of equals in that the
+            first of `classes_`.
+        tied_: names of the tasks on which classes are so.
         proba_: (T, K) their calibrated probabilities.
         classes_, votes_: names of classes; the votes as read.
         teachers_: one `Teacher` each, with an interval.
         panel_: the `PanelResult`; `levels_` is its fixed point.
         student_: a fitted `Student`, or None without X.
         temperature_: as used.
+        unused_: an `Unused` for each record of feedback that changed no label, with the reason: a
+            kind of mistake of which not both classes have a checked label (read without, it made
+            the student worse on digits, true or not), an item that is not there or taken back.
     """
 
     def __init__(
@@ -139,43 +152,52 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 raise ConfigError(
                     f"NormLearner: {name} must map names to values; got {type(value).__name__}"
                 )
-        panel = tuple(self.processes or default_panel())
+        panel = default_panel() if self.processes is None else tuple(self.processes)
         names = [one.name for one in panel]
         if len(set(names)) < len(names):
             raise ConfigError(f"NormLearner: processes must have names of their own; got {names}")
-        told = folded(read, feedback or (), names, history)
+        told = folded(read, () if feedback is None else feedback, names, history)
         known = gold_positions(read, gold)
         features = features_of(X, len(read.tasks))
         self.votes_, self.classes_, self.gold_ = read, read.classes, known
+        self.unused_ = told.left_out(known)
         self.panel_ = self._panel(panel, told, known)
         proba, self._open = self._learnt(panel, told, known, features)
         self.temperature_ = fitted_temperature(proba, known, self._unseen, self.temperature)
         self.proba_ = clamped(tempered(proba, self.temperature_), known)
-        self.labels_ = np.array(read.classes)[self._label()]
+        self._place, tied = self._label()
+        self.labels_ = np.array(read.classes)[self._place]
+        self.tied_ = tuple(read.tasks[t] for t in np.flatnonzero(tied))
         self.levels_ = self.panel_.levels
         self.teachers_: tuple[Teacher, ...] = teachers(read, clamped(proba, known))
         self.student_ = None
         if features is not None:
-            model = taught(self._classifier(), features, clamped(proba, known))
-            self.student_ = Student(model, read.classes)
+            sure = clamped(proba, known)
+            where, label = lessons(sure)
+            self.student_ = Student(
+                taught(self._classifier(), features, sure), read.classes, features.shape[1:],
+                (features[where], label),
+            )  # fmt: skip
         return self
 
     def explain(self, task: Any) -> Explanation:
-        """Why a task is called what it is: votes, teachers, processes.
+        """Why a task is called what it is: votes, teachers, student, processes.
 
         Raises:
             DataError: an unknown task.
         """
         self._is_fitted("explain")
         return explained(
-            str(task), self.votes_, self.proba_, self.teachers_, self.panel_, self.gold_
-        )
+            str(task), self.votes_, self.proba_, self._place, self.teachers_, self.panel_,
+            self.gold_, self._word,
+        )  # fmt: skip
 
+    @checked
     def ask_next(self, k: int = 1) -> tuple[str, ...]:
         """The k tasks whose gold label would tell most: see `explanation.next_tasks`.
 
         Raises:
-            ConfigError: k below 1.
+            ConfigError: k below 1, or no whole number.
         """
         self._is_fitted("ask_next")
         places = next_tasks(self.proba_, self._open, self.panel_, self.gold_, k, seed=self.seed)
@@ -198,8 +220,19 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 raise ConfigError(
                     f"NormLearner: {name} must be a whole number, not below 0; got {value!r}"
                 )
-        if not all(callable(getattr(one, "fit", None)) for one in self.processes or ()):
-            raise ConfigError("NormLearner: processes must be aggregators, such as DawidSkene()")
+        if not isinstance(self.warm_start, bool | np.bool_):
+            raise ConfigError(
+                f"NormLearner: warm_start must be True or False; got {shown(self.warm_start)}"
+            )
+        few = self.processes
+        if few is not None and not (
+            isinstance(few, Sequence) and len(few)
+            and all(callable(getattr(one, "fit", None)) and hasattr(one, "name") for one in few)
+        ):  # fmt: skip
+            raise ConfigError(
+                "NormLearner: processes must be a sequence of aggregators, one at least, such as "
+                f"(DawidSkene(), OneCoin()), or None for the default panel; got {shown(few)}"
+            )
         for name, low, high in (("q", 0, 1), ("q_judges", 0, 1)):
             value = getattr(self, name)
             if not low < value <= high:
@@ -257,35 +290,54 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         nats."""
         rng = np.random.default_rng(self.seed)
         proba = self.panel_.proba
+        self._word: Word | None = None
         for _ in range(self.rounds if X is not None else 0):
             said = self._says(X, clamped(proba, gold), rng)
-            proba, _ = self._mix(panel, *_with_student(told, said), told.history, gold)
+            proba, accuracy = self._mix(panel, *_with_student(told, said), told.history, gold)
+            self._word = Word(said=said, right=np.full(len(said), accuracy[-1]))
         joined = heeded(told.mistakes)
         if not joined:
             return proba, np.zeros(len(proba))
         checked = heeded(joined, gold)
-        if checked:
-            groups = groups_of(checked, told.votes.classes)
-            suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
-            share = groups.share_of(suspected)
-            proba = (1 - share) * proba + share * suspected
+        left, made, open_ = self._suspecting(panel, told, gold, X, checked, rng)
+        proba = left * proba + made
         if checked != joined:  # what is not checked is worth asking about
-            groups = groups_of(joined, told.votes.classes)
-            suspected, open_ = self._suspecting(panel, told, gold, X, groups, rng)
-            share = groups.share_of(suspected)
-        return proba, share[:, 0] * open_
+            word = self._word
+            _, _, open_ = self._suspecting(panel, told, gold, X, joined, rng)
+            self._word = word
+        return proba, open_
 
     def _suspecting(
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
+        X: NDArray[Any] | None, mistakes: Mistakes, rng: np.random.Generator,
+    ) -> tuple[float, Floats, Floats]:  # fmt: skip
+        """What is left to the answers as they stand, (T, K) probabilities with the rest of them
+        suspected, and (T,) the entropy that this leaves within groups."""
+        left, sets = 1.0, layers(mistakes)
+        share = sum(part for part, _ in sets)
+        made, open_ = np.zeros(self.panel_.proba.shape), np.zeros(len(self.panel_.proba))
+        for part, some in sets:
+            groups = groups_of(some, told.votes.classes)
+            proba, inside, word = self._joined(panel, told, gold, X, groups, rng)
+            if word is not None and self._word is not None and share - part < 0.5 <= share:
+                self._word = self._word.where(word)
+            left, share = left - part, share - part
+            made += part * proba
+            open_ += part * inside
+        return left, made, open_
+
+    def _joined(
+        self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64],
         X: NDArray[Any] | None, groups: Groups, rng: np.random.Generator,
-    ) -> tuple[Floats, Floats]:  # fmt: skip
-        """(T, K) probabilities where suspected answers tell groups apart and not their classes, and
-        (T,) the entropy within groups."""
+    ) -> tuple[Floats, Floats, Floats | None]:  # fmt: skip
+        """(T, K) probabilities where suspected answers tell groups apart and not their classes,
+        (T,) the entropy within groups, and (T, K) the student's log evidence there."""
         past = coarse_history(told.history, groups)
         known = np.where(gold >= 0, groups.of[gold], -1)
         plain = coarse(told.votes, groups)
         joined, accuracy = self._mix(panel, plain, told.weight, past, known)
         inside = within(told.votes, told.weight, accuracy, groups, None)
+        evidence = None
         for _ in range(self.rounds):
             if X is None:
                 break
@@ -297,7 +349,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             )
             inside = within(told.votes, told.weight, accuracy, groups, evidence)
         made = clamped(joined[:, groups.of] * inside, gold)
-        return made, entropy(made) - entropy(joined)
+        return made, entropy(made) - entropy(joined), evidence
 
     def _mix(
         self, panel: Sequence[Aggregator], votes: Votes, weight: Floats, history: Any,
@@ -318,12 +370,13 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     def _says(self, X: Any, proba: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
         return cross_fitted(self._classifier(), X, proba, folds=self.folds, rng=rng)
 
-    def _label(self) -> NDArray[np.int64]:
-        """(T,) as `Aggregated.label`: of equals the one with more votes."""
+    def _label(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(T,) as `Aggregated.label`: of equals the one with more votes; and whether there are
+        equals."""
         common = np.bincount(self.votes_.label, minlength=len(self.classes_))
         order = np.argsort(-common, kind="stable")
-        top = self.proba_.max(axis=1, keepdims=True) - 1e-9
-        return np.asarray(order[np.argmax(self.proba_[:, order] >= top, axis=1)])
+        best = self.proba_ >= self.proba_.max(axis=1, keepdims=True) - TIE
+        return np.asarray(order[np.argmax(best[:, order], axis=1)]), best.sum(axis=1) > 1
 
 
 def votes_of(given: Any) -> Votes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,16 @@ class LevelFigures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unheard:
+    """A statement that the fit could not use: its number, who said it, of what kind, and why."""
+
+    number: int
+    source: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LevelsRecord:
     """A `FixedPoint`, what adding levels changes, and the feedback behind it."""
 
@@ -76,6 +86,7 @@ class LevelsRecord:
     steps: int
     objective: list[float]
     command: str = ""
+    unused: list[Unheard] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -112,6 +123,7 @@ class LevelsRecord:
             steps=0 if fitted is None else fitted.steps,
             objective=[] if fitted is None else [float(f) for f in fitted.objective],
             command=command,
+            unused=[] if fitted is None else _unheard(fitted),
         )
 
     def write(self, path: io.PathLike) -> None:
@@ -129,6 +141,14 @@ class LevelsRecord:
         for problem in problems(record):
             raise DataError(f"is a damaged record of levels: {problem}", path=path)
         return record
+
+
+def _unheard(fitted: Fitted) -> list[Unheard]:
+    said = fitted.fixed_point.hierarchy.statements
+    return [
+        Unheard(number=n, source=said[n].source, kind=said[n].kind, reason=reason)
+        for n, reason in fitted.unused.items()
+    ]
 
 
 def _figures(

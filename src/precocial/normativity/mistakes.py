@@ -7,6 +7,7 @@ checked labels and a student who has learnt from both tell them apart.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,35 +36,59 @@ class Groups:
         of: (K,) the group of each class, numbered as first met.
         names: names of the groups.
         speaks_for: (K, K) whether an answer (row) speaks for a class (column) within its group.
-        share: (G,) the probability that a group is to be read as one; of a class by itself the
-            largest of them.
     """
 
     of: NDArray[np.int64]
     names: tuple[str, ...]
     speaks_for: NDArray[np.bool_]
-    share: Floats
 
-    def share_of(self, proba: Floats) -> Floats:
-        """(T, 1) the mean share of a task's groups, from (T, K) probabilities of classes."""
-        return np.asarray(proba @ self.share[self.of])[:, None]
+
+def pooled(said: Sequence[tuple[int, int, float, float]]) -> Mistakes:
+    """What several statements (right, wrong, confidence c, value v) make of each mistake.
+
+    share = (1 - prod (1 - c)) * sum c (1 - v) / sum c: the probability that anybody's word holds,
+    times what they say on the mean (a linear opinion pool). Who says the same adds to it; two who
+    contradict each other with equal confidence are each believed by half.
+    """
+    by: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    for right, wrong, c, v in said:
+        by.setdefault((right, wrong), []).append((c, v))
+    found = []
+    for (right, wrong), words in by.items():
+        c, v = np.array(words).T
+        mean = float(c @ (1 - v) / c.sum()) if c.sum() > 0 else 0.0
+        found.append((right, wrong, float(1 - np.prod(1 - c)) * mean))
+    return tuple(found)
+
+
+def unchecked(mistake: tuple[int, int, float], gold: NDArray[np.int64]) -> list[int]:
+    """The classes of a mistake that have no checked label."""
+    return [k for k in mistake[:2] if k not in gold]
 
 
 def heeded(mistakes: Mistakes, gold: NDArray[np.int64] | None = None) -> Mistakes:
     """The mistakes that are likely enough to matter and, given gold, of which both classes have a
     checked label: without, nothing tells them apart, and the answers are read as they stand."""
     return tuple(
-        (right, wrong, share) for right, wrong, share in mistakes
-        if share > IDLE and (gold is None or np.isin([right, wrong], gold).all())
-    )  # fmt: skip
+        one for one in mistakes if one[2] > IDLE and (gold is None or not unchecked(one, gold))
+    )
+
+
+def layers(mistakes: Mistakes) -> tuple[tuple[float, Mistakes], ...]:
+    """Sets of mistakes with the part of the whole that each is to have, the likeliest alone first.
+
+    With u uniform in [0, 1], the mistakes of a share above u are so together: each then is so with
+    its own share, and a doubtful one that touches a sure one takes nothing of its share.
+    """
+    steps = sorted({round(share, 9) for _, _, share in mistakes}, reverse=True)
+    return tuple(
+        (share - below, tuple(one for one in mistakes if round(one[2], 9) >= share))
+        for share, below in zip(steps, [*steps, 0.0][1:], strict=True)
+    )
 
 
 def groups_of(mistakes: Mistakes, classes: tuple[str, ...]) -> Groups:
-    """Groups of the classes that the mistakes join.
-
-    A group's share is 1 - prod (1 - share) over the mistakes within it (noisy or): who says the
-    same adds to it, and who speaks of other classes has no say in it.
-    """
+    """Groups of the classes that the mistakes join."""
     K = len(classes)
     lead, speaks = np.arange(K), np.eye(K, dtype=np.bool_)
     for right, wrong, _ in mistakes:
@@ -73,12 +98,7 @@ def groups_of(mistakes: Mistakes, classes: tuple[str, ...]) -> Groups:
     names = tuple(
         "|".join(classes[k] for k in np.flatnonzero(inverse == g)) for g in range(len(first))
     )
-    left = np.ones(len(first))
-    for right, _, one in mistakes:
-        left[inverse[right]] *= 1 - one
-    share = 1 - left
-    share[np.bincount(inverse) == 1] = share.max()
-    return Groups(of=inverse, names=names, speaks_for=speaks, share=share)
+    return Groups(of=inverse, names=names, speaks_for=speaks)
 
 
 def coarse(votes: Votes, groups: Groups) -> Votes:

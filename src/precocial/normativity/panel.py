@@ -132,8 +132,7 @@ def judged(
         seed: of the folds and halves.
     """
     rng = np.random.default_rng(seed)
-    looked = _some_tasks(votes, rng)
-    some, much = votes.kept(looked), weight[looked]
+    some, much = _some_tasks(votes, weight, rng)
     rows = [
         _held_out(panel, some, much, history, rng),
         _halves(panel, some, much, history, rng),
@@ -225,12 +224,24 @@ def gold_scores(proba: Floats, gold: NDArray[np.int64]) -> Floats:
     return np.asarray(0.5 * hits(p, right) + 0.5 * p[np.arange(len(known)), right])
 
 
-def _some_tasks(votes: Votes, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Whether each vote is on a task that judges look at."""
+def _some_tasks(
+    votes: Votes, weight: Floats, rng: np.random.Generator
+) -> tuple[Votes, Floats]:  # fmt: skip
+    """The votes that judges look at, with their tasks alone, and their weights.
+
+    The other tasks are left out altogether: some processes have a parameter for each.
+    """
     if len(votes) <= JUDGED_VOTES:
-        return np.ones(len(votes), dtype=np.bool_)
+        return votes, weight
     looked = rng.random(len(votes.tasks)) < JUDGED_VOTES / len(votes)
-    return np.asarray(looked[votes.task])
+    looked[rng.integers(len(looked))] |= not looked.any()
+    number, kept = np.cumsum(looked, dtype=np.int32) - 1, looked[votes.task]
+    some = Votes(
+        task=number[votes.task[kept]], teacher=votes.teacher[kept], label=votes.label[kept],
+        tasks=tuple(votes.tasks[t] for t in np.flatnonzero(looked)), teachers=votes.teachers,
+        classes=votes.classes,
+    )  # fmt: skip
+    return some, weight[kept]
 
 
 def _held_out(

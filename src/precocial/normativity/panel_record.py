@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from precocial import io
 from precocial.errors import DataError
 from precocial.normativity.explanation import Teacher
+from precocial.normativity.folding import Unused
 from precocial.normativity.held_out import Arm
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.levels_record import LevelsRecord
@@ -90,6 +91,8 @@ class PanelRecord:
     worth: list[GoldWorth]
     command: str = ""
     seconds: float = 0.0
+    unused: list[Unused] = field(default_factory=list)
+    """records of feedback that changed no label, with reasons"""
 
     @classmethod
     def of(
@@ -144,6 +147,7 @@ class PanelRecord:
             worth=[GoldWorth.of(row) for row in worth],
             command=command,
             seconds=seconds,
+            unused=list(learner.unused_),
         )
 
     def write(self, path: io.PathLike) -> None:

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from precocial.choice.arguments import array_of
+from precocial.choice.arguments import array_of, checked
 from precocial.errors import ConfigError, FitError
 from precocial.normativity.fixed_point import FixedPoint
 from precocial.normativity.hierarchy import Hierarchy
@@ -32,6 +32,7 @@ SERIES_TOL = 1e-14
 LONGEST = 2000
 
 
+@checked
 def gradient(
     fixed: FixedPoint, toward: dict[str, ArrayLike], *, method: Method = "auto"
 ) -> dict[str, Floats]:
@@ -87,6 +88,7 @@ def gradient_at(
     return [*found, _through(kernels[top], r[top], y, eps) + eps * p * y]
 
 
+@checked
 def in_logits(fixed: FixedPoint, free: dict[str, Floats]) -> dict[str, Floats]:
     """dF/dtheta for p = softmax(theta), from the G of `gradient`: G - p sum(G)."""
     return {
@@ -100,7 +102,12 @@ def _asked(fixed: FixedPoint, toward: dict[str, ArrayLike], n: int) -> Floats:
     name = fixed.hierarchy.levels[n].name
     if name not in toward:
         return np.zeros(shape)
-    return array_of(f"gradient: toward {name!r}", toward[name], shape)
+    found = array_of(f"gradient: toward {name!r}", toward[name], shape)
+    if found.shape != shape:
+        raise ConfigError(
+            f"gradient: toward {name!r} must have shape {shape}; got shape {found.shape}"
+        )
+    return found
 
 
 def _through(choices: Choices, r: Floats, v: Floats, eps: float) -> Floats:
@@ -142,6 +149,7 @@ def _resolved(K: Floats, r: Floats, p: Floats, eps: float, v: Floats, method: Me
     return _resolved(K, r, p, eps, v, "solve")
 
 
+@checked
 def influence(fixed: FixedPoint, item: str, *, task: str | None = None) -> dict[str, Floats]:
     """d log r_0(item) / d log p_n[g] of every level, in logits: whom an outcome hangs on.
 

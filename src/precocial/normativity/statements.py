@@ -7,9 +7,9 @@ is lowered or raised by what is said about the source, one level up, and about t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -78,6 +78,8 @@ def statement_of(
     """
     _ranges(value, confidence, source, count)
     common: dict[str, Any] = {"number": number, "source": source, "confidence": float(confidence)}
+    if level in (SOURCES, STATEMENTS, WHOLE):
+        _nothing_beside(level, better_than, task, kind if level != SOURCES else "")
     if level in (SOURCES, STATEMENTS):
         return _about(level, item, kind, number, count, value, common)
     weight = 1.0 if count is None else float(count)
@@ -96,11 +98,23 @@ def statement_of(
         raise ConfigError("feedback: labels are answers on level 0; above it items get scores")
     said: Kind = "score" if place > 0 or kind == "score" else "label"
     if other >= 0:
+        if kind:
+            raise ConfigError(f"feedback: a comparison has no kind; got {kind!r}: leave one out")
         said = "comparison"
     return Statement(
         kind=said, level=place, task=where, item=g, other=other, value=float(value), count=weight,
         certain=said == "label" and confidence == 1.0 and value == 1.0, **common,
     )  # fmt: skip
+
+
+def _nothing_beside(level: str | int, better_than: str | None, task: str | None, kind: str) -> None:
+    """Refuse what would say nothing of the whole, a source or a statement."""
+    for name, given in (("better_than", better_than), ("task", task), ("kind", kind or None)):
+        if given is not None:
+            raise ConfigError(
+                f"feedback on {level!r} takes no {name}; got {given!r}: leave it out, or name a "
+                "level and an item of it"
+            )
 
 
 def _ranges(value: float, confidence: float, source: str, count: float | None) -> None:
@@ -129,6 +143,11 @@ def _about(
         )
     if not isinstance(item, str) or not item:
         raise ConfigError(f"feedback: item must name a source; got {item!r}")
+    if kind not in ("", *get_args(Kind)):
+        raise ConfigError(
+            f"feedback: kind must be one of {', '.join(get_args(Kind))}, or empty for all that the "
+            f"source says; got {kind!r}"
+        )
     if item == common["source"]:
         raise ConfigError("feedback: a source's word on itself says nothing; leave it out")
     return Statement(
@@ -176,4 +195,38 @@ def _task(levels: Sequence[Level], place: int, task: str | None) -> int:
     found = levels[place].task_where.get(task, -1)
     if found < 0:
         raise ConfigError(f"feedback: no task {task!r}")
+    return found
+
+
+def unused(
+    statements: Sequence[Statement], *, heed: Collection[str] | None, fixed: bool,
+    groups: Mapping[str, str],
+) -> dict[int, str]:  # fmt: skip
+    """Number -> reason, of what a fit cannot use.
+
+    Args:
+        statements: all that was said.
+        heed: the kinds that are heard, or None.
+        fixed: whether sources keep their prior.
+        groups: source -> group.
+    """
+    kinds: dict[str, set[str]] = {}
+    for one in statements:
+        for who in {one.source, groups.get(one.source, one.source)}:
+            kinds.setdefault(who, set()).add(one.kind)
+    said = {one.kind for one in statements} - {"source", "statement"}
+    for who in {*groups, *groups.values()}:  # the silent members of a group learn with it
+        kinds.setdefault(who, set()).update(said)
+    found = {}
+    for one in statements:
+        if heed is not None and one.kind not in heed:
+            found[one.number] = f"feedback of kind {one.kind!r} is not among those to heed"
+        elif one.kind == "source" and fixed:
+            found[one.number] = 'with reliability="fixed" nobody is believed more or less'
+        elif one.kind == "source" and str(one.about) not in kinds:
+            found[one.number] = f"nothing was said by {one.about!r}, and no group has that name"
+        elif (
+            one.kind == "source" and one.about_kind and one.about_kind not in kinds[str(one.about)]
+        ):
+            found[one.number] = f"{one.about!r} said nothing of kind {one.about_kind!r}"
     return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import SVC
 
 from precocial.errors import ConfigError, DataError
@@ -15,6 +16,8 @@ from precocial.normativity.aggregators.result import Floats
 CERTAIN = 0.8
 """A task is taught from if its class is this probable (ours: of its lessons at most a fifth are
 wrong, where they are calibrated)."""
+FOLDS = 5
+"""In which a student without probabilities gets them (ours, scikit-learn's default)."""
 FEW = 2
 """A class that has fewer such tasks is taught from its most probable ones (ours)."""
 
@@ -24,25 +27,40 @@ def default_student() -> Any:
     return SVC()
 
 
-def features_of(X: ArrayLike | None, tasks: int) -> NDArray[Any] | None:
+def features_of(X: Any, tasks: int) -> NDArray[Any] | None:
     """(T, D) features, checked.
 
     Raises:
-        ConfigError: another shape, or not finite.
+        ConfigError: no numbers, another shape, or not finite.
     """
     if X is None:
         return None
-    try:
-        found = np.asarray(X)
-    except ValueError as error:
-        raise ConfigError("X must hold rows of one length") from error
+    found = _numbers("X", X)
     if found.ndim < 2 or len(found) != tasks:
         raise ConfigError(
             f"X must hold one row of features for each of the {tasks} tasks, in the order of "
             f"votes.tasks; got shape {found.shape}"
         )
-    if found.dtype.kind in "fc" and not np.isfinite(found).all():
-        raise ConfigError("X must be finite; it holds NaN or infinity")
+    return found
+
+
+def _numbers(name: str, X: Any) -> NDArray[Any]:
+    """X as an array of finite real numbers."""
+    try:
+        found = np.asarray(X)
+        if found.dtype.kind == "O":
+            found = found.astype(np.float64)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{name} must hold numbers, rows of one length; got {type(X).__name__} ({error})"
+        ) from error
+    if found.dtype.kind not in "biuf":
+        raise ConfigError(
+            f"{name} must hold real numbers; got an array of {found.dtype}. Turn text and "
+            "categories into numbers first, complex numbers into two columns"
+        )
+    if not np.isfinite(found).all():
+        raise ConfigError(f"{name} must be finite; it holds NaN or infinity")
     return found
 
 
@@ -70,7 +88,7 @@ def taught(student: Any, X: NDArray[Any], proba: Floats) -> Any:
         return Constant(int(label[0]) if len(label) else int(proba.sum(axis=0).argmax()))
     try:
         return clone(student).fit(X[where], label)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise DataError(f"the student {student!r} could not be fitted: {error}") from error
 
 
@@ -85,7 +103,11 @@ def cross_fitted(
         out = fold == f
         if out.all():
             return np.asarray(proba.argmax(axis=1))
-        said[out] = taught(student, X[~out], proba[~out]).predict(X[out])
+        model = taught(student, X[~out], proba[~out])
+        try:
+            said[out] = model.predict(X[out])
+        except (ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"the student {student!r} could not predict: {error}") from error
     return said
 
 
@@ -93,11 +115,15 @@ class Constant:
     """Says one class of everything."""
 
     def __init__(self, label: int) -> None:
-        self.label = label
+        self.label, self.classes_ = label, np.array([label])
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """(N,) the class."""
         return np.full(len(X), self.label, dtype=np.int64)
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(N, 1) ones."""
+        return np.ones((len(X), 1))
 
 
 class Student:
@@ -108,9 +134,69 @@ class Student:
         model_: the fitted copy, which predicts positions.
     """
 
-    def __init__(self, model: Any, classes: tuple[str, ...]) -> None:
-        self.model_, self.classes_ = model, classes
+    def __init__(
+        self, model: Any, classes: tuple[str, ...], width: tuple[int, ...] | None = None,
+        lessons: tuple[NDArray[Any], NDArray[np.int64]] | None = None,
+    ) -> None:  # fmt: skip
+        """A fitted model.
+
+        Args:
+            model: predicts positions in `classes`.
+            classes: their names.
+            width: of one row of features, where it is to be checked.
+            lessons: the rows and positions that it was taught from; `predict_proba` needs them
+                where the model itself has no probabilities.
+        """
+        self.model_, self.classes_, self._width, self._lessons = model, classes, width, lessons
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:
-        """(N,) names of classes for (N, D) features."""
-        return np.asarray(np.array(self.classes_)[self.model_.predict(np.asarray(X))])
+        """(N,) names of classes for (N, D) features.
+
+        Raises:
+            ConfigError: features of another width than it was taught from, or no finite numbers.
+        """
+        return np.asarray(np.array(self.classes_)[self.model_.predict(self._rows("predict", X))])
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """(N, K) probabilities of `classes_` for (N, D) features; 0 for one it was never taught.
+
+        They are of what the panel would call a task, not of the truth. A model that has none, such
+        as the default SVC, is fitted again, fold by fold, with a sigmoid over its scores (Platt
+        1999), when they are first asked for.
+
+        Raises:
+            ConfigError: as for `predict`; or a model without probabilities whose lessons are too
+                few for that.
+        """
+        rows, model = self._rows("predict_proba", X), self._sure()
+        found = np.zeros((len(rows), len(self.classes_)))
+        found[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(rows)
+        return found
+
+    def _sure(self) -> Any:
+        """The model, or one over it that has probabilities."""
+        if hasattr(self.model_, "predict_proba"):
+            return self.model_
+        if not hasattr(self, "_calibrated"):
+            X, label = self._lessons or (np.zeros((0, 1)), np.zeros(0, dtype=np.int64))
+            least = int(np.unique(label, return_counts=True)[1].min(initial=len(label)))
+            if least < FEW or not hasattr(self.model_, "decision_function"):
+                raise ConfigError(
+                    f"predict_proba: {type(self.model_).__name__} has no probabilities, and they "
+                    f"cannot be fitted to scores with {least} lessons of a class; give "
+                    "student=LogisticRegression(), which has them"
+                )
+            folds = CalibratedClassifierCV(clone(self.model_), cv=min(FOLDS, least), ensemble=False)
+            self._calibrated = folds.fit(X, label)
+        return self._calibrated
+
+    def _rows(self, name: str, X: Any) -> NDArray[Any]:
+        """X, if it is of the kind that the student was taught from."""
+        found = _numbers(f"{name}: X", X)
+        width = found.shape[1:] if self._width is None else self._width
+        if found.ndim < 2 or found.shape[1:] != width:
+            raise ConfigError(
+                f"{name}: X must hold rows of {' x '.join(map(str, width)) or 'some'} features, as "
+                f"the student was taught from; got shape {found.shape}"
+            )
+        return found

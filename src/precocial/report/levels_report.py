@@ -263,6 +263,10 @@ def _feedback(record: LevelsRecord) -> Section:
         Table(columns=("source", "kind of feedback", "taken at its word", "95 % interval", "noise",
                        "the opposite"), rows=rows, title="How far each source is believed"),
     ]  # fmt: skip
+    if record.unused:
+        left = tuple((one.number, one.source, one.kind, one.reason) for one in record.unused[:400])
+        parts.append(Table(columns=("number", "source", "kind", "why"), rows=left,
+                           title="Statements that could not be used"))  # fmt: skip
     if moved:
         parts.append(Text(text=f"What feedback moved, in nats from the initial: {moved}."))
     return Section(key="feedback", title="What was said, and by whom", parts=tuple(parts))

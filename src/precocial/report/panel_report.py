@@ -241,7 +241,16 @@ def _ask(record: PanelRecord) -> Section:
 def _making(record: PanelRecord) -> Section:
     parts: list[Part] = []
     if record.feedback:
-        parts.append(Text(text=f"{record.feedback:,} records of feedback were folded in."))
+        used = max(record.feedback - len(record.unused), 0)
+        parts.append(
+            Text(text=f"Of {record.feedback:,} records of feedback {used:,} were folded in.")
+        )
+    if record.unused:
+        rows = tuple((one.source, one.about, one.reason) for one in record.unused[:400])
+        parts.append(
+            Table(columns=("source", "about", "why"), rows=rows,
+                  title="Feedback that changed no label")
+        )  # fmt: skip
     if record.student:
         parts.append(Text(text=f"The student: {record.student}."))
     parts.append(
