@@ -204,6 +204,16 @@ def test_gold_reads_names_as_votes_do(capsys: Capture) -> None:
     assert not {"=t0", "t1"} & {one["task"] for one in told}
 
 
+def test_where_all_is_checked_nothing_is_asked(capsys: Capture) -> None:
+    put("mine.csv", "task,label\n" + "".join(f"t{t},a\n" for t in range(9)))
+    assert run("ask", "votes.csv", "--gold", "mine.csv") == 0
+    assert "nothing is left to check" in capsys.readouterr().out
+    assert run("aggregate", "votes.csv", "--gold", "mine.csv") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--compare, from 20 on, scores it" in said
+    assert "check next: nothing" in said
+
+
 def test_json_lines_hold_votes_gold_and_features(capsys: Capture) -> None:
     rows = [{"task": t, "worker": w, "label": (t + (w == t % 3)) % 2} for t in range(9)
             for w in range(3)]  # fmt: skip

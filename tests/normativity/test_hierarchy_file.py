@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from precocial.errors import PrecocialError
+from precocial.normativity.fields import FIELDS
 from precocial.normativity.fitting import Fitting, fit
 from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
@@ -147,6 +150,18 @@ def test_a_table_needs_the_items_of_its_level(tmp_path: Path) -> None:
         place = "judges.csv, line 4, column 'strict': must be a finite number"
         with pytest.raises(PrecocialError, match=place):
             read_hierarchy(written(tmp_path, table=TABLE.replace("0.4", wrong)))
+
+
+def test_a_file_may_hold_what_python_takes() -> None:
+    assert set(FIELDS["fitting"]) == {field.name for field in fields(Fitting)}
+    assert set(FIELDS["levels"]) == {field.name for field in fields(Level)} - {"hypotheses"} | {
+        "scores"
+    }
+    assert set(FIELDS["feedback"]) == set(inspect.signature(Hierarchy.feedback).parameters) - {
+        "self"
+    }
+    settings = set(inspect.signature(Hierarchy).parameters) - {"levels", "scores"}
+    assert set(FIELDS["top"]) == settings | {"levels", "feedback", "fitting"}
 
 
 LINES = TEXT.splitlines()

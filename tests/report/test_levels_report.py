@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from precocial.cli import main
 from precocial.errors import DataError
 from precocial.normativity.fitting import fit
 from precocial.normativity.fixed_point import FixedPoint, fixed_point
-from precocial.normativity.hierarchy import Hierarchy
+from precocial.normativity.hierarchy import Hierarchy, Semantics
 from precocial.normativity.levels import Level
 from precocial.normativity.levels_record import LEVELS, LevelsRecord
 from precocial.report import page_of, render
 from precocial.report.levels_report import headline, levels_page
+from precocial.report.page import Picture, Section, Table
 from tests.normativity.test_hierarchy_file import written
 from tests.report.test_transfer_report import HOSTILE, Page
 
@@ -54,6 +56,32 @@ def test_no_fixed_point_is_said_first(tmp_path: Path) -> None:
     assert record.status == "did not converge"
     assert headline(record).startswith("The levels did not settle")
     assert "did not converge" in render(levels_page(tmp_path))
+
+
+@pytest.mark.parametrize("semantics", ["sample", "mean"])
+@pytest.mark.parametrize("share", [True, False])
+def test_a_bound_is_shown_where_one_is_proved(
+    tmp_path: Path, semantics: Semantics, share: bool
+) -> None:
+    answers, judges = Level("answers", ["a", "b"]), Level("judges", ["strict", "kind", "even"])
+    scores = [[[1, 0], [0.2, 0.9], [0.5, 0.5]], [[1, 0, 0.5], [0, 1, 0.5], [0.4, 0.3, 1]]]
+    hierarchy = Hierarchy([answers, judges], scores, share=share, semantics=semantics)
+    kept(tmp_path, fixed_point(hierarchy))
+    page = levels_page(tmp_path)
+    section = next(one for one in page.sections if one.key == "contraction")
+    said = render(replace(page, sections=(section,)))
+    tiles = [name for name, *_ in page.figures]
+    assert ("bound" in columns_of(section)) == (semantics == "sample")
+    assert ("Nothing bounds" in said) == (semantics == "mean" and share)
+    assert ("has no bound" in said) == (semantics == "mean" and not share)
+    assert ("gap" in tiles) == (semantics == "mean" and share)
+    assert ("contraction" in tiles) == (semantics == "sample" or not share)
+    assert "can gain at most" not in page.headline or (semantics == "mean" and share)
+
+
+def columns_of(section: Section) -> set[str]:
+    tables = [part.table if isinstance(part, Picture) else part for part in section.parts]
+    return {name for table in tables if isinstance(table, Table) for name in table.columns}
 
 
 def test_statements_that_could_not_be_used_are_listed(tmp_path: Path) -> None:

@@ -109,7 +109,11 @@ def ask(
     ]
     show(
         told,
-        lambda: [table(["task", "most probable", "probability", "votes"], rows)],
+        lambda: [
+            table(["task", "most probable", "probability", "votes"], rows)
+            if rows
+            else "nothing is left to check: the class of every task is known"
+        ],
         common,
     )
 

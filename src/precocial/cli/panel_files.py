@@ -84,6 +84,8 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
     Raises:
         DataError, ConfigError: with the file, and line and column where there are any.
     """
+    import numpy as np
+
     from precocial.errors import ConfigError
     from precocial.feedback.tables import CROWD, read_crowd
     from precocial.feedback.votes import as_votes
@@ -102,7 +104,8 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
                  "a name", common)  # fmt: skip
     _known_labels(columns.label, columns.line, classes, path, said)
     votes = as_votes(columns.task, columns.worker, columns.label, classes=classes or None)
-    again = len(votes) - len(set(zip(votes.task.tolist(), votes.teacher.tolist(), strict=True)))
+    pair = votes.task.astype(np.int64) * len(votes.teachers) + votes.teacher
+    again = len(votes) - len(np.unique(pair))
     if again:
         note(f"! {again} votes repeat a worker on a task; each of them counts", common)
     if len(votes.classes) == 1:

@@ -73,7 +73,9 @@ def headline(record: LevelsRecord) -> str:
 def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
     actions = record.levels[0]
     kind = {"sample": "a judge is drawn", "mean": "by the mean judge"}[record.semantics]
-    if record.gap is None:
+    if _is_unbounded(record):
+        certificate = ("contraction", "none", "is proved of the mean judge")
+    elif record.gap is None:
         certificate = (
             "contraction", f"{record.contraction:.3f}",
             f"at most {record.contraction_bound:.3f}, by {record.certified_by}",
@@ -93,6 +95,13 @@ def contraction_section(record: LevelsRecord) -> Section:
 
     Of the mean judge's answers no contraction is proved: the gap takes its place.
     """
+    title = "Does one more level change anything?"
+    if _is_unbounded(record):
+        text = (
+            "The levels end, so there is nothing that has to settle. How far the last of them can "
+            "still move those below has no bound with a mean judge."
+        )
+        return Section(key="contraction", title=title, parts=(Text(text=text),))
     steps = list(range(1, len(record.tv) + 1))
     proved = [] if record.gap is not None else [
         (at, b) for at, b in zip(steps, record.bounds, strict=True) if b is not None and b > 0
@@ -124,8 +133,12 @@ def contraction_section(record: LevelsRecord) -> Section:
         Picture(svg=art.svg(draw, caption, width=6.5, height=3.2), caption=caption, table=table),
         _added(record),
     ]
-    return Section(key="contraction", title="Does one more level change anything?",
-                   parts=tuple(parts))  # fmt: skip
+    return Section(key="contraction", title=title, parts=tuple(parts))
+
+
+def _is_unbounded(record: LevelsRecord) -> bool:
+    """Whether the levels end under a mean judge: neither a contraction nor a gap says anything."""
+    return record.semantics == "mean" and record.gap is None
 
 
 def _step(record: LevelsRecord) -> str:
@@ -161,6 +174,8 @@ def _added(record: LevelsRecord) -> Table:
         )
     )
     columns = ("added level", "largest change from three tops", "bound")
+    if not record.share:
+        columns = ("added level", "how far apart three tops leave the lowest level", "bound")
     if record.gap is not None:
         columns = ("added level", "gap, over the largest score above 1", "tolerance")
     return Table(columns=columns, rows=rows, title="Adding levels")

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from precocial import io
-from precocial.normativity.held_out import ABLATIONS, OWN, WORTH_LEAST
+from precocial.normativity.held_out import ABLATIONS, LEAST, OWN, WORTH_LEAST
 from precocial.normativity.panel_record import DOUBTFUL, PANEL, GoldWorth, PanelRecord
 from precocial.report import figures as art
 from precocial.report.levels_report import certificate_section, contraction_section, level_section
@@ -52,7 +52,10 @@ def headline(record: PanelRecord) -> str:
     )
     arms = {arm.name: arm for arm in record.arms}
     if record.gold and not arms:
-        return f"{said} {record.gold:,} checked labels were learned from; --compare scores it."
+        when = "" if record.gold >= LEAST else f", from {LEAST} on,"
+        return (
+            f"{said} {record.gold:,} checked labels were learned from; --compare{when} scores it."
+        )
     if not arms:
         return (
             f"{said} Without gold nothing here says how right they are: check some of those below."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -74,9 +74,9 @@ class AggregatedTexts:
 
 @checked
 def aggregate_texts(
-    task: Sequence[Name],
-    teacher: Sequence[Name],
-    text: Sequence[str],
+    task: Sequence[Any],
+    teacher: Sequence[Any],
+    text: Sequence[Any],
     *,
     method: Method = "panel",
     form: Form = "bare",
