@@ -22,6 +22,11 @@ class Thing:
     name: str
 
 
+class Lines:
+    def __repr__(self) -> str:
+        return "one\ntwo"
+
+
 @checked
 def take(
     number: float = 0.0, count: int = 1, word: Literal["a", "b"] = "a", array: ArrayLike = 0.0,
@@ -63,6 +68,8 @@ def test_what_fits_is_taken(fields: dict[str, Any]) -> None:
         ({"number": "x"}, "take: number must be a number; got str 'x'"),
         ({"number": 1j}, "number must be a number"),
         ({"number": 10**30}, "number must be a number"),
+        ({"number": True}, "number must be a number; got bool True"),
+        ({"told": Lines()}, "got Lines one two$"),
         ({"count": 1.5}, "count must be a whole number"),
         ({"count": True}, "count must be a whole number"),
         ({"word": "c"}, "word must be one of 'a', 'b'"),

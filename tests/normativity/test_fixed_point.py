@@ -310,3 +310,12 @@ def test_levels_to_add_are_a_whole_number() -> None:
 def test_words_that_feedback_needs_name_no_level(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a level"):
         Level(name, ["a", "b"])
+
+
+def test_the_top_of_a_chain_under_a_mean_judge_can_still_decide() -> None:
+    """No judge stands above the top, so what it decides is a change and not nothing."""
+    levels = [Level("answers", ["a", "b"]), Level("judges", ["x", "y"])]
+    chain = Hierarchy(levels, [np.eye(2)], q=0.5, semantics="mean", share=False)
+    added = fixed_point(chain).change_when_adding_level(1)
+    assert added.change[0] == pytest.approx(1.0)
+    assert added.bound[0] == 1.0

@@ -54,6 +54,16 @@ def test_what_are_no_votes_is_refused() -> None:
             learner().fit(wrong)
 
 
+def test_what_is_wrong_with_a_table_of_votes_is_said() -> None:
+    table = pd.DataFrame({"task": ["a", "b"], "worker": ["x", "y"], "label": ["0", None]})
+    with pytest.raises(PrecocialError, match="label"):
+        learner().fit(table)
+    with pytest.raises(ConfigError, match=r"votes need columns task, worker, label; got .*'class'"):
+        learner().fit(table.rename(columns={"label": "class"}))
+    with pytest.raises(PrecocialError, match="votes: got none"):
+        learner().fit(table[:0])
+
+
 def test_gold_is_kept_and_read_only_as_given() -> None:
     made, truth, X = crowd(seed=1)
     gold = {str(t): str((truth[t] + 1) % 3) for t in range(5)}

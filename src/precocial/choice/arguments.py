@@ -126,7 +126,7 @@ def _is_number(value: Any, hint: Any) -> bool:
         whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
         return whole and -MOST - 1 <= int(value) <= MOST
     large = isinstance(value, numbers.Integral) and abs(int(value)) > MOST
-    return isinstance(value, numbers.Real) and not large
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and not large
 
 
 def _is_sequence(value: Any) -> bool:
@@ -172,7 +172,7 @@ def _shown(value: Any) -> str:
     kind = type(value).__name__
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} and shape {value.shape}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return f"{kind} {text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + '...'}"
 
 

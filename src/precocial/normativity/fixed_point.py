@@ -397,9 +397,14 @@ def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
             "they must settle"
         )
     if status == "no unique fixed point":
+        known = (
+            'take semantics="sample" with a floor'
+            if hierarchy.semantics == "mean"
+            else "set a floor, or q > 1/2,"
+        )
         return (
-            "what the levels settle in depends on the top that they began from; set a floor, or "
-            "q > 1/2, or say which top is meant"
+            f"what the levels settle in depends on the top that they began from; {known} or say "
+            "which top is meant"
         )
     if status == "not certified" and by == "gap":
         return "the gap proves a fixed point, but not every start led to one: there may be others"
@@ -432,7 +437,8 @@ def change_when_adding_level(
     the contraction to the power N+k-1. Semantics "mean": r* is among the answers to its own
     verdict up to `gap`, so a level that answers r* changes nothing, and the change reported is the
     gap, in units of the largest score above 1. Without `share` no judges stand above the top: the
-    change is that of the lowest level between three tops, and the bound the product of the steps'.
+    change is that of the lowest level between three tops, and the bound the product of the steps',
+    or 1 where a mean judge leaves none.
 
     Raises:
         ConfigError: n below 1, or tops that are not distributions over the top level.
@@ -441,7 +447,7 @@ def change_when_adding_level(
         raise ConfigError(f"change_when_adding_level: n must be at least 1; got {n}")
     hierarchy, p = fixed.hierarchy, fixed.initial[-1]
     levels = tuple(range(fixed.needed + 1, fixed.needed + n + 1))
-    if hierarchy.semantics == "mean":
+    if hierarchy.semantics == "mean" and hierarchy.share:
         gap = np.full(n, fixed.gap or 0.0) / _unit(hierarchy)
         holds = bool((gap <= fixed.tol).all())
         return Added(
@@ -477,6 +483,7 @@ def _change_in_chain(fixed: FixedPoint, R: Floats, levels: tuple[int, ...]) -> A
     apart = max(total_variation(a, b) for a in ends for b in ends)
     tops = max(total_variation(a, b) for a in R for b in R)
     change = np.full(len(levels), apart)
-    bound = np.full(len(levels), fixed.contraction * tops)
+    most = fixed.contraction * tops if fixed.kernels else 1.0
+    bound = np.full(len(levels), most)
     holds = bool((change <= bound + ROUNDING).all())
     return Added(levels=levels, change=change, bound=bound, holds=holds, tol=fixed.tol)

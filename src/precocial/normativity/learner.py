@@ -387,11 +387,15 @@ def votes_of(given: Any) -> Votes:
     """
     if isinstance(given, Votes):
         return given
-    try:
-        if all(name in given for name in ("task", "worker", "label")):
-            return as_votes(given["task"], given["worker"], given["label"])
-    except (TypeError, ValueError):
-        pass
+    columns = ("task", "worker", "label")
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        held = list(given if isinstance(given, Mapping) else given.columns)
+        if not set(columns) <= set(held):
+            raise ConfigError(
+                f"votes need columns {', '.join(columns)}; got {held!r:.200}. Rename yours, or "
+                "give three columns as a tuple"
+            )
+        return as_votes(*(given[name] for name in columns))
     if isinstance(given, tuple | list) and len(given) == 3:
         return as_votes(*given)
     raise ConfigError(
