@@ -64,6 +64,14 @@ def test_what_is_wrong_with_a_table_of_votes_is_said() -> None:
         learner().fit(table[:0])
 
 
+def test_a_history_of_strangers_alone_is_refused() -> None:
+    made = crowd(tasks=20)[0]
+    table = np.eye(3) * 9
+    with pytest.raises(PrecocialError, match="history holds none of the teachers: it names"):
+        learner().fit(made, history={"nobody": table})
+    assert len(learner().fit(made, history={"nobody": table, "3": table}).labels_) == 20
+
+
 def test_gold_is_kept_and_read_only_as_given() -> None:
     made, truth, X = crowd(seed=1)
     gold = {str(t): str((truth[t] + 1) % 3) for t in range(5)}

@@ -136,6 +136,15 @@ def test_no_bound_is_claimed_for_the_mean_judge(record: PanelRecord) -> None:
     assert any("Nothing bounds" in part.text for part in section.parts if isinstance(part, Text))
 
 
+def test_a_label_with_as_many_votes_as_the_next_is_not_another_than_most() -> None:
+    tied = (["t", "t", "u", "u", "u"], ["x", "y", "x", "y", "z"], ["b", "a", "b", "b", "b"])
+    learner = NormLearner().fit(tied)
+    assert learner.labels_.tolist() == ["b", "b"]
+    assert PanelRecord.of(learner, source="votes").changed == 0
+    other = NormLearner().fit(tied, gold={"u": "a"})
+    assert PanelRecord.of(other, source="votes").changed == 1
+
+
 def arm(name: str, accuracy: float) -> Arm:
     return Arm(name=name, accuracy=accuracy, low=0.5, high=1.0, calibration=0.0, nats=0.1)
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from precocial.choice.arguments import checked
-from precocial.errors import ConfigError
+from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Item
 from precocial.feedback.votes import Votes, as_votes, gold_positions
 from precocial.io import shown
@@ -139,7 +139,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             votes: `Votes`, a table with columns task, worker and label, or three columns.
             X: (T, D) features, in the order of `votes.tasks`.
             gold: task to class, of tasks that were checked.
-            history: teacher to (K, K) past counts [true class, label given].
+            history: teacher to (K, K) past counts [true class, label given]; of teachers who do
+                not vote here it is passed over.
             feedback: records of `precocial.feedback`; see `folding.folded`.
 
         Raises:
@@ -157,6 +158,11 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if len(set(names)) < len(names):
             raise ConfigError(f"NormLearner: processes must have names of their own; got {names}")
         told = folded(read, () if feedback is None else feedback, names, history)
+        if history and not {str(name) for name in history} & set(told.votes.teachers):
+            raise DataError(
+                f"history holds none of the teachers: it names {list(history)[:5]!r:.100}, and "
+                f"those who vote are {list(read.teachers[:5])!r:.100}"
+            )
         known = gold_positions(read, gold)
         features = features_of(X, len(read.tasks))
         self.votes_, self.classes_, self.gold_ = read, read.classes, known

@@ -102,7 +102,8 @@ class PanelRecord:
         """From a learner that was fitted."""
         votes, panel = learner.votes_, learner.panel_
         top = learner.proba_.argmax(axis=1)
-        majority = votes.counts().argmax(axis=1)
+        counts, place = votes.counts(), {name: k for k, name in enumerate(votes.classes)}
+        named = counts[np.arange(len(counts)), [place[name] for name in learner.labels_.tolist()]]
         confidence = learner.proba_.max(axis=1)
         fixed = panel.levels
         asked = learner.ask_next(ASKED) if (learner.gold_ < 0).any() else ()
@@ -119,7 +120,7 @@ class PanelRecord:
             temperature=float(learner.temperature_),
             student="" if learner.student_ is None else type(learner.student_.model_).__name__,
             doubtful=int((confidence < DOUBTFUL).sum()),
-            changed=int((top != majority).sum()),
+            changed=int((named < counts.max(axis=1)).sum()),
             bins=np.histogram(confidence, bins=BINS, range=(0, 1))[0].astype(float)[None].tolist(),
             judges=list(panel.verdict.judges),
             processes=[
