@@ -167,6 +167,8 @@ def shares_of(name: str, q: Any, S: Array) -> Array:
         ConfigError: outside (0, 1], or of a shape that does not fit the rows.
     """
     xp = array_namespace(S)
+    if isinstance(q, float) and 0 < q <= 1:  # as nearly always; the rest costs a short row dearly
+        return xp.full((*S.shape[:-1], 1), q, dtype=wide_of(S), device=S.device)
     told = fixed(library_of(f"{name}: q", q)[1])
     shares = xp.astype(xp.asarray(told, device=S.device), wide_of(S))
     if not bool(xp.all((shares > 0) & (shares <= 1))):

@@ -159,7 +159,7 @@ def quantilize(
         w = _select_rows(xp, S, base, shares_of("quantilize", q, S), at)
     else:
         w = cut(scores, q, base=base, axis=axis, method=method).weights
-    return xp.moveaxis(w, -1, at)
+    return w if at in (-1, w.ndim - 1) else xp.moveaxis(w, -1, at)
 
 
 def _traced(base: Any) -> bool:

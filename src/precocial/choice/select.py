@@ -198,7 +198,7 @@ def _sorted_boundary(scores: Array, base: Array | None, need: float, *, sure: bo
     xp = array_namespace(scores)
     if base is not None:
         scores, base = scores[base > 0], base[base > 0]
-    order = xp.argsort(scores, descending=True)
+    order = xp.argsort(-scores)
     if base is None:
         place = max(int(np.ceil(need)) - 1, 0)
     else:
