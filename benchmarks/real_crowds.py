@@ -236,7 +236,7 @@ def with_checked(crowds: list[Crowd], settings: dict[str, Any], draws: int) -> l
                         fits[i] = panel[i].fit(one.votes, gold=named).proba
                 proba = np.asarray(sum(r[i] * fits[i] for i in np.flatnonzero(r > 0).tolist()))
                 unseen = np.tensordot(r, one.blind, axes=1)
-                tau = fitted_temperature(proba, known, unseen, base["temperature"])
+                tau = fitted_temperature(known, unseen, base["temperature"])
                 left = np.where(hidden, -1, one.gold)
                 tables.setdefault((one.name, trust), []).append(
                     (

@@ -18,8 +18,10 @@ from precocial.feedback.records import (
     Label,
     Statement,
 )
-from precocial.feedback.votes import as_votes, gold_positions
+from precocial.feedback.votes import Votes, as_votes, gold_positions
 from precocial.normativity.aggregators import DawidSkene, Majority
+from precocial.normativity.aggregators.result import Aggregated, clamped
+from precocial.normativity.calibration import fitted_temperature
 from precocial.normativity.folding import folded
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel import gold_scores
@@ -169,6 +171,41 @@ def test_the_judge_who_looks_at_gold_scores_fits_that_have_not_seen_it() -> None
     told = learner().fit(made, gold=gold).panel_.verdict.raw[-1]
     assert max(unseen) < 0.5
     assert told == pytest.approx(unseen)
+
+
+def test_the_say_of_gold_grows_with_the_labels_that_were_checked() -> None:
+    made, truth, _ = crowd()
+    gold = {str(t): str(truth[t]) for t in range(60)}
+    levels = learner(gold_trust=20.0).fit(made, gold=gold).levels_
+    judges = next(level for level in levels.hierarchy.levels if level.name == "judges")
+    assert dict(zip(judges.items, judges.p))["gold"] == pytest.approx(60 / (60 + 20))
+    assert judges.p[:-1] == pytest.approx(np.full(3, 20 / 80 / 3))
+
+
+def test_the_temperature_is_that_of_probabilities_that_have_not_seen_gold() -> None:
+    made, truth, _ = crowd(seed=1)
+    gold = {str(t): str((truth[t] + 1) % 3) for t in range(60)}
+    known = gold_positions(made, gold)
+    fit = learner(processes=(DawidSkene(),)).fit(made, gold=gold)
+    blind = DawidSkene().fit(made).proba
+    assert fit.temperature_ == pytest.approx(fitted_temperature(known, blind, 3.0))
+    assert fit.temperature_ > 1.5 * fitted_temperature(known, clamped(blind, known), 3.0)
+
+
+class Deaf(Majority):
+    """Takes no gold."""
+
+    def fit(self, votes: Votes, **given: Any) -> Aggregated:
+        return super().fit(votes, **given | {"gold": None})
+
+
+def test_what_the_panel_says_is_kept_where_gold_overrules_it() -> None:
+    made, truth, X = crowd(tasks=60)
+    gold = {str(t): str((truth[t] + 1) % 3) for t in range(10)}
+    fit = learner(processes=(Deaf(),)).fit(made, X=X, gold=gold)
+    assert fit.panel_.proba == pytest.approx(Majority().fit(made).proba)
+    assert fit.labels_[:10].tolist() == list(gold.values())
+    assert (fit.proba_[:10].max(axis=1) == 1).all()
 
 
 def test_a_distrusted_process_loses_its_share_and_not_all_of_its_weight() -> None:

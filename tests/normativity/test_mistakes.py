@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from precocial.feedback.records import (
@@ -11,7 +14,14 @@ from precocial.feedback.records import (
     retraction,
 )
 from precocial.feedback.votes import Votes, as_votes
-from precocial.normativity.mistakes import groups_of, heeded, layers, pooled, within
+from precocial.normativity.mistakes import (
+    groups_of,
+    heeded,
+    layers,
+    pooled,
+    student_evidence,
+    within,
+)
 from tests.normativity.learners import crowd, learner, right, said
 
 
@@ -164,3 +174,29 @@ def test_feedback_that_changed_no_label_is_listed_with_the_reason() -> None:
     assert "says '2'," in listed(half)[mistake.id]
     assert mistake.id not in listed(half | {str(t): "2" for t in twos[:3]})
     assert learner().fit(made).unused_ == ()
+
+
+def evidence(student: Any, X: np.ndarray, checked: int) -> np.ndarray:
+    """Of tasks of two classes in turn, all joined, of which the first are checked."""
+    T = len(X)
+    truth, groups = np.arange(T) % 2, groups_of(((0, 1, 0.9),), ("a", "b"))
+    gold = np.where(np.arange(T) < checked, truth, -1)
+    return student_evidence(
+        student, X, np.ones((T, 1)), np.eye(2)[truth], gold, groups, folds=5,
+        rng=np.random.default_rng(0),
+    )  # fmt: skip
+
+
+def test_a_student_is_believed_for_tasks_that_it_was_not_taught() -> None:
+    noise = np.random.default_rng(0).normal(size=(60, 2))
+    by_heart = KNeighborsClassifier(n_neighbors=1)
+    assert evidence(by_heart, noise, 60).max() < 0.5  # and log 61 for one who learnt them by heart
+
+
+@pytest.mark.parametrize("checked", [0, 1, 8])
+def test_a_student_who_was_never_wrong_is_believed_by_how_often_it_was_checked(
+    checked: int,
+) -> None:
+    apart = np.arange(60)[:, None] % 2 * 10.0
+    word = evidence(KNeighborsClassifier(n_neighbors=1), apart, checked)
+    assert word == pytest.approx(np.eye(2)[np.arange(60) % 2] * np.log(checked + 1))

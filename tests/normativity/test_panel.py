@@ -196,3 +196,25 @@ def test_gold_says_as_much_as_chance_does_not_explain() -> None:
     assert many[0] > 0.98
     assert verdict(400, True).tolist() == [0, 0]
     assert verdict(1, False).tolist() == [0, 0]
+
+
+def test_the_held_out_judge_hides_votes_from_the_process() -> None:
+    """One vote a task: what is hidden leaves nothing to know its task by."""
+    made = as_votes(range(600), np.arange(600) % 5, np.arange(600) // 5 % 2)
+    found = judged((Majority(),), made, [Majority().fit(made)], weight=np.ones(600), history=None,
+                   seed=0)  # fmt: skip
+    assert found.raw[0, 0] == pytest.approx(np.log(1 / 2), abs=0.02)
+
+
+def test_two_halves_who_contradict_each_other_agree_on_nothing() -> None:
+    made = as_votes(np.repeat(range(20), 2), [0, 1] * 20, [0, 1] * 20)
+    found = judged((Majority(),), made, [Majority().fit(made)], weight=np.ones(40), history=None,
+                   seed=0)  # fmt: skip
+    assert found.raw[1, 0] == 0
+
+
+def test_charity_is_as_large_as_the_weights_of_the_votes_it_is_for() -> None:
+    made = as_votes(["t"] * 3, range(3), [0, 0, 1])
+    fits, weight = [Majority().fit(made)], np.array([1.0, 1, 6])
+    found = judged((Majority(),), made, fits, weight=weight, history=None, seed=0)
+    assert found.raw[2, 0] == pytest.approx((2 * 2 / 3 + 6 * 1 / 3) / 8)

@@ -25,19 +25,17 @@ def tempered(proba: Floats, temperature: float) -> Floats:
     return np.asarray(made / made.sum(axis=-1, keepdims=True))
 
 
-def fitted_temperature(
-    proba: Floats, gold: NDArray[np.int64], unseen: Floats, prior: float
-) -> float:
+def fitted_temperature(gold: NDArray[np.int64], unseen: Floats, prior: float) -> float:
     """The most probable temperature, given gold labels and Normal(log prior, SPREAD) on its log.
 
     Args:
-        proba: (T, K); not read, the probabilities of gold tasks being certain by then.
         gold: (T,) class or -1.
-        unseen: (T, K) probabilities before gold was read.
+        unseen: (T, K) probabilities of processes that were fitted without gold: with it, gold tasks
+            are certain and say nothing. The shares that mix them may have been chosen with gold.
         prior: the temperature without gold.
     """
     known = np.flatnonzero(gold >= 0)
-    if not len(known) or proba.shape[1] < 2:
+    if not len(known) or unseen.shape[1] < 2:
         return prior
 
     def cost(log: float) -> float:

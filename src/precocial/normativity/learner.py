@@ -173,16 +173,16 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.unused_ = told.left_out(known)
         self.panel_ = self._panel(panel, told, known)
         proba, self._open = self._learnt(panel, told, known, features)
-        self.temperature_ = fitted_temperature(proba, known, self._unseen, self.temperature)
+        self.temperature_ = fitted_temperature(known, self._unseen, self.temperature)
         self.proba_ = clamped(tempered(proba, self.temperature_), known)
         self._place, tied = self._label()
         self.labels_ = np.array(read.classes)[self._place]
         self.tied_ = tuple(read.tasks[t] for t in np.flatnonzero(tied))
         self.levels_ = self.panel_.levels
-        self.teachers_: tuple[Teacher, ...] = teachers(read, clamped(proba, known))
+        sure = clamped(proba, known)
+        self.teachers_: tuple[Teacher, ...] = teachers(read, sure)
         self.student_ = None
         if features is not None:
-            sure = clamped(proba, known)
             where, label = lessons(sure)
             self.student_ = Student(
                 taught(self._classifier(), features, sure), read.classes, features.shape[1:],

@@ -37,7 +37,6 @@ class Rebased:
 
 
 @checked
-@checked
 def rebase(hierarchy: Hierarchy, levels: int) -> Rebased:
     """r_{n+1} = r_n K(r_n): the shared level judges itself with r_n, not p, as the base.
 

@@ -192,11 +192,11 @@ def weighted_counts(data: Given, weight: Floats | None = None) -> Floats:
 
 
 def clamped(proba: Floats, gold: NDArray[np.int64]) -> Floats:
-    """The probabilities with gold as certainty."""
-    known = np.flatnonzero(gold >= 0)
-    proba[known] = 0.0
-    proba[known, gold[known]] = 1.0
-    return proba
+    """A copy of the probabilities with gold as certainty."""
+    made, known = proba.copy(), np.flatnonzero(gold >= 0)
+    made[known] = 0.0
+    made[known, gold[known]] = 1.0
+    return made
 
 
 def coin_confusion(accuracy: Floats, K: int) -> Floats:

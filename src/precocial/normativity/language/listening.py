@@ -118,11 +118,10 @@ class Heard:
         out = []
         for n, item in enumerate(self.items):
             target: dict[str, float] = {}
-            for k in [np.argmax(proba[n])]:
-                form = form_of(item.word.lemma, KINDS[k], item.cell) or self.irregular[n]
-                if form is not None:
-                    script = script_of(item.word.lemma, form, item.cell)
-                    target[script] = target.get(script, 0.0) + float(proba[n, k])
+            k = int(np.argmax(proba[n]))
+            form = form_of(item.word.lemma, KINDS[k], item.cell) or self.irregular[n]
+            if form is not None:
+                target[script_of(item.word.lemma, form, item.cell)] = float(proba[n, k])
             out.append(target)
         return out
 
