@@ -124,3 +124,36 @@ def test_missing_rows_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = judge([claim for claim in CLAIMS if claim.recipe == "laptop"], Evidence())
     assert {row["verdict"] for row in rows} == {"not tested at this scale"}
     assert all("--remake" in row["note"] for row in rows)
+
+
+def test_the_worst_set_is_that_where_the_panel_is_furthest_behind() -> None:
+    rows = crowds(91.0, 92.0)
+    for row in rows:
+        row["accuracy"] -= 5.0 * (row["set"] == "s2" and row["given"] == "50 gold")
+    claim = next(c for c in CLAIMS if "never 2 points behind" in c.statement)
+    found = claim.measure(Told(told={"crowds": rows}))
+    assert found.value == pytest.approx(92.0 - 5.0 - 90.0)
+    assert "on s2" in found.note
+
+
+def test_language_is_judged_by_the_most_levels() -> None:
+    rows = [
+        {"kind": "student", "feedback": feedback, "levels": levels, "seed": seed, "labels": 0.9,
+         "accuracy": accuracy, "longer": 0.9, "margin": accuracy - 0.7}
+        for levels, gain in (("0", 0.005), ("fixed point", 0.04)) for seed in range(3)
+        for feedback, accuracy in (("none", 0.8), ("rules and distrust", 0.8 + gain),
+                                   ("shuffled", 0.8 + gain), ("shuffled speakers", 0.8 + gain))
+    ]  # fmt: skip
+    chosen = [c for c in CLAIMS if c.source.endswith("language")]
+    values = [c.measure(Told(told={"language": rows})).value for c in chosen]
+    assert values == pytest.approx([0.14, 0.04, 0.04])
+
+
+def test_the_price_is_beside_plain_training() -> None:
+    rows = [
+        {"arm": arm, "problem": problem, "operations": operations * (1 + problem)}
+        for arm, operations in (("nothing", 50), ("plain", 200), ("every level", 300))
+        for problem in range(3)
+    ]
+    claim = next(c for c in CLAIMS if "plain training" in c.statement)
+    assert claim.measure(Told(told={"ablation": rows})).value == pytest.approx(1.5)
