@@ -13,7 +13,7 @@ from precocial.normativity.fitting import Fitting, fit, kl_of
 from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.levels import Level
-from precocial.normativity.likelihood import Said, hear, soundness_of
+from precocial.normativity.likelihood import Said, hear, said_of_sources, soundness_of
 from precocial.normativity.sensitivity import gradient, in_logits
 from precocial.normativity.sources import Sources
 from tests.normativity.worlds import crowd, random_tower
@@ -123,6 +123,50 @@ def test_who_agrees_with_the_rest_gains_weight_and_who_does_not_loses_it() -> No
     assert min(bad.readings.values()) >= 0.02 - 1e-12
     with pytest.raises(ConfigError, match="no source"):
         fitted.source("good", "score")
+
+
+def test_a_source_is_credited_with_what_it_said_and_not_with_its_floor() -> None:
+    """The readings that EM settles in, by the plain recursion: no level is learned here."""
+    H = random_tower(0)
+    r = float(fixed_point(H).actions[0])
+    H.feedback(level=0, item="a", source="x", confidence=0.7, count=30)
+    floor, likely = 0.2, np.array([r, 1 / 4, (1 - r) / 3])
+    counts = PRIOR
+    for _ in range(2000):
+        learned = (1 - 3 * floor) * counts / counts.sum()
+        P = 0.7 * (floor + learned) @ likely + 0.3 / 4
+        counts = PRIOR + 30 * 0.7 * learned * likely / P
+    fitted = fit(H, Fitting(learn=(), source_floor=floor, tol=1e-10))
+    assert list(fitted.source("x").counts.values()) == pytest.approx(counts, rel=1e-6)
+
+
+def test_a_source_is_no_evidence_for_itself_by_way_of_its_group() -> None:
+    sources = Sources(prior=PRIOR, floor=0.02, fixed=False, groups={}, share=10.0)
+    sources.groups.update({"a": "g", "b": "g"})
+    sources.counts.update({("a", "label"): PRIOR, ("b", "label"): PRIOR})
+    heard = np.array([10.0, 0, 0])
+    sources.learn({("a", "label"): heard}, {})
+    assert sources.counts["a", "label"] == pytest.approx(PRIOR + heard)
+    pooled = PRIOR + heard
+    size = PRIOR.sum() + 10 * (1 - PRIOR.sum() / pooled.sum())
+    assert sources.counts["b", "label"] == pytest.approx(size * pooled / pooled.sum())
+
+
+def test_who_speaks_well_of_the_good_is_credited_and_who_slanders_them_is_not() -> None:
+    H = random_tower(0)
+    H.feedback(level=0, item="a", source="x")
+    for value in (1.0, 0.5, 0.0):
+        H.feedback(level="sources", item="x", value=value, source="y", count=1)
+    sources = sources_of(H)
+    sources.counts["x", "label"] = np.array([98.0, 1, 1])
+    credit = said_of_sources(H.statements, sources, np.ones(4))[1]
+    praise, neither, slander = credit[1:]
+    assert praise[0] > neither[0] > slander[0]
+    assert praise[2] < neither[2] < slander[2]
+    rho, theirs = sources.readings("y", "source"), sources.readings("x", "label")[0]
+    for agrees, found in ((theirs, praise), (1 / 2, neither), (1 - theirs, slander)):
+        parts = 0.95 * rho * np.array([agrees, 1 / 2, 1 - agrees])
+        assert found == pytest.approx(parts / (parts.sum() + 0.05 / 2))
 
 
 def test_feedback_on_feedback_is_weighed_by_its_own_source_and_what_is_said_of_it() -> None:
@@ -288,7 +332,7 @@ def much_said(seed: int, about: str, count: float) -> Hierarchy:
     return H
 
 
-@pytest.mark.parametrize("count", [1e4, 1e6, 1e8])
+@pytest.mark.parametrize("count", [1e4, 1e6, 1e8, 1e10])
 @pytest.mark.parametrize(
     ("seed", "about"), [(0, "rules"), (6, "processes"), (11, "processes"), (7, "label")]
 )
