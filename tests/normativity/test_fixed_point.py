@@ -12,6 +12,7 @@ from precocial.normativity.fixed_point import change_when_adding_level, fixed_po
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.judges import Judges
 from precocial.normativity.levels import Level
+from precocial.normativity.pairs import furthest_pair
 from tests.normativity.worlds import random_tower
 
 
@@ -30,6 +31,16 @@ def test_judges_choose_as_the_quantilizer_does(q: float, ties: bool) -> None:
     assert np.abs(K - quantilize(S, q, base=base)).max() < 1e-14
     alone = Judges(S[:, 0]).choose(base[0], q).probability
     assert np.abs(alone - quantilize(S[:, 0], q, base=base[0])).max() < 1e-14
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_judges_take_no_sliver_of_what_only_rounding_leaves_short(ties: bool) -> None:
+    for n in range(2, 40):
+        judges = Judges(np.append(np.arange(float(n)), [-1.0] * (1 + ties))[None])
+        base = np.append(np.full(n, 1 / n), np.zeros(1 + ties))
+        assert judges.ties == ties
+        for k in range(1, n + 1):
+            assert (judges.choose(base, k / n).probability > 0).sum() == k
 
 
 @pytest.mark.parametrize("q", [0.9, 0.75, 0.6])
@@ -178,6 +189,16 @@ def test_contraction_is_that_of_the_two_judges_who_are_furthest_apart() -> None:
     for rows in rng.dirichlet(np.full(5, 0.5), size=(20, 6)):
         apart = max(total_variation(a, b) for a in rows for b in rows)
         assert dobrushin(rows) == pytest.approx(apart)
+
+
+@pytest.mark.parametrize(
+    "pair", [(0, 1), (1, 2), (2, 3), (3, 15), (5, 6), (15, 16), (17, 31), (3, 39), (38, 39)]
+)
+def test_the_furthest_pair_is_found_within_a_block_and_across(pair: tuple[int, int]) -> None:
+    kernel = np.full((40, 8), 1 / 8, dtype=np.float32)
+    kernel[pair[0], :2] += np.array([0.1, -0.1], dtype=np.float32)
+    kernel[pair[1], :2] -= np.array([0.1, -0.1], dtype=np.float32)
+    assert sorted(furthest_pair(kernel)) == list(pair)
 
 
 def test_contraction_of_many_judges_is_the_same_as_pair_by_pair() -> None:

@@ -128,3 +128,22 @@ def test_lemke_solves_a_small_problem_and_admits_a_ray() -> None:
     assert lemke(M, -k, np.ones(2))[1] == 0
     none, _ = lemke(-np.eye(2), -np.ones(2), np.ones(2))
     assert none is None
+
+
+def test_a_gap_is_in_the_unit_of_the_scores_and_a_change_is_not() -> None:
+    levels = [Level("judges", ["a", "b", "c"], TRUST)]
+    plain = fixed_point(ring(), solver="iterate", start=START)
+    for unit in (10.0, 1e9):
+        H = Hierarchy(levels, [unit * CYCLE], q=0.3, semantics="mean")
+        fx = fixed_point(H, solver="iterate", start=START)
+        assert fx.gap == pytest.approx(unit * plain.gap)  # type: ignore[operator]
+        assert fx.change_when_adding_level(1).change == pytest.approx(plain.gap)
+
+
+def test_answers_that_hardly_move_are_settled_only_where_nothing_is_to_be_gained() -> None:
+    # no answer has more than 1.25 times the trust: none is far from the last
+    low, high = box_of(TRUST, 0.8, 0.0)
+    found = settle(100 * CYCLE, low, high, START, tol=0.3, most=50, solver="iterate")
+    assert (found.steps, found.tv[0] <= 0.3) == (1, True)
+    assert found.gap == gap_of(100 * CYCLE, found.r, low, high) > 0.3
+    assert not found.converged
