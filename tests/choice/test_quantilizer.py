@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from precocial.choice import base_gradient, cut, quantilize
-from precocial.choice.select import sample_places
+from precocial.choice.select import SLACK, sample_places
 from precocial.errors import ConfigError
 
 
@@ -169,6 +169,47 @@ def test_select_never_depends_on_its_sample() -> None:
             np.testing.assert_allclose(
                 quantilize(s, q, base=b), quantilize(s, q, base=b, method="sort"), rtol=1e-11
             )
+
+
+@pytest.mark.parametrize("moved", [-1e3, 1e3])
+def test_a_bracket_that_missed_is_moved_and_not_left_to_the_last_resort(
+    monkeypatch: pytest.MonkeyPatch, moved: float
+) -> None:
+    def never(*_: Any) -> float:
+        raise AssertionError("nothing here is in doubt")
+
+    monkeypatch.setattr("precocial.choice.select.in_doubt", never)
+    scores, base = np.arange(40_000) % 977.0, np.ones(40_000)
+    scores[sample_places(40_000, 40_000 // 64)] += moved
+    for q in (0.011, 0.3, 0.9):
+        np.testing.assert_allclose(
+            quantilize(scores, q, base=base), quantilize(scores, q, base=base, method="sort"),
+            rtol=1e-11,
+        )  # fmt: skip
+
+
+def test_where_rounding_could_decide_all_ways_find_one_boundary() -> None:
+    """Shares that the best options reach but for the slack, to the last bit or so; of 30 rows,
+    sums in other orders would put a dozen elsewhere."""
+    r = np.random.default_rng(0)
+    scores, base = r.permuted(np.tile(np.arange(3000.0), (30, 1)), axis=1), r.random((30, 3000))
+    ranked = np.take_along_axis(base, np.argsort(-scores, axis=1), axis=1)
+    reached = np.array([row[: 100 * (n % 29 + 1)].sum() for n, row in enumerate(ranked)])
+    shares = reached / base.sum(axis=1) / (1 - SLACK)
+    rows = cut(scores, shares, base=base, method="sort").boundary
+    assert (rows == cut(scores, shares, base=base, method="select").boundary).all()
+    edges = 2999.0 - 100 * (np.arange(30) % 29 + 1) + 1
+    assert set((edges - rows[:, 0]).tolist()) == {0.0, 1.0}  # some reach it, some fall short
+    for s, b, q, found in zip(scores, base, shares, rows[:, 0]):
+        assert s[quantilize(s, q, base=b) > 0].min() == found
+        assert cut(s, q, base=b, method="sort").boundary == found
+
+
+def test_a_boundary_that_falls_short_by_rounding_is_taken_whole_and_no_more() -> None:
+    short = cut([2.0, 1.0], 0.5 * (1 + 1e-13), base=[0.5, 0.5])
+    assert (short.boundary, short.left) == (2.0, 1.0)
+    w = quantilize([3.0, 2.0, 1.0], 0.5 * (1 + 1e-13), base=[0.25, 0.25, 0.5])
+    assert w[0] == w[1] > 0 == w[2]
 
 
 def test_select_is_the_definition_in_short_rows_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,15 @@ def test_votes_are_sorted_by_task_and_keep_what_was_said() -> None:
     assert rows(made.kept(made.label == 1)) == {("b", "x", "yes")}
 
 
+@pytest.mark.parametrize("duplicates", ["keep", "last"])
+def test_within_a_task_votes_stay_in_the_order_given(duplicates: Any) -> None:
+    task, worker = np.arange(3000) % 7 % 3, np.arange(3000)  # long rows: few sorts keep an order
+    made = as_votes(task, worker, worker % 5, duplicates=duplicates)
+    expected = np.concatenate([worker[task == t] for t in range(3)])
+    assert [int(made.teachers[w]) for w in made.teacher] == expected.tolist()
+    assert [int(made.classes[k]) for k in made.label] == (expected % 5).tolist()
+
+
 def test_numbers_floats_and_text_of_one_value_are_one_class_in_the_order_of_numbers() -> None:
     made = as_votes([1, 1.0, "1", 2], ["w"] * 4, [10, 9.0, "10", np.int64(2)])
     assert made.tasks == ("1", "2")
