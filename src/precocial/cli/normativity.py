@@ -166,10 +166,11 @@ def fixed_point(
         for first, now in [(one.initial[0], one.fixed[0])]
         for n, item in enumerate(one.items)
     ]  # fmt: skip
+    last = "at the end" if record.status == "did not converge" else "settled"
     show(
         {"report": written, "record": out / LEVELS, "headline": page.headline,
          "status": record.status, "levels": record.levels, "added": added},
-        lambda: [table(["level", "item", "initial", "settled"], levels), page.headline,
+        lambda: [table(["level", "item", "initial", last], levels), page.headline,
                  str(written)],
         common,
     )  # fmt: skip
