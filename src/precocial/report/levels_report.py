@@ -63,7 +63,6 @@ _LEFT = "The levels did not settle: this is where they stood at the last step."
 
 def headline(record: LevelsRecord) -> str:
     """Whether there is a fixed point, after how many levels, and what it decides."""
-    actions = record.levels[0]
     if record.status == "did not converge":
         said = f"The levels did not settle: {record.advice}."
     else:
@@ -90,19 +89,15 @@ def _likeliest(record: LevelsRecord) -> str:
     apart = max(TIE, TOLERANCES * record.tol)
     best = np.flatnonzero(mean >= mean.max() - apart)
     where = " on average over tasks" if actions.tasks else ""
-    first = actions.items[int(best[0])]
+    top = f"{mean.max():.3f}"
     if len(best) == 1:
-        return f"The likeliest of {actions.name} is {first}, {mean.max():.3f}{where}."
+        first = actions.items[int(best[0])]
+        return f"The likeliest of {actions.name} is {first}, {top}{where}."
     if len(best) == len(mean):
-        return (
-            f"All {len(best)} of {actions.name} are equally likely, {mean.max():.3f} each{where}."
-        )
+        return f"All {len(best)} of {actions.name} are equally likely, {top} each{where}."
     more = f" and {len(best) - NAMED} more" if len(best) > NAMED else ""
     names = ", ".join(actions.items[int(i)] for i in best[:NAMED])
-    return (
-        f"The likeliest of {actions.name} are {names}{more}, equally so: {mean.max():.3f} "
-        f"each{where}."
-    )
+    return f"The likeliest of {actions.name} are {names}{more}, equally so: {top} each{where}."
 
 
 _BY = {"q": ", by q", "floor": ", by the floor", "measured": "; measured below 1",
@@ -209,8 +204,8 @@ def _steps(record: LevelsRecord) -> Table:
 
 
 def _moves_elsewhere(record: LevelsRecord) -> bool:
-    """Whether levels that did not settle stand still from the initial top: their steps, all 0, would
-    say the contrary of what holds."""
+    """Whether levels that did not settle stand still from the initial top: their steps, all 0, say
+    the contrary of what holds."""
     failed = record.status in ("did not converge", "no unique fixed point")
     return failed and record.gap is None and max(record.tv) <= record.tol
 
