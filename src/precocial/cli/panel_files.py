@@ -89,6 +89,7 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
     from precocial.errors import ConfigError
     from precocial.feedback.tables import CROWD, read_crowd
     from precocial.feedback.votes import as_votes
+    from precocial.normativity.panel_record import beside, overlap, unfounded
 
     names = named_once("--column", given.column, "NAME=COLUMN")
     for name in names:
@@ -111,9 +112,9 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
     if len(votes.classes) == 1:
         note(f"! all votes are for {votes.classes[0]!r}: there is nothing to tell apart", common)
     known = None if given.gold is None else _gold(given.gold, votes, classes, common)
+    items = [] if given.feedback is None else _items(given.feedback, votes)
     case = Case(
-        votes=votes, gold=known,
-        items=[] if given.feedback is None else _items(given.feedback, votes),
+        votes=votes, gold=known, items=items,
         X=None if given.features is None else _features(given.features, votes.tasks),
     )  # fmt: skip
     note(
@@ -121,6 +122,12 @@ def case_of(path: Path, given: Given, common: Common) -> Case:
         f"{len(votes.classes)} classes",
         common,
     )
+    told = unfounded(
+        tasks=len(votes.tasks), overlap=overlap(votes), gold=len(known or {}),
+        more=beside(given.features is not None, len(items)),
+    )  # fmt: skip
+    if told:
+        note(f"! {told}", common)
     return case
 
 
