@@ -134,6 +134,12 @@ WRONG: dict[str, tuple[str, str]] = {
     "feedback on nobody": (f"{SAID}teacher,zzz,0.5\n", "mine.csv: feedback on an unknown teacher"),
     "feedback on a loss": (f"{SAID}loss,w1,0.5\n", "mine.csv: NormLearner cannot use a statement"),
     "gold by semicolons": (GOLD.replace(",", ";"), "parted by ';'"),
+    "gold of other columns": (GOLD.replace("task", "id"), "Rename it; or, where all files call it"),
+    "features of others": (FEATURES.replace("task", "id"), "so, --column task=COLUMN"),
+    "features too large": (
+        FEATURES.replace(",3\n", ",-1e300\n"),
+        "line 5, column 'x': must be at m",
+    ),
 }
 
 
@@ -145,6 +151,33 @@ def test_what_stands_beside_the_votes_is_checked_first(name: str, capsys: Captur
     put("mine.csv", text)
     refused(capsys, f"mine.csv, {named}" if named.startswith("line") else named,
             "aggregate", "votes.csv", f"--{flag}", "mine.csv")  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("classes", [(), ("--classes", "1", "2")])
+def test_gold_that_is_the_number_of_a_class_is_no_other_class(
+    classes: tuple[str, ...], capsys: Capture
+) -> None:
+    put("mine.csv", VOTES.replace(",a", ",1").replace(",b", ",2"))
+    put("checked.csv", "task,label\nt0,1\nt1,2.0\n")
+    refused(capsys, "checked.csv, line 3, column 'label': '2.0' and '2' are one number; write them",
+            "aggregate", "mine.csv", "--gold", "checked.csv", *classes)  # fmt: skip
+
+
+def test_columns_of_gold_and_features_may_be_called_as_those_of_votes(capsys: Capture) -> None:
+    put("mine.csv", VOTES.replace("task,", "id,").replace("label", "answer"))
+    put("checked.csv", GOLD.replace("task,label", "answer,id").replace("t0,a", "a,t0").replace(
+        "t1,b", "b,t1"))  # fmt: skip
+    put("wide.csv", FEATURES.replace("task", "id"))
+    names = ("mine.csv", "--column", "task=id", "label=answer")
+    for gold, features in (("checked.csv", "wide.csv"), ("gold.csv", "features.csv")):
+        told = asked(capsys, *names, "--gold", gold, "--features", features)
+        assert not {"t0", "t1"} & {one["task"] for one in told}
+    put("both.csv", "task,id,label\nt0,t1,a\n")
+    refused(capsys, "both.csv, line 1, column 'task': has the columns 'id' (--column task=id) and ",
+            "ask", *names, "--gold", "both.csv")  # fmt: skip
+    put("torn.csv", "id,label\nt0,a\nt0,b\n")
+    refused(capsys, "torn.csv, line 3, column 'label'", "ask", *names, "--gold", "torn.csv")
 
 
 @pytest.mark.usefixtures("no_work")
@@ -194,6 +227,10 @@ def test_what_is_odd_is_noted(capsys: Capture) -> None:
     put("mine.csv", VOTES.replace(",b\n", ",a\n"))
     assert main(["normativity", "ask", "mine.csv"]) == 0
     assert "all votes are for 'a'" in capsys.readouterr().err
+    put("wide.csv", FEATURES + "t98,1\nt99,2\n")
+    assert main(["normativity", "ask", "votes.csv", "--features", "wide.csv"]) == 0
+    said = capsys.readouterr().err
+    assert "2 rows of features are of tasks without votes and are left out" in said
 
 
 def test_gold_reads_names_as_votes_do(capsys: Capture) -> None:

@@ -105,13 +105,17 @@ def columns_of(path: io.PathLike) -> tuple[dict[str, list[Any]], list[int]]:
     return dict(columns), lines.tolist()
 
 
-def needed_columns(columns: Mapping[str, Any], where: Mapping[str, str], path: io.PathLike) -> None:
+def needed_columns(
+    columns: Mapping[str, Any], where: Mapping[str, str], path: io.PathLike, *,
+    advice: str = "Say which one holds it ({0}=COLUMN), or rename it",
+) -> None:  # fmt: skip
     """Refuse a table that lacks a column.
 
     Args:
         columns: by name.
         where: what is needed, and how the file calls it.
         path: the file.
+        advice: what to do; {0} stands for what is needed.
 
     Raises:
         DataError: with the columns that there are.
@@ -126,11 +130,11 @@ def needed_columns(columns: Mapping[str, Any], where: Mapping[str, str], path: i
             continue
         only = next(iter(columns), "")
         mark = next((one for one in ";\t|" if len(columns) == 1 and one in only), None)
-        advice = f"Say which one holds it ({what}=COLUMN), or rename it"
+        do = advice.format(what)
         if mark is not None:
-            advice = f"Its cells seem to be parted by {mark!r}: write it with commas"
+            do = f"Its cells seem to be parted by {mark!r}: write it with commas"
         raise DataError(
-            f"the column is missing; there are {', '.join(map(repr, columns))}. {advice}",
+            f"the column is missing; there are {', '.join(map(repr, columns))}. {do}",
             path=path, line=1, column=name,
         )  # fmt: skip
 
