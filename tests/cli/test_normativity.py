@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from precocial import io
@@ -234,11 +235,24 @@ def test_what_is_odd_is_noted(capsys: Capture) -> None:
 
 
 def test_gold_reads_names_as_votes_do(capsys: Capture) -> None:
-    """A quote mark before a formula, and spaces around a name, are no part of it."""
+    """Spaces around a name are no part of it; a quote mark is."""
     put("mine.csv", VOTES.replace("t0", "'=t0"))
     put("checked.csv", "task,label\n'=t0, a\n t1 ,b\n")
     told = asked(capsys, "mine.csv", "--gold", "checked.csv")
-    assert not {"=t0", "t1"} & {one["task"] for one in told}
+    assert not {"'=t0", "t1"} & {one["task"] for one in told}
+
+
+def test_labels_are_joined_with_votes_by_their_names_as_they_stand() -> None:
+    odd = {"t0": "=t0", "t1": "+1+1", "t2": "-a", "t3": "@b", "t4": "'=c", ",a\n": ",=a\n"}
+    text = VOTES
+    for name, other in odd.items():
+        text = text.replace(name, other)
+    put("mine.csv", text)
+    assert run("aggregate", "mine.csv", "--out", "panel") == 0
+    votes, labels = (pd.read_csv(name, dtype=str) for name in ("mine.csv", "panel/labels.csv"))
+    assert set(labels.task) == set(votes.task)
+    assert set(labels.label) <= {"=a", "b"}
+    assert {"p(=a)", "p(b)"} <= set(labels.columns)
 
 
 def test_where_all_is_checked_nothing_is_asked(capsys: Capture) -> None:

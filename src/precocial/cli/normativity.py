@@ -63,7 +63,8 @@ def aggregate(
         learner, source=votes.name, feedback=len(case.items), arms=arms, worth=saved,
         command=this_command(), seconds=time.perf_counter() - begun,
     )  # fmt: skip
-    io.write_csv(out / LABELS, list(label_rows(learner)))
+    # names as they stand, or they could not be joined with the votes by another program
+    io.write_text(out / LABELS, io.format_csv(list(label_rows(learner)), guard=False))
     record.write(out / PANEL)
     page, written = write_page(out)
     shares = [one for one in record.processes if one.share > 0]
