@@ -163,6 +163,8 @@ def test_gold_that_is_the_number_of_a_class_is_no_other_class(
     put("checked.csv", "task,label\nt0,1\nt1,2.0\n")
     refused(capsys, "checked.csv, line 3, column 'label': '2.0' and '2' are one number; write them",
             "aggregate", "mine.csv", "--gold", "checked.csv", *classes)  # fmt: skip
+    put("mine.csv", VOTES.replace(",a", ",1").replace(",b", ",2.0"))
+    refused(capsys, "'2.0' and '2' are one number", "aggregate", "mine.csv", "--classes", "1", "2")
 
 
 def test_columns_of_gold_and_features_may_be_called_as_those_of_votes(capsys: Capture) -> None:
