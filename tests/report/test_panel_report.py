@@ -162,7 +162,7 @@ def test_the_headline_compares_with_single_aggregators_not_with_ablations(
     assert "the best of 2 single aggregators, MACE, on 75.0 % (" in said
     assert "one level" not in said
     page = render_page(replace(record, arms=arms, student="SVC"))
-    assert "MACE, on 75.0 % from votes and gold alone (" in page
+    assert "MACE, on 75.0 % (50.0 % to 100.0 %) from votes and gold alone." in page
     assert "single aggregators: GLAD, MACE." in page
 
 
@@ -174,7 +174,7 @@ def test_what_of_the_lead_is_due_to_features_is_told(record: PanelRecord) -> Non
     made = replace(record, arms=arms, student="SVC")
     worth = GoldWorth(gold=5, worth=3.0, low=1.0, high=9.0, status="measured")
     text = render_page(replace(made, worth=[worth]))
-    assert "lead of 20.0 points over Dawid-Skene, 15.0 are due to the features" in text
+    assert "lead over Dawid-Skene is 20.0 points with the features and 5.0 without" in text
     assert "The panel read the features too, Dawid-Skene did not" in text
     text = render_page(replace(made, student="", worth=[worth]))
     assert "due to" not in text

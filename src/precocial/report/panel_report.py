@@ -86,8 +86,8 @@ def headline(record: PanelRecord) -> str:
     alone = " from votes and gold alone" if _beside(record) else ""
     return (
         f"{told}; {of} single aggregator{'s' if len(single) > 1 else ''}, {best.name}, "
-        f"on {_percent(best.accuracy)}{alone} "
-        f"({_percent(best.low)} to {_percent(best.high)})."
+        f"on {_percent(best.accuracy)} "
+        f"({_percent(best.low)} to {_percent(best.high)}){alone}."
     )
 
 
@@ -191,10 +191,11 @@ def _unequal(record: PanelRecord) -> list[Part]:
     )
     own, bare, peer = (arms.get(name) for name in (OWN, BARE, PEER))
     if own and bare and peer:
-        lead, due = (100 * (own.accuracy - one.accuracy) for one in (peer, bare))
+        lead, rest = (100 * (one.accuracy - peer.accuracy) for one in (own, bare))
         said += (
-            f" Of the panel's lead of {_points(lead)} points over {PEER}, {_points(due)} are due "
-            f"to {' and '.join(more)}: without, it is right on {_percent(bare.accuracy)}."
+            f" The panel's lead over {PEER} is {_points(lead)} points with {' and '.join(more)} "
+            f"and {_points(rest)} without, where it is right on {_percent(bare.accuracy)}: what "
+            "lies between is due to them."
         )
     return [Text(text=said)]
 
