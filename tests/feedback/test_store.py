@@ -237,3 +237,9 @@ def test_a_closed_store_says_so(store: Store) -> None:
 def test_a_wait_that_makes_no_sense_is_refused(tmp_path: Path, seconds: float) -> None:
     with pytest.raises(ConfigError, match="busy_s"):
         Store(tmp_path / "f.db", busy_s=seconds)
+
+
+@pytest.mark.wrong_types
+def test_a_store_is_called_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^Store: busy_s must be a number; got str 'x'"):
+        Store(tmp_path / "store", busy_s="x")  # type: ignore[arg-type]
