@@ -170,7 +170,8 @@ def _said(hint: Any) -> str:
         return _WORDS[hint]
     if origin is collections.abc.Callable:
         return "a function"
-    return f"a {getattr(origin or hint, '__name__', str(hint))}"
+    name = getattr(origin or hint, "__name__", str(hint))
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
 def _shown(value: Any) -> str:

@@ -223,13 +223,11 @@ def fixed_point(
         ConfigError: no hierarchy, tol or most_levels out of range, a start or an initial that is no
             distribution of its level.
     """
-    if not LEAST_TOL <= tol < 1:
+    if not LEAST_TOL <= tol < 1 or most_levels < 1:
         raise ConfigError(
-            f"fixed_point: tol must lie in [{LEAST_TOL:g}, 1); got {tol!r}. Below that a change "
-            "cannot be told from rounding"
+            f"fixed_point: tol must lie in [{LEAST_TOL:g}, 1), for less is rounding, and most_levels "
+            f"be at least 1; got {tol!r} and {most_levels}"
         )
-    if most_levels < 1:
-        raise ConfigError(f"fixed_point: most_levels must be at least 1; got {most_levels}")
     given = hierarchy.initial if initial is None else _initial(hierarchy, initial)
     kernels = kernels_of(hierarchy, given) if hierarchy.semantics == "sample" else ()
     if not hierarchy.share:
