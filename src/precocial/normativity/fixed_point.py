@@ -225,8 +225,8 @@ def fixed_point(
     """
     if not LEAST_TOL <= tol < 1 or most_levels < 1:
         raise ConfigError(
-            f"fixed_point: tol must lie in [{LEAST_TOL:g}, 1), for less is rounding, and most_levels "
-            f"be at least 1; got {tol!r} and {most_levels}"
+            f"fixed_point: tol must lie in [{LEAST_TOL:g}, 1), for less is rounding, and "
+            f"most_levels be at least 1; got {tol!r} and {most_levels}"
         )
     given = hierarchy.initial if initial is None else _initial(hierarchy, initial)
     kernels = kernels_of(hierarchy, given) if hierarchy.semantics == "sample" else ()
