@@ -57,7 +57,7 @@ def calibration_error(proba: ArrayLike, gold: ArrayLike, bins: int = 10) -> floa
     of equal width, weighted by tasks, of |mean probability - share that are right|. Ties share.
 
     Args:
-        proba: (T, K), a distribution for each task.
+        proba: (T, K), a distribution for each task with gold; other rows are not read.
         gold: (T,) class, 0 to K - 1, or -1 where it is not known.
         bins: how many.
 
@@ -65,7 +65,7 @@ def calibration_error(proba: ArrayLike, gold: ArrayLike, bins: int = 10) -> floa
         ConfigError: no gold at all, arrays of other shapes, numbers that are no distributions or
             no classes, or no bins.
     """
-    p = distributions_of("calibration_error: proba", proba, np.shape(proba)[-1:])
+    p = array_of("calibration_error: proba", proba, np.shape(proba)[-1:])
     if p.ndim != 2 or not p.shape[1]:
         raise ConfigError(f"calibration_error: proba must be (tasks, classes); got shape {p.shape}")
     true = array_of("calibration_error: gold", gold, (len(p),))
@@ -79,8 +79,9 @@ def calibration_error(proba: ArrayLike, gold: ArrayLike, bins: int = 10) -> floa
     known = np.flatnonzero(true >= 0)
     if not len(known):
         raise ConfigError("calibration_error: gold is known of no task, so there is no error")
-    sure = p[known].max(axis=1)
-    hit = hits(p[known], true[known].astype(np.int64))
+    p = distributions_of("calibration_error: proba", p[known], p.shape[1:])
+    sure = p.max(axis=1)
+    hit = hits(p, true[known].astype(np.int64))
     place = np.minimum((sure * bins).astype(int), bins - 1)
     count = np.bincount(place, minlength=bins)
     gap = np.bincount(place, sure - hit, bins)
