@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from precocial.errors import ConfigError, DataError, PrecocialError
-from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions
+from precocial.feedback.records import Label
+from precocial.feedback.simulated import Panel, simulate_teachers
+from precocial.feedback.tables import read_crowd
+from precocial.feedback.votes import Votes, as_votes, gold_labels, gold_positions, votes_of
 
 
 def rows(given: Votes) -> set[tuple[str, str, str]]:
@@ -147,3 +152,35 @@ def test_a_million_rows() -> None:
     made = as_votes(task, np.arange(size) % 997, np.arange(size) % 3)
     assert len(made) == size
     assert (np.diff(made.starts) == 5).all()
+
+
+@pytest.mark.wrong_types
+def test_votes_of_whatever_holds_them(tmp_path: Path) -> None:
+    rows = [("a", "x", "0"), ("a", "y", "0"), ("b", "x", "1"), ("b", "z", "0")]
+    task, worker, label = zip(*rows, strict=True)
+    expected = as_votes(task, worker, label)
+    (tmp_path / "v.csv").write_text("\n".join(map(",".join, [("task", "worker", "label"), *rows])))
+    labels = [Label(source=w, task=t, label=y) for t, w, y in rows]
+    simulated = simulate_teachers(np.array([0, 1, 0]), Panel(), classes=2, seed=0)
+    for held in (expected, (task, worker, label), read_crowd(tmp_path / "v.csv"), labels):
+        found = votes_of(held)
+        for name in ("task", "teacher", "label"):
+            assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+        assert found.teachers == ("x", "y", "z")
+    assert len(votes_of(simulated)) == len(simulated.task)
+    dicts = [dict(zip(("task", "worker", "label"), row, strict=True)) for row in rows[:3]]
+    for wrong in (rows[:3], dicts):
+        with pytest.raises(ConfigError, match="columns and not rows"):
+            votes_of(wrong)
+
+
+def test_names_that_are_no_numbers_are_sorted_as_text() -> None:
+    many = "9" * 5000
+    for odd in ("--3", many):
+        assert as_votes(["t", "t"], ["x", "y"], [odd, "2"]).classes == tuple(sorted((odd, "2")))
+
+
+def test_a_tensor_is_a_column_of_numbers() -> None:
+    made = as_votes(torch.tensor([0, 1]), torch.tensor([1, 0]), torch.tensor([3, 2]))
+    assert made.classes == ("2", "3")
+    assert made.tasks == ("0", "1")

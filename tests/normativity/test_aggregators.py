@@ -26,6 +26,7 @@ from precocial.normativity.aggregators import (
     smoothed_dawid_skene,
 )
 from precocial.normativity.aggregators.result import given as checked_input
+from precocial.normativity.panel import default_panel
 
 ALL: list[Aggregator] = [
     Majority(),
@@ -402,3 +403,10 @@ def test_it_stops_at_the_first_step_that_changes_the_likelihood_by_less_than_the
     assert fit.converged
     assert moved[-1] <= tolerance
     assert (moved[:-1] > tolerance).all()
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("one", default_panel(), ids=lambda one: one.name)
+def test_columns_are_no_votes_to_an_aggregator(one: Aggregator) -> None:
+    with pytest.raises(ConfigError, match=r"takes Votes; got tuple\. Make them with .*as_votes"):
+        one.fit((["a"], ["x"], ["0"]))  # type: ignore[arg-type]

@@ -47,6 +47,34 @@ def test_votes_of_any_form(kind: str) -> None:
     assert learner().fit(given_).labels_.tolist() == ["0", "1"]
 
 
+def test_features_are_matched_by_name_or_refused_where_their_order_is_not_clear() -> None:
+    made, truth, X = crowd()
+    columns = made.task.tolist(), made.teacher.tolist(), made.label.tolist()
+    order = np.random.default_rng(0).permutation(len(made))
+    shuffled = tuple([column[v] for v in order] for column in columns)
+    plain = learner().fit(columns, X=X)
+    for named in (
+        dict(enumerate(X)),
+        pd.DataFrame(X)[::-1],
+        {str(t): row for t, row in enumerate(X)},
+    ):
+        met = learner().fit(shuffled, X=named)
+        rows = [int(name) for name in met.votes_.tasks]
+        assert rows != sorted(rows)
+        assert (met.student_.predict(X) == truth.astype(str)).mean() > 0.8
+        assert (met.labels_ == plain.labels_[rows]).mean() > 0.9
+    with pytest.raises(ConfigError, match=r"X: row \d+ may be that of task .* dict\(enumerate"):
+        learner().fit(shuffled, X=X)
+    # whoever gives `Votes` knows their order
+    votes = as_votes(*shuffled)
+    ordered = learner().fit(votes, X=X[[int(name) for name in votes.tasks]])
+    assert (ordered.student_.predict(X) == truth.astype(str)).mean() > 0.8
+    with pytest.raises(ConfigError, match="X holds no row for 149 of the 150 tasks, '1' first"):
+        learner().fit(columns, X={0: X[0]})
+    with pytest.raises(ConfigError, match="same name"):
+        learner().fit(columns, X={**dict(enumerate(X)), "0": X[0]})
+
+
 @pytest.mark.wrong_types
 def test_what_are_no_votes_is_refused() -> None:
     for wrong in (3, "votes", None, [1, 2], {"task": ["a"]}):
@@ -67,6 +95,8 @@ def test_what_is_wrong_with_a_table_of_votes_is_said() -> None:
 def test_a_history_of_strangers_alone_is_refused() -> None:
     made = crowd(tasks=20)[0]
     table = np.eye(3) * 9
+    with pytest.raises(PrecocialError, match=r"history of '3' must hold counts .* got 'abc'"):
+        learner().fit(made, history={"3": "abc"})
     with pytest.raises(PrecocialError, match="history holds none of the teachers: it names"):
         learner().fit(made, history={"nobody": table})
     assert len(learner().fit(made, history={"nobody": table, "3": table}).labels_) == 20
@@ -248,6 +278,7 @@ def test_no_nan_whatever_is_voted(rows: Any, gold: Any, features: bool) -> None:
         ({"processes": ["majority"]}, {}, "sequence of aggregators"),
         ({"processes": ()}, {}, "one at least"),
         ({"processes": DawidSkene()}, {}, "sequence of aggregators"),
+        ({"processes": [DawidSkene]}, {}, "sequence of aggregators"),
         ({}, {"feedback": ["text"]}, "feedback must hold records; got 'text'"),
         ({}, {"feedback": "text"}, "feedback must be a list of records"),
         ({}, {"feedback": {"a": 1}}, "feedback must be a list of records"),

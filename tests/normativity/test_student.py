@@ -71,6 +71,8 @@ def test_features_that_the_student_was_not_taught_on_are_refused() -> None:
             with pytest.raises(ConfigError, match=f"{use.__name__}: X must"):
                 use(wrong)
     assert student.predict(X[:3].tolist()).shape == (3,)
+    assert student.predict(X[:0]).shape == (0,)
+    assert student.predict_proba(X[:0]).shape == (0, len(student.classes_))
 
 
 class Mute(SVC):

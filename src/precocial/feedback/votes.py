@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, DataError, one_of
+from precocial.feedback.records import Label
 
 Indices = NDArray[np.int32]
 Duplicates = Literal["keep", "last", "refuse"]
 DUPLICATES = ("keep", "last", "refuse")
+COLUMNS = ("task", "worker", "label")
+DIGITS = 18
+"""Names of more digits are sorted as text and not as numbers."""
 SHOWN = 5
 """Names listed in an error."""
 
@@ -135,6 +139,51 @@ def as_votes(
     )  # fmt: skip
 
 
+def votes_of(given: Any) -> Votes:
+    """Votes from what holds them: `Votes`; a table or mapping with columns task, worker and label;
+    what has these as attributes (or teacher for worker), as `read_crowd` and `simulate_teachers`
+    give; a list of `Label`; or three columns.
+
+    Raises:
+        ConfigError: something else, rows in place of columns, or a table without these columns.
+        DataError: as of `as_votes`.
+    """
+    if isinstance(given, Votes):
+        return given
+    if isinstance(given, Mapping) or hasattr(given, "columns"):
+        # a table of pyarrow holds its names apart from its columns
+        held = (
+            given if isinstance(given, Mapping) else getattr(given, "column_names", given.columns)
+        )
+        if not set(COLUMNS) <= set(held):
+            raise ConfigError(
+                f"votes need columns {', '.join(COLUMNS)}; got {list(held)!r:.200}. Rename yours, "
+                "or give three columns as a tuple"
+            )
+        return as_votes(*(given[name] for name in COLUMNS))
+    worker = getattr(given, "worker", getattr(given, "teacher", None))
+    if worker is not None and hasattr(given, "task") and hasattr(given, "label"):
+        return as_votes(given.task, worker, given.label)
+    if isinstance(given, tuple | list) and given:
+        if all(isinstance(one, Label) for one in given):
+            return as_votes(
+                [one.task for one in given], [one.source for one in given],
+                [one.label for one in given],
+            )  # fmt: skip
+        if any(isinstance(one, Mapping) or (isinstance(one, tuple) and len(one) == 3)
+               for one in given):  # fmt: skip
+            raise ConfigError(
+                "votes must be columns and not rows; got rows, it seems. Give "
+                "as_votes(*zip(*rows)), or a table with columns task, worker and label"
+            )
+        if len(given) == 3:
+            return as_votes(*given)
+    raise ConfigError(
+        "votes must be Votes, a table with columns task, worker and label, what read_crowd gives, "
+        f"or three columns; got {type(given).__name__}"
+    )
+
+
 def gold_labels(task: Iterable[Any], label: Iterable[Any]) -> dict[str, str]:
     """Gold labels as a mapping from task to class, from two columns.
 
@@ -199,6 +248,8 @@ def _column(values: Iterable[Any]) -> Any:
         raise ConfigError(f"votes: a column must be a sequence; got {type(values).__name__}")
     if hasattr(values, "to_numpy"):  # a column of a data frame
         values = values.to_numpy()
+    elif hasattr(values, "__array__"):  # a tensor
+        values = np.asarray(values)
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
             raise ConfigError(f"votes: a column must be of shape (V,); got {values.shape}")
@@ -267,7 +318,8 @@ def _row(codes: Any, code: int) -> int:
 
 
 def _in_order(codes: Indices, names: tuple[str, ...]) -> tuple[Indices, tuple[str, ...]]:
-    whole = all(name.lstrip("-").isdecimal() for name in names)
+    digits = [name.removeprefix("-") for name in names]
+    whole = all(one.isdecimal() and len(one) <= DIGITS for one in digits)
     order = sorted(range(len(names)), key=lambda i: (int(names[i]) if whole else 0, names[i]))
     rank = np.empty(len(names), dtype=np.int32)
     rank[order] = np.arange(len(names))

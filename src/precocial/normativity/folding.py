@@ -13,6 +13,7 @@ from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Comparison, Item, Label, Statement, standing
 from precocial.feedback.votes import Votes
 from precocial.io import shown
+from precocial.normativity.aggregators.result import counts_of
 from precocial.normativity.mistakes import IDLE, Mistakes, pooled, unchecked
 
 Floats = NDArray[np.float64]
@@ -111,7 +112,7 @@ def folded(
     sure = _confidences(items)
     made, weight = _with_labels(votes, [(one, sure[one.id]) for one in items])
     K, M = len(votes.classes), len(processes)
-    past = {name: np.array(table, dtype=np.float64) for name, table in (history or {}).items()}
+    past = {name: counts_of(name, table) for name, table in (history or {}).items()}
     base, suspicions = np.zeros(M), []  # logs
     left = np.ones(len(made.tasks))
     for item in items:

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Item
-from precocial.feedback.votes import Votes, as_votes, gold_positions
+from precocial.feedback.votes import Votes, gold_positions, votes_of
 from precocial.io import shown
 from precocial.normativity.aggregators.result import TIE, Aggregated, Aggregator, clamped
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
@@ -102,8 +102,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         student_: a fitted `Student`, or None without X.
         temperature_: as used.
         unused_: an `Unused` for each record of feedback that changed no label, with the reason: a
-            kind of mistake of which not both classes have a checked label (read without, it made
-            the student worse on digits, true or not), an item that is not there or taken back.
+            kind of mistake of which not both classes have a checked label, an item that is not
+            there or was taken back.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
     def fit(
         self,
         votes: Any,
-        X: ArrayLike | None = None,
+        X: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         gold: Mapping[Any, Any] | None = None,
         history: Mapping[str, ArrayLike] | None = None,
         feedback: Iterable[Item] | None = None,
@@ -136,8 +136,11 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         """Learn.
 
         Args:
-            votes: `Votes`, a table with columns task, worker and label, or three columns.
-            X: (T, D) features, in the order of `votes.tasks`.
+            votes: `Votes`, a table with columns task, worker and label, what `read_crowd` gives, a
+                list of `Label`, or three columns.
+            X: features. By name: a mapping from task to its row, or a data frame whose index holds
+                the tasks. Else (T, D) in the order in which tasks first appear among the votes
+                (`votes.tasks`).
             gold: task to class, of tasks that were checked.
             history: teacher to (K, K) past counts [true class, label given]; of teachers who do
                 not vote here it is passed over.
@@ -151,7 +154,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         for name, value in (("gold", gold), ("history", history)):
             if value is not None and not isinstance(value, Mapping):
                 raise ConfigError(
-                    f"NormLearner: {name} must map names to values; got {type(value).__name__}"
+                    f"NormLearner: {name} must map names to values, as a dict does; got "
+                    f"{type(value).__name__}"
                 )
         panel = default_panel() if self.processes is None else tuple(self.processes)
         names = [one.name for one in panel]
@@ -164,7 +168,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
                 f"those who vote are {list(read.teachers[:5])!r:.100}"
             )
         known = gold_positions(read, gold)
-        features = features_of(X, len(read.tasks))
+        features = features_of(X, read.tasks, ordered=read is votes)
         self.votes_, self.classes_, self.gold_ = read, read.classes, known
         self.unused_ = told.left_out(known)
         self.panel_ = self._panel(panel, told, known)
@@ -233,7 +237,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         few = self.processes
         if few is not None and not (
             isinstance(few, Sequence) and len(few)
-            and all(callable(getattr(one, "fit", None)) and hasattr(one, "name") for one in few)
+            and all(callable(getattr(one, "fit", None)) and hasattr(one, "name")
+                    and not isinstance(one, type) for one in few)
         ):  # fmt: skip
             raise ConfigError(
                 "NormLearner: processes must be a sequence of aggregators, one at least, such as "
@@ -247,11 +252,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ConfigError(f"NormLearner: {name} must be above 0; got {value!r}")
-        if self.rounds < 0 or self.folds < 2:
-            raise ConfigError(
-                f"NormLearner: rounds must be at least 0 and folds at least 2; got {self.rounds!r} "
-                f"and {self.folds!r}"
-            )
+        if self.folds < 2:
+            raise ConfigError(f"NormLearner: folds must be at least 2; got {self.folds!r}")
 
     def _panel(
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64]
@@ -383,31 +385,6 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         order = np.argsort(-common, kind="stable")
         best = self.proba_ >= self.proba_.max(axis=1, keepdims=True) - TIE
         return np.asarray(order[np.argmax(best[:, order], axis=1)]), best.sum(axis=1) > 1
-
-
-def votes_of(given: Any) -> Votes:
-    """Votes from `Votes`, a table with columns task, worker and label, or three columns.
-
-    Raises:
-        ConfigError: something else.
-    """
-    if isinstance(given, Votes):
-        return given
-    columns = ("task", "worker", "label")
-    if isinstance(given, Mapping) or hasattr(given, "columns"):
-        held = list(given if isinstance(given, Mapping) else given.columns)
-        if not set(columns) <= set(held):
-            raise ConfigError(
-                f"votes need columns {', '.join(columns)}; got {held!r:.200}. Rename yours, or "
-                "give three columns as a tuple"
-            )
-        return as_votes(*(given[name] for name in columns))
-    if isinstance(given, tuple | list) and len(given) == 3:
-        return as_votes(*given)
-    raise ConfigError(
-        "votes must be Votes, a table with columns task, worker and label, or three columns; got "
-        f"{type(given).__name__}"
-    )
 
 
 def _mixed(share: Floats, fits: Mapping[int, Aggregated]) -> Floats:

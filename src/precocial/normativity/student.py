@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,21 +28,68 @@ def default_student() -> Any:
     return SVC()
 
 
-def features_of(X: Any, tasks: int) -> NDArray[Any] | None:
-    """(T, D) features, checked.
+def features_of(X: Any, tasks: tuple[str, ...], *, ordered: bool) -> NDArray[Any] | None:
+    """(T, D) features in the order of `tasks`, checked.
+
+    Args:
+        X: a mapping from task to row, a data frame whose index holds the tasks, or rows in the
+            order of `tasks`.
+        tasks: T names.
+        ordered: whether whoever gave rows knows that order. Else rows are refused where tasks are
+            numbered from 0 but first appear in another order: row 3 might then be task 3 or the
+            fourth task that was met.
 
     Raises:
-        ConfigError: no numbers, another shape, or not finite.
+        ConfigError: no numbers, another shape, not finite, tasks without a row, or an order that
+            is not clear.
     """
     if X is None:
         return None
-    found = _numbers("X", X)
-    if found.ndim < 2 or len(found) != tasks:
+    named = _by_name(X, tasks)
+    found = _numbers("X", X if named is None else named)
+    if found.ndim < 2 or len(found) != len(tasks):
         raise ConfigError(
-            f"X must hold one row of features for each of the {tasks} tasks, in the order of "
+            f"X must hold one row of features for each of the {len(tasks)} tasks, in the order of "
             f"votes.tasks; got shape {found.shape}"
         )
+    if named is None and not ordered and _shuffled(tasks):
+        row = next(t for t, name in enumerate(tasks) if int(name) != t)
+        raise ConfigError(
+            f"X: row {row} may be that of task {row} or of task {tasks[row]}, which the votes "
+            "mention in that place. Give dict(enumerate(X)) if tasks are row numbers, else a "
+            "mapping from task to row"
+        )
     return found
+
+
+def _by_name(X: Any, tasks: tuple[str, ...]) -> list[Any] | None:
+    """The rows of what holds them by name, in order; None if it does not."""
+    if isinstance(X, Mapping):
+        held = {str(name).strip(): row for name, row in X.items()}
+    elif hasattr(X, "index") and hasattr(X, "to_numpy"):
+        held = {str(name).strip(): row for name, row in zip(X.index, X.to_numpy(), strict=True)}
+        if not held.keys() & set(tasks):
+            return None
+    else:
+        return None
+    if len(held) < len(X):
+        raise ConfigError("X: two of its tasks have the same name; give one row for each")
+    missing = [name for name in tasks if name not in held]
+    if missing:
+        raise ConfigError(
+            f"X holds no row for {len(missing)} of the {len(tasks)} tasks, {missing[0]!r} first; "
+            f"its own begin with {list(held)[:3]}"
+        )
+    return [held[name] for name in tasks]
+
+
+def _shuffled(tasks: tuple[str, ...]) -> bool:
+    """Whether the tasks are numbered from 0 and stand in another order."""
+    if not all(name.isdecimal() and len(name) < 18 for name in tasks):
+        return False
+    numbers = [int(name) for name in tasks]
+    count = list(range(len(tasks)))
+    return numbers != count and sorted(numbers) == count
 
 
 def _numbers(name: str, X: Any) -> NDArray[Any]:
@@ -155,7 +203,9 @@ class Student:
         Raises:
             ConfigError: features of another width than it was taught from, or no finite numbers.
         """
-        return np.asarray(np.array(self.classes_)[self.model_.predict(self._rows("predict", X))])
+        rows = self._rows("predict", X)
+        places = self.model_.predict(rows) if len(rows) else np.zeros(0, dtype=np.int64)
+        return np.asarray(np.array(self.classes_)[places])
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """(N, K) probabilities of `classes_` for (N, D) features; 0 for one it was never taught.
@@ -170,7 +220,8 @@ class Student:
         """
         rows, model = self._rows("predict_proba", X), self._sure()
         found = np.zeros((len(rows), len(self.classes_)))
-        found[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(rows)
+        if len(rows):
+            found[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(rows)
         return found
 
     def _sure(self) -> Any:

@@ -138,6 +138,11 @@ def given(
         DataError: gold or history that does not fit the votes, weights that are negative, not
             finite, or not one a vote.
     """
+    if not isinstance(votes, Votes):
+        raise ConfigError(
+            f"an aggregator takes Votes; got {type(votes).__name__}. Make them with "
+            "precocial.feedback.as_votes(task, worker, label)"
+        )
     V, W, K = len(votes), len(votes.teachers), len(votes.classes)
     weights = np.ones(V) if weight is None else np.asarray(weight, dtype=np.float64)
     if weights.shape != (V,) or not np.isfinite(weights).all() or (weights < 0).any():
@@ -150,7 +155,7 @@ def given(
         place = {name: i for i, name in enumerate(votes.teachers)}
         past = np.zeros((W, K, K))
         for name, table in history.items():
-            counts = np.asarray(table, dtype=np.float64)
+            counts = counts_of(name, table)
             if counts.shape != (K, K) or not np.isfinite(counts).all() or (counts < 0).any():
                 raise DataError(
                     f"history of {name!r} must hold counts [true class, label given] of shape "
@@ -162,6 +167,20 @@ def given(
         votes=votes, starts=votes.starts, weight=weights, gold=gold_positions(votes, gold),
         past=past,
     )  # fmt: skip
+
+
+def counts_of(name: Any, table: Any) -> Floats:
+    """A teacher's past counts, as an array.
+
+    Raises:
+        DataError: no numbers.
+    """
+    try:
+        return np.array(table, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"history of {name!r} must hold counts [true class, label given]; got {table!r:.60}"
+        ) from error
 
 
 def weighted_counts(data: Given, weight: Floats | None = None) -> Floats:
