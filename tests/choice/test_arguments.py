@@ -110,6 +110,19 @@ def test_a_class_checks_its_fields() -> None:
         kind(n="3")
 
 
+class Plain:
+    @checked
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+
+@pytest.mark.wrong_types
+def test_a_class_is_called_by_its_name() -> None:
+    assert Plain(2).count == 2
+    with pytest.raises(ConfigError, match=r"^Plain: count must be a whole number; got str 'x'"):
+        Plain("x")  # type: ignore[arg-type]
+
+
 def test_shapes_sums_and_indices() -> None:
     assert array_of("R", np.zeros((4, 2, 3)), (2, 3)).shape == (4, 2, 3)
     for wrong in (np.zeros(3), np.zeros((3, 2)), np.full((2, 3), np.nan)):

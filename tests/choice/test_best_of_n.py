@@ -81,3 +81,10 @@ def test_torch_is_numpy_and_has_a_gradient() -> None:
 def test_what_is_not_allowed_is_refused(fields: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         best_of_n(**{"scores": [1.0, 2.0], **fields})
+
+
+def test_a_base_that_rounding_takes_from_the_sum_is_n_times_its_share() -> None:
+    """Of 1e-20 beside 1 the difference of two sums is 0; n p F^(n-1) is left, and no NaN."""
+    found = best_of_n([0.0, 1.0, 2.0], 3, base=[1.0, 1e-20, 1.0])
+    np.testing.assert_allclose(found, [1 / 8, 3 / 4 * 0.5e-20, 7 / 8], rtol=1e-12)
+    assert np.isfinite(best_of_n(np.arange(4.0), 3, base=[1e-300, 1.0, 1e-300, 1e-17])).all()

@@ -46,6 +46,7 @@ def test_the_changes_are_those_of_the_changed_bases() -> None:
         ([1.0, 2.0], 0.5, [1.0, 0.0], "one option only"),
         (SCORES, 0.001, None, "this is argmax, and the bound of 1000"),
         (np.arange(200.0), 0.1, np.repeat([1.0, 5.0], [195, 5]), "errors are yours"),
+        ([4.0, 3.0, 2.0, 1.0] + 8 * [0.0], 0.25, None, "3 options hold 100% of the choice"),
         ([3.0, 2.0, 1.0], 0.5, [0.1, 0.8, 0.1], "One option holds 80% of the base"),
         (np.round(SCORES), 0.3, None, "tie at the threshold"),
         (np.repeat([0.0, 1.0], [100, 5]), 0.015, np.repeat([1.0, 1e-4], [100, 5]), "Mixing 10%"),

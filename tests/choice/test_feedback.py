@@ -44,3 +44,14 @@ def test_a_broken_choice_is_refused(changes: dict, said: str) -> None:
 def test_feedback_of_another_world_is_refused() -> None:
     with pytest.raises(ConfigError, match="a correction has 2 features, the rewards 3"):
         log_likelihood([Choice(features=OPTIONS, chosen=0, kind="correction")], np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("rewards", [np.ones((1, 2, 2)), [[np.nan, 1.0]], [[np.inf, 1.0]]])
+def test_rewards_of_another_shape_are_refused(rewards: object) -> None:
+    with pytest.raises(ConfigError, match=r"rewards must be finite, \(H, F\)"):
+        log_likelihood([Choice(features=OPTIONS, chosen=0)], rewards)  # type: ignore[arg-type]
+
+
+def test_what_was_said_no_time_says_nothing() -> None:
+    never = Choice(features=np.array([[0.0], [1e9]]), chosen=0, count=0.0)
+    assert log_likelihood([never], [[1.0]]).tolist() == [0]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
-from precocial.choice import base_gradient, cut, quantilize
+from precocial.choice import base_gradient, best_of_n, certify, cut, quantilize
 from precocial.choice.select import SLACK, sample_places
 from precocial.errors import ConfigError
 
@@ -369,3 +369,44 @@ def test_what_is_not_allowed_is_refused(fields: dict[str, Any], said: str, times
             given[key] = long(given[key], (times,))
     with pytest.raises(ConfigError, match=said):
         quantilize(**given)
+
+
+@pytest.mark.parametrize("size", [1e308, 5e-324])
+@pytest.mark.parametrize("times", [1, 1500])
+def test_a_base_whose_sum_no_float_holds(size: float, times: int) -> None:
+    scores = np.repeat([3.0, 2.0, 1.0, 0.0], times)
+    base = np.full(4 * times, size)
+    for method in ("sort", "select", "auto"):
+        found = quantilize(scores, 0.4, base=base, method=method)
+        np.testing.assert_allclose(found, quantilize(scores, 0.4, method=method), rtol=1e-12)
+    both = quantilize(np.stack([scores, scores]), 0.4, base=np.stack([base, np.ones(4 * times)]))
+    np.testing.assert_array_equal(both[1], quantilize(scores, 0.4, base=np.ones(4 * times)))
+    np.testing.assert_allclose(both[0], both[1], rtol=1e-12)
+    np.testing.assert_allclose(best_of_n(scores, 3, base=base), best_of_n(scores, 3), rtol=1e-12)
+    assert certify(found, base).density_ratio == pytest.approx(2.5)
+
+
+def test_the_derivative_knows_the_size_of_its_base() -> None:
+    scores, base = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0])
+    toward = np.array([0.5, -1.0, 2.0])
+    plain, small = base_gradient(scores, 0.4, base, toward), 2.0**-1000
+    tiny = base_gradient(scores, 0.4, base * small, toward)
+    np.testing.assert_allclose(tiny * small, plain, rtol=1e-12)
+    pushed = cut(scores, 0.4, base=base * small).push(toward * small)
+    np.testing.assert_allclose(pushed, cut(scores, 0.4, base=base).push(toward), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_cotangent_that_is_no_number_is_refused(bad: float) -> None:
+    with pytest.raises(ConfigError, match="a cotangent, or a change of the base, must be finite"):
+        base_gradient([1.0, 2.0], 0.5, [1.0, 1.0], [bad, 0.0])
+    with pytest.raises(ConfigError, match="must be finite where an option exists"):
+        cut([1.0, 2.0], 0.5).push([0.0, bad])
+
+
+@pytest.mark.parametrize("scores", [torch.eye(3).to_sparse(), torch.ones(3, device="meta")])
+def test_a_tensor_without_numbers_to_read_is_refused(scores: torch.Tensor) -> None:
+    with pytest.raises(ConfigError, match="scores must be a dense tensor"):
+        quantilize(scores, 0.5)
+    with pytest.raises(ConfigError, match="base must be a dense tensor"):
+        quantilize(torch.eye(3), 0.5, base=scores)

@@ -83,6 +83,39 @@ def test_an_option_that_does_not_exist_is_never_taken(name: str) -> None:
 def test_large_scores_do_not_overflow() -> None:
     np.testing.assert_array_equal(choice.boltzmann([1e300, 0.0], 1.0), [1, 0])
     np.testing.assert_array_equal(choice.boltzmann([1e300, 0.0], -1.0), [0, 1])
+    np.testing.assert_array_equal(choice.boltzmann([1.0, 3.0, 2.0], 1e308), [0, 1, 0])
+    np.testing.assert_array_equal(choice.boltzmann([1e300, 2e300], 1e10), [0, 1])
+    np.testing.assert_array_equal(choice.boltzmann([1e300, 2e300, -np.inf], -1e10), [1, 0, 0])
+    np.testing.assert_array_equal(choice.boltzmann([1e308, -1e308], 2.0), [1, 0])
+    np.testing.assert_array_equal(
+        choice.boltzmann([1e308, 1e308, -1e308], 5.0, base=[1, 3, 1]), [0.25, 0.75, 0]
+    )
+    tensor = torch.tensor([[1e300, 2e300], [0.0, 0.0]], dtype=torch.float64)
+    np.testing.assert_array_equal(choice.boltzmann(tensor, 1e10), [[0, 1], [0.5, 0.5]])
+
+
+def test_a_range_beyond_floats_is_a_range() -> None:
+    wide = [1e308, -1e308, 0.0]
+    np.testing.assert_array_equal(choice.greedy(wide), [1, 0, 0])
+    np.testing.assert_array_equal(choice.nth_best(wide, 2), [0, 0, 1])
+    np.testing.assert_array_equal(choice.satisfice(wide, 0.5), [0.5, 0, 0.5])
+    np.testing.assert_array_equal(choice.stick(wide, 1, 0.9), [1, 0, 0])
+    np.testing.assert_array_equal(choice.epsilon_greedy(wide, 0.0), [1, 0, 0])
+    np.testing.assert_array_equal(choice.greedy([wide, [1.0, 1.0, 0.0]])[1], [0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize("size", [1e308, 5e-324])
+def test_a_base_of_any_size_is_a_base(size: float) -> None:
+    base = [size] * 4
+    for rule in (
+        lambda base: choice.epsilon_greedy(SCORES, 0.1, base=base),
+        lambda base: choice.greedy(SCORES, base=base),
+        lambda base: choice.satisfice(SCORES, 0.0, base=base),
+        lambda base: choice.boltzmann(SCORES, 1.0, base=base),
+    ):
+        np.testing.assert_allclose(rule(base), rule([1.0] * 4), rtol=1e-12)
+    lopsided = choice.greedy([1.0, 1.0, 0.0], base=[1e308, 1e-300, 1e308])
+    np.testing.assert_array_equal(lopsided, [1, 0, 0])
 
 
 @pytest.mark.parametrize(
@@ -101,6 +134,14 @@ def test_large_scores_do_not_overflow() -> None:
         (lambda: choice.satisfice(SCORES, -1), "aspiration must lie"),
         (lambda: choice.nth_best(SCORES, 5), "n must lie in 1 to 4; got 5"),
         (lambda: choice.stick(SCORES, 4, 0.1), "default must lie in 0 to 3; got 4"),
+        (lambda: choice.greedy(SCORES, tie=-1), r"greedy: tie must lie in \[0, 1\]; got -1"),
+        (lambda: choice.greedy(SCORES, tie=np.nan), "tie must lie in"),
+        (lambda: choice.epsilon_greedy(SCORES, 0.1, tie=2.0), "epsilon_greedy: tie"),
+        (lambda: choice.satisfice(SCORES, 0.5, tie=-1), "satisfice: tie"),
+        (lambda: choice.nth_best(SCORES, 1, tie=np.inf), "nth_best: tie"),
+        (lambda: choice.stick(SCORES, 1, 0.5, tie=np.nan), "stick: tie"),
+        (lambda: choice.greedy(np.array([1j, 0])), "scores must be an array of numbers"),
+        (lambda: choice.boltzmann(np.array([1 + 1j, 0]), 1.0), "scores must be an array of numb"),
     ],
 )
 def test_what_is_not_allowed_is_refused(call: Any, said: str) -> None:

@@ -201,3 +201,26 @@ def test_equal_items_of_a_file_are_counted() -> None:
     assert made[0] == one
     assert len({item.id for item in made}) == 3
     assert made == numbered([one, one, one])
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: said_of("x", value=0.0, source="a"), "said_of: item must be a Label or a Comp"),
+        (lambda: retraction("x"), "retraction: item must be a Label"),
+        (lambda: standing("abc"), "standing: items must be labels, comparisons"),
+        (lambda: standing([ITEMS[0], "x"]), "standing: items must be labels, .*; got 'x'"),
+        (lambda: standing(5), "standing: items must be"),
+        (lambda: numbered("ab"), "numbered: items must be"),
+    ],
+)
+def test_what_is_no_item_is_named(call: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        call()
+
+
+def test_a_mistake_is_another_name_than_the_right_one() -> None:
+    with pytest.raises(ConfigError, match="by another `name`; got '1' for both"):
+        About(kind="mistake", name="1", on="1")
+    assert About(kind="teacher", name="1", on="1").on == "1"

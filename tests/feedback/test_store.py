@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import sqlite3
@@ -15,6 +16,7 @@ import pytest
 
 from precocial.errors import ConfigError, DataError
 from precocial.feedback import About, Item, Label, Store, retraction
+from precocial.feedback.schema import is_laid, lay_tables
 from precocial.feedback.store import _row_of
 from tests.feedback.test_records import ITEMS
 
@@ -210,6 +212,33 @@ def test_several_processes_make_and_fill_one_store(tmp_path: Path) -> None:
         assert all(len(store.read(source=str(name))) == 60 for name in range(4))
 
 
+def test_a_store_may_be_opened_while_another_process_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, tried = tmp_path / "feedback.db", []
+
+    def interrupt(statement: str) -> None:
+        """Others make the tables when the application id is read, if they need not wait."""
+        if "user_version" not in statement or tried:
+            return
+        tried.append(statement)
+        other = sqlite3.connect(path, timeout=0.05, isolation_level=None)
+        with contextlib.suppress(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE")
+            lay_tables(other, path)
+            other.execute("COMMIT")
+        other.close()
+
+    def looked(connection: sqlite3.Connection, path: Path) -> bool:
+        connection.set_trace_callback(interrupt)
+        return is_laid(connection, path)
+
+    monkeypatch.setattr("precocial.feedback.store.is_laid", looked)
+    with Store(path) as store:
+        assert store.add(some(2)) == (1, 2)
+    assert tried
+
+
 def test_threads_share_a_store(store: Store) -> None:
     threads = [threading.Thread(target=store.add, args=(some(30, str(n)),)) for n in range(4)]
     for thread in threads:
@@ -237,3 +266,9 @@ def test_a_closed_store_says_so(store: Store) -> None:
 def test_a_wait_that_makes_no_sense_is_refused(tmp_path: Path, seconds: float) -> None:
     with pytest.raises(ConfigError, match="busy_s"):
         Store(tmp_path / "f.db", busy_s=seconds)
+
+
+@pytest.mark.wrong_types
+def test_a_store_is_called_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^Store: busy_s must be a number; got str 'x'"):
+        Store(tmp_path / "store", busy_s="x")  # type: ignore[arg-type]

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from precocial.errors import ConfigError
 from precocial.normativity.calibration import calibration_error, fitted_temperature, tempered
 
 
@@ -31,4 +34,28 @@ def test_calibration_error_by_hand() -> None:
     gold = np.array([0, 1, 0, 1])
     # 0.95 against one of two; 0.55 and 0.5 in one bin against 1 and the half of a tie
     assert calibration_error(p, gold) == pytest.approx((2 * 0.45 + abs(1.05 - 1.5)) / 4)
-    assert calibration_error(p, np.full(4, -1)) == 0
+    some = np.array([0, -1, -1, -1])
+    assert calibration_error(p, some) == pytest.approx(0.05)
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("proba", "gold", "given", "said"),
+    [
+        ([[np.nan, 1.0]], [0], {}, "proba must be finite"),
+        ([0.5, 0.5], [0, 1], {}, r"proba must be \(tasks, classes\)"),
+        ([[0.5, 0.7]], [0], {}, "proba must hold distributions"),
+        ([[1.5, -0.5]], [0], {}, "proba must hold distributions"),
+        ([[0.5, 0.5]], [2], {}, "gold must be classes, 0 to 1, or -1"),
+        ([[0.5, 0.5]], [0, 1], {}, "gold must be finite, .*got shape"),
+        ([[0.5, 0.5]], [0.5], {}, "gold must be classes"),
+        ([[0.5, 0.5]], ["0"], {}, "gold must be an array of numbers"),
+        ([[0.5, 0.5]], [-1], {}, "gold is known of no task"),
+        ([[0.5, 0.5]], [0], {"bins": 0}, "bins must be at least 1; got 0"),
+    ],
+)
+def test_what_has_no_calibration_is_refused(
+    proba: Any, gold: Any, given: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        calibration_error(proba, gold, **given)

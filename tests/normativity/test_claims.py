@@ -71,11 +71,12 @@ def test_verdicts_follow_the_rows(
     told = Told(told={"digits": digits(statement, shuffled), "ablation": [], "language": []})
     words = ("all teachers share", "statement on", "same tasks")
     chosen = [c for c in CLAIMS if any(word in c.statement for word in words)]
-    _, with_statement, _, with_shuffled = (row["verdict"] for row in judge(chosen, told))
-    assert (with_statement, with_shuffled) == expected
+    one, other, *said = (row["verdict"] for row in judge(chosen, told))
+    assert one == other == "reproduced"
+    assert (said[0], said[-1]) == expected
 
 
-def crowds(panel: float, checked: float) -> list[Row]:
+def crowds(panel: float, checked: float, single: float = 90.0) -> list[Row]:
     peers = {"majority": 88.0, "ds": 85.0, "onecoin": 90.0, "glad": 89.0, "mace": 87.0}
     rows: list[Row] = []
     for n in range(6):
@@ -85,6 +86,7 @@ def crowds(panel: float, checked: float) -> list[Row]:
             for name, value in peers.items()
         ]
         rows.append({"set": f"s{n}", "given": "no gold", "accuracy": panel + shift})
+        rows.append({"set": f"s{n}", "given": "GLAD", "accuracy": single + shift})
         rows.append({"set": f"s{n}", "given": "50 gold", "accuracy": checked + shift,
                      "Dawid-Skene": 86.0 + shift - 0.01 * n})  # fmt: skip
     return rows
@@ -93,8 +95,8 @@ def crowds(panel: float, checked: float) -> list[Row]:
 @pytest.mark.parametrize(
     ("panel", "checked", "expected"),
     [
-        (91.0, 92.0, ["reproduced"] * 3),
-        (89.5, 87.0, ["contradicted"] * 3),  # ahead of all but the best peer is not ahead
+        (91.0, 92.0, ["reproduced"] * 4),
+        (89.5, 87.0, ["contradicted"] * 4),  # ahead of all but the best peer is not ahead
     ],
 )
 def test_crowds_are_judged_by_the_best_peer(
@@ -103,6 +105,13 @@ def test_crowds_are_judged_by_the_best_peer(
     told = Told(told={"crowds": crowds(panel, checked)})
     chosen = [c for c in CLAIMS if c.source == "ours"]
     assert [row["verdict"] for row in judge(chosen, told)] == expected
+
+
+def test_a_panel_behind_one_of_its_own_is_told_so() -> None:
+    told = Told(told={"crowds": crowds(91.0, 92.0, single=91.5)})
+    said = judge([c for c in CLAIMS if c.source == "ours"], told)
+    assert [row["verdict"] for row in said[:2]] == ["reproduced", "contradicted"]
+    assert said[1]["note"].endswith("; GLAD")
 
 
 def test_crowds_that_share_tasks_count_once() -> None:

@@ -337,6 +337,55 @@ def test_the_top_of_a_chain_under_a_mean_judge_can_still_decide() -> None:
     """No judge stands above the top, so what it decides is a change and not nothing."""
     levels = [Level("answers", ["a", "b"]), Level("judges", ["x", "y"])]
     chain = Hierarchy(levels, [np.eye(2)], q=0.5, semantics="mean", share=False)
-    added = fixed_point(chain).change_when_adding_level(1)
+    fx = fixed_point(chain)
+    assert fx.status == "the top decides"
+    assert "another top could move the actions by 1 at most" in fx.advice
+    added = fx.change_when_adding_level(1)
     assert added.change[0] == pytest.approx(1.0)
     assert added.bound[0] == 1.0
+
+
+def test_a_chain_has_converged_only_where_no_other_top_moves_it() -> None:
+    levels = [Level("answers", ["a", "b"]), Level("judges", ["x", "y"])]
+    split = Hierarchy(levels, [np.eye(2)], q=0.9, share=False)
+    fx = fixed_point(split)
+    assert fx.status == "the top decides"
+    assert "by 0.111 at most; with share=true" in fx.advice
+    assert fixed_point(split, tol=0.2).status == "converged"
+    alike = Hierarchy(levels, [np.ones((2, 2))], q=0.5, share=False)
+    assert fixed_point(alike).status == "converged"
+
+
+def test_a_tolerance_below_rounding_is_refused_and_too_few_levels_are_said() -> None:
+    H = random_tower(0, q=0.75, floor=0.01)
+    with pytest.raises(ConfigError, match=r"tol must lie in \[1e-15, 1\).*rounding.*got 1e-20"):
+        fixed_point(H, tol=1e-20)
+    short = fixed_point(H, most_levels=3)
+    assert short.status == "did not converge"
+    assert "by the floor" in short.advice
+    assert "set a floor" not in short.advice
+    assert "change, by 0;" not in short.advice
+    ring = Hierarchy([Level("x", ["a", "b", "c"])], [np.roll(np.eye(3), 1, axis=1)], q=1 / 3)
+    assert "set a floor" in fixed_point(ring).advice
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("seed", "match"), [("x", "seed must be a whole number; got str 'x'"), (-1, "got -1")]
+)
+def test_the_seed_of_sampled_levels_is_0_or_more(seed: object, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        Level.sampled("x", lambda rng: rng.random(), 3, seed=seed)  # type: ignore[arg-type]
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize("given", [None, "good", [1.0, 2.0]])
+def test_scores_of_a_function_are_numbers(given: object) -> None:
+    with pytest.raises(ConfigError, match=r"scores\[0\] of x by x must give a number"):
+        Hierarchy([Level("x", ["a", "b"])], [lambda h, g: given])
+
+
+@pytest.mark.wrong_types
+def test_a_hierarchy_is_called_by_its_name() -> None:
+    with pytest.raises(ConfigError, match=r"^Hierarchy: levels must be a sequence"):
+        Hierarchy("x", [[[1.0]]])  # type: ignore[arg-type]

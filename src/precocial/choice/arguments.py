@@ -48,7 +48,10 @@ def checked(thing: T) -> T:
     if isinstance(thing, type):
         thing.__init__ = _wrapped(thing.__init__, thing.__name__, thing)  # type: ignore[misc]
         return thing
-    return typing.cast("T", _wrapped(thing, thing.__name__, thing))
+    name = thing.__name__
+    if name == "__init__":  # a class is called by its own name
+        name = thing.__qualname__.split(".")[-2]
+    return typing.cast("T", _wrapped(thing, name, thing))
 
 
 def _wrapped(function: Callable[..., Any], name: str, source: Any) -> Callable[..., Any]:
@@ -165,7 +168,10 @@ def _said(hint: Any) -> str:
         return f"a sequence, each {_said(parts[0])}"
     if hint in _WORDS:
         return _WORDS[hint]
-    return f"a {getattr(origin or hint, '__name__', str(hint))}"
+    if origin is collections.abc.Callable:
+        return "a function"
+    name = getattr(origin or hint, "__name__", str(hint))
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"
 
 
 def _shown(value: Any) -> str:
@@ -225,6 +231,17 @@ def indices_of(name: str, values: ArrayLike, count: int) -> NDArray[np.int64]:
         got = f"{found.item():g}" if found.size == 1 else _shown(values)
         raise ConfigError(f"{name} must lie in 0 to {count - 1}; got {got}")
     return np.asarray(found, dtype=np.int64)
+
+
+def generator_of(name: str, seed: int) -> np.random.Generator:
+    """The random numbers of a seed.
+
+    Raises:
+        ConfigError: a seed below 0.
+    """
+    if seed < 0:
+        raise ConfigError(f"{name}: seed must be 0 or more; got {seed}")
+    return np.random.default_rng(seed)
 
 
 def like(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -15,6 +15,8 @@ from precocial.errors import ConfigError
 
 Array = Any
 """An array of NumPy or a tensor of torch; the name stands for `typing.Any`."""
+SMALL = 1e-290
+"""A base that sums to less is as good as one that overflows: q times its sum loses its digits."""
 NOTHING = (
     "{name}: each row needs an option that exists (a score above -inf) and whose base is above 0"
 )
@@ -32,6 +34,7 @@ class Options:
             gradient, where torch has one, is kept.
         dtype: of the scores as given, and of what comes out.
         axis: where the options were, among the given axes.
+        unit: (..., 1) what the base was divided by, or None, as nearly always: see `in_reach`.
     """
 
     xp: Any
@@ -40,6 +43,7 @@ class Options:
     base: Array
     dtype: Any
     axis: int
+    unit: Array | None = None
 
 
 def library_of(name: str, values: Any) -> tuple[Any, Array]:
@@ -51,6 +55,12 @@ def library_of(name: str, values: Any) -> tuple[Any, Array]:
     """
     if is_torch_array(values):
         xp = array_namespace(values)
+        if values.is_nested or values.is_meta or str(values.layout) != "torch.strided":
+            kind = "meta" if values.is_meta else "nested or sparse"
+            raise ConfigError(
+                f"{name} must be a dense tensor that holds its numbers; got a {kind} one. For a "
+                "sparse one, call to_dense()"
+            )
         if xp.isdtype(values.dtype, ("bool", "integral")):
             return xp, xp.astype(values, xp.float64)
         if values.dtype not in (xp.float32, xp.float64):
@@ -122,6 +132,20 @@ def base_like(name: str, base: Any, xp: Any, S: Array, axis: int) -> Array:
         ) from error
 
 
+def in_reach(xp: Any, base: Array) -> tuple[Array, Array | None]:
+    """The base, and None; or, where the sum of a row overflows or is below `SMALL`, that row
+    divided by its largest number, and (..., 1) those numbers. Other rows keep their bits."""
+    B = fixed(base)
+    with np.errstate(over="ignore"):
+        whole = xp.sum(B, axis=-1, keepdims=True)
+    fits = (whole < xp.inf) & (whole > SMALL)
+    if bool(xp.all(fits)):
+        return base, None
+    unit = xp.max(B, axis=-1, keepdims=True)
+    unit = xp.where(fits | (unit <= 0), xp.ones_like(unit), unit)
+    return base / unit, unit
+
+
 def options_of(name: str, scores: Any, base: Any, axis: int) -> Options:
     """Scores and base, checked and in one form; without a base all options weigh 1.
 
@@ -135,7 +159,7 @@ def options_of(name: str, scores: Any, base: Any, axis: int) -> Options:
     there = -xp.inf < S
     if bool(xp.any(xp.isnan(S))) or bool(xp.any(xp.inf == S)):
         raise ConfigError(f"{name}: scores must be numbers below infinity; got NaN or inf")
-    ranked = S
+    ranked, unit = S, None
     if base is None:
         B = xp.astype(there, wide)
     else:
@@ -143,10 +167,11 @@ def options_of(name: str, scores: Any, base: Any, axis: int) -> Options:
         if not bool(xp.all(xp.isfinite(fixed(B)))) or bool(xp.any(fixed(B) < 0)):
             raise ConfigError(f"{name}: base must be finite and not negative")
         B = xp.where(there, xp.astype(B, wide), xp.zeros((), dtype=wide, device=S.device))
+        B, unit = in_reach(xp, B)
         ranked = xp.where(fixed(B) > 0, S, xp.asarray(-xp.inf, dtype=S.dtype, device=S.device))
     if not bool(xp.all(xp.any(ranked > -xp.inf, axis=-1))):
         raise ConfigError(NOTHING.format(name=name))
-    return Options(xp=xp, scores=S, ranked=ranked, base=B, dtype=given.dtype, axis=axis)
+    return Options(xp=xp, scores=S, ranked=ranked, base=B, dtype=given.dtype, axis=axis, unit=unit)
 
 
 def wide_of(values: Array) -> Any:

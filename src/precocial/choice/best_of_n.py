@@ -47,6 +47,7 @@ def best_of_n(scores: Any, n: int, *, base: Any = None, axis: int = -1) -> Array
     F = -xp.flip(running_max(xp, xp.flip(-last, axis=-1)), axis=-1)
     one, none = xp.ones_like(p), xp.zeros_like(p)
     G = xp.where(fixed(p) > 0, F - below, one)
+    G = xp.where(fixed(G) > 0, G, p)  # a difference that rounding took: of the group, one is left
     # written so that a small group loses no digits: 1 - (1 - G / F)^n
     part = xp.clip(G / xp.where(fixed(p) > 0, F, one), 0.0, 1.0)
     all_of_it = part == 1.0

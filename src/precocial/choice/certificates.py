@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from precocial.choice.arguments import checked
-from precocial.choice.arrays import fixed, library_of
+from precocial.choice.arrays import fixed, in_reach, library_of
 from precocial.choice.best_of_n import best_of_n
 from precocial.choice.quantilizer import quantilize
 from precocial.errors import ConfigError
@@ -64,8 +64,9 @@ def certify(policy: Any, base: Any = None, *, cost: Any = None, axis: int = -1) 
     if w.size == 0 or (w < 0).any() or (np.abs(w.sum(axis=-1) - 1) > SUM).any():
         raise ConfigError("certify: policy must hold distributions: no number below 0, sums of 1")
     p = np.ones_like(w) if base is None else _beside("base", base, w, axis)
-    if (p < 0).any() or not (p.sum(axis=-1) > 0).all():
+    if (p < 0).any() or not (p > 0).any(axis=-1).all():
         raise ConfigError("certify: base must not be negative, and above 0 for one option at least")
+    p = in_reach(np, p)[0]
     p = p / p.sum(axis=-1, keepdims=True)
     taken = w > 0
     ratio = np.where(taken & (p == 0), np.inf, w / np.where(p == 0, 1.0, p))

@@ -106,7 +106,7 @@ def diagnose_base(scores: Any, q: float, *, base: Any = None) -> BaseDiagnosis:
         "mixed_change": _variation(w, mixed),
         "tempered_change": _variation(w, tempered),
     }
-    return BaseDiagnosis(**figures, warnings=_warnings(**figures))
+    return BaseDiagnosis(**figures, warnings=_warnings(held=int((w > 0).sum()), **figures))
 
 
 def _support(p: Floats) -> float:
@@ -121,7 +121,7 @@ def _variation(a: Floats, b: Floats) -> float:
 def _warnings(
     *, options: int, q: float, base_support: float, policy_support: float, largest_base: float,
     few_share: float, tied_options: int, tied_share: float, mixed_change: float,
-    tempered_change: float, **_: Any,
+    tempered_change: float, held: int, **_: Any,
 ) -> tuple[str, ...]:  # fmt: skip
     found = []
     if options == 1:
@@ -133,8 +133,8 @@ def _warnings(
         )
     elif few_share > HALF and policy_support < base_support / 2:
         found.append(
-            f"{FEW} options hold {few_share:.0%} of the choice: their errors are yours. Raise q or "
-            "spread the base."
+            f"{min(FEW, held)} options hold {few_share:.0%} of the choice: their errors are yours. "
+            "Raise q or spread the base."
         )
     if largest_base > max(q, HALF):
         found.append(

@@ -54,8 +54,16 @@ class Choice:
 
 @checked
 def log_likelihood(feedback: Sequence[Choice], rewards: ArrayLike) -> Floats:
-    """(H,) log probability in nats of all the feedback under rewards (H, F)."""
+    """(H,) log probability in nats of all the feedback under rewards (H, F), or (F,) for one.
+
+    Raises:
+        ConfigError: rewards of another shape or not finite, or feedback of another world.
+    """
     R = np.atleast_2d(np.asarray(rewards, dtype=np.float64))
+    if R.ndim != 2 or not np.isfinite(R).all():
+        raise ConfigError(
+            f"log_likelihood: rewards must be finite, (H, F), a row for each; got shape {R.shape}"
+        )
     total = np.zeros(len(R))
     for choice in feedback:
         if choice.features.shape[1] != R.shape[1]:
@@ -63,6 +71,8 @@ def log_likelihood(feedback: Sequence[Choice], rewards: ArrayLike) -> Floats:
                 f"a {choice.kind} has {choice.features.shape[1]} features, the rewards "
                 f"{R.shape[1]}; both must be of one world"
             )
+        if choice.count == 0:  # nothing was said; of a probability of 0 it would be 0 times inf
+            continue
         with np.errstate(divide="ignore"):
             log_p = np.log(boltzmann(R @ choice.features.T, choice.beta)[:, choice.chosen])
         total += choice.count * log_p

@@ -73,6 +73,8 @@ class Cut:
         w = p / N above, so its change is (p. - w N.) / N; at the boundary w = p (1 - A / N) / T.
         """
         d = self._real(direction)
+        if self.options.unit is not None:
+            d = d / self.options.unit
         xp, N = self.options.xp, self.need
         over, equal = self._places
         A, T = _row(xp, self.above), _row(xp, self.at)
@@ -100,7 +102,8 @@ class Cut:
         through = self.shares * (A * held - _row(xp, g * self.above)) / N**2
         own = xp.where(over, (g - held) / N, 0.0)
         own = own + xp.where(equal, (g - held) * (1 - A / N) / T, 0.0)
-        return own + xp.where(self.options.scores > -xp.inf, through, 0.0)
+        found = own + xp.where(self.options.scores > -xp.inf, through, 0.0)
+        return found if self.options.unit is None else found / self.options.unit
 
     @property
     def _places(self) -> tuple[Array, Array]:
@@ -108,8 +111,14 @@ class Cut:
 
     def _real(self, values: Array) -> Array:
         given = base_like("Cut: change", values, self.options.xp, self.options.scores, -1)
-        there = self.options.scores > -self.options.xp.inf
-        return self.options.xp.where(there, given, 0.0)
+        xp = self.options.xp
+        found = xp.where(self.options.scores > -xp.inf, given, 0.0)
+        if not bool(xp.all(xp.isfinite(fixed(found)))):
+            raise ConfigError(
+                "a cotangent, or a change of the base, must be finite where an option exists; got "
+                "NaN or inf"
+            )
+        return found
 
 
 def _row(xp: Any, values: Array) -> Array:
@@ -258,7 +267,7 @@ def base_gradient(scores: Any, q: Any, base: Any, cotangent: Any, *, axis: int =
         one-sided, and `Cut.push` for the change along a direction.
 
     Raises:
-        ConfigError: as of `quantilize`, or a cotangent that does not fit.
+        ConfigError: as of `quantilize`, or a cotangent that does not fit or is not finite.
     """
     xp, S, at = on_last("base_gradient", scores, axis)
     shape = tuple(library_of("base_gradient: base", base)[1].shape)

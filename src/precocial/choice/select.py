@@ -15,7 +15,7 @@ import numpy as np
 from array_api_compat import array_namespace, device, to_device
 from numpy.typing import NDArray
 
-from precocial.choice.arrays import NOTHING, Array, wide_of
+from precocial.choice.arrays import NOTHING, SMALL, Array, wide_of
 from precocial.errors import ConfigError
 
 SLACK = 2.0**-42
@@ -51,8 +51,11 @@ def select(name: str, scores: Row, base: Row | None, q: float) -> Row:
     from precocial.choice import kernels  # brings numba, which is slow to load
 
     whole, bad = (float(len(scores)), False) if base is None else kernels.total(base)
-    if bad:
-        raise ConfigError(f"{name}: base must be finite and not negative")
+    if bad or not whole < np.inf or (base is not None and 0 < whole < SMALL):
+        if base is None or not np.isfinite(base).all() or (base < 0).any():
+            raise ConfigError(f"{name}: base must be finite and not negative")
+        base = base / base.max()  # finite, but its sum is not, or hardly above 0
+        whole = kernels.total(base)[0]
     out, held = np.empty_like(scores), _room(scores, base, len(scores) // 8 + FEW)
     tries, end = iter(DEVIATIONS), float(np.finfo(scores.dtype).max)
     low, high = bracket(scores, base, q, next(tries))

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import msgspec
 
 from precocial import io
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.io import shown
 
@@ -58,7 +59,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             right class. `About(kind="mistake", name="9", on="4")`: a 4 that is called 9.
 
     Raises:
-        ConfigError: another kind, no name, or a name of the whole process.
+        ConfigError: another kind, no name, a name of the whole process, or a mistake whose wrong
+            answer is the right class.
     """
 
     kind: Kind
@@ -72,6 +74,11 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             _name("About", "name", self.name)
         elif self.name != "":
             raise ConfigError(f"About: the whole process has no name; got {shown(self.name)}")
+        if self.kind == "mistake" and self.name == self.on:
+            raise ConfigError(
+                f"About: a mistake calls what is `on` by another `name`; got {shown(self.name)} "
+                "for both"
+            )
 
 
 class Feedback(
@@ -282,6 +289,7 @@ def item_of(fields: Any, *, path: object = None, line: int | None = None) -> Ite
         ) from error
 
 
+@checked
 def said_of(
     item: Item,
     *,
@@ -298,6 +306,7 @@ def said_of(
     )  # fmt: skip
 
 
+@checked
 def retraction(item: Item, *, time: datetime | None = None, note: str = "") -> Statement:
     """The source of an item takes it back. Nothing is deleted: see `standing`."""
     return said_of(item, value=0.0, source=item.source, time=time, note=note)
@@ -309,7 +318,7 @@ def standing(items: Iterable[Item]) -> tuple[Item, ...]:
     A retraction may be taken back itself: then what it took back stands again. What others say of
     an item takes nothing away; it is evidence, for a learner to weigh.
     """
-    listed = tuple(items)
+    listed = _items("standing", items)
     taken: set[tuple[str, str]] = set()
     kept: list[Item] = []
     for item in reversed(listed):
@@ -329,7 +338,7 @@ def numbered(items: Iterable[Item]) -> tuple[Item, ...]:
     was said twice is kept twice, and adding one file to a store again adds nothing."""
     times: dict[str, int] = {}
     found: list[Item] = []
-    for item in items:
+    for item in _items("numbered", items):
         times[item.id] = times.get(item.id, 0) + 1
         if times[item.id] > 1:
             word = f"{item.id} {times[item.id]}"
@@ -337,6 +346,15 @@ def numbered(items: Iterable[Item]) -> tuple[Item, ...]:
             item = msgspec.structs.replace(item, id=name)
         found.append(item)
     return tuple(found)
+
+
+def _items(what: str, items: Iterable[Item]) -> tuple[Item, ...]:
+    listed = (items,) if isinstance(items, str) or not isinstance(items, Iterable) else tuple(items)
+    for one in listed:
+        if not isinstance(one, Feedback):
+            kinds = ", ".join(f"{kind}s" for kind in TYPES)
+            raise ConfigError(f"{what}: items must be {kinds}; got {shown(one)}")
+    return listed
 
 
 def plain(content: Content) -> str:

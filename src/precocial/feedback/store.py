@@ -95,7 +95,8 @@ class Store:
         run(
             "PRAGMA cache_size = -65536"
         )  # KiB: the index of ids of a million items, which are random
-        laid = is_laid(self._connection, self.path)  # before a file of others is written to
+        with self._transaction("BEGIN"):  # all of it at one time, while others may make the tables
+            laid = is_laid(self._connection, self.path)  # before a file of others is written to
         self._patiently("PRAGMA journal_mode = WAL")
         # FULL: a commit waits for the disk. NORMAL, SQLite's advice for WAL, would lose the last
         # commits when the power goes, though not when the process does.

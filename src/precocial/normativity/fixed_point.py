@@ -34,10 +34,13 @@ from precocial.normativity.mean_judge import Solver, box_of, quantile_in, settle
 
 Floats = NDArray[np.float64]
 TOL = 1e-10
+LEAST_TOL = 1e-15
+"""Ours: a level's probabilities are rounded by about as much, so less than this is never sure."""
 MOST_LEVELS = 10_000
 """Ours: a contraction of 0.998 gets to 1e-10 in as many."""
 STARTS = 3
 ROUNDING = 1e-12
+CERTIFIED = {"q": "q > 1/2", "floor": "the floor", "measured": "the measured contraction"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,8 +84,9 @@ class FixedPoint:
 
     Attributes:
         status: "converged" (unique, by the certificate), "not certified" (all starts agree, but
-            nothing proves that others would), "no unique fixed point" (starts disagree) or
-            "did not converge".
+            nothing proves that others would), "no unique fixed point" (starts disagree), "did not
+            converge", or, without `share`, "the top decides" (the levels end, and another top could
+            move the actions by more than `tol`).
         advice: what to do, or what holds, in words.
         levels: the distribution of each level, by name.
         actions: level 0's.
@@ -219,12 +223,15 @@ def fixed_point(
         ConfigError: no hierarchy, tol or most_levels out of range, a start or an initial that is no
             distribution of its level.
     """
-    if not 0 < tol < 1 or most_levels < 1:
-        raise ConfigError("fixed_point: tol must lie in (0, 1), most_levels be at least 1")
+    if not LEAST_TOL <= tol < 1 or most_levels < 1:
+        raise ConfigError(
+            f"fixed_point: tol must lie in [{LEAST_TOL:g}, 1), for less is rounding, and "
+            f"most_levels be at least 1; got {tol!r} and {most_levels}"
+        )
     given = hierarchy.initial if initial is None else _initial(hierarchy, initial)
     kernels = kernels_of(hierarchy, given) if hierarchy.semantics == "sample" else ()
     if not hierarchy.share:
-        parts = _chain(hierarchy, kernels, given)
+        parts = _chain(hierarchy, kernels, given, tol)
     else:
         tops = starts_of(given[-1])
         if start is not None:
@@ -298,6 +305,7 @@ def _sampled(
     lam = second_eigenvalue(K)
     return {
         "status": status, "top": R[0], "needed": len(tv) - 1, "tv": tv[:, 0], "rate": rate,
+        "change": float(tv[-1].max()),
         "bounds": (bound if bound < 1.0 else sure) ** np.arange(len(tv)) * tv[0, 0],
         "trace": np.array(trace),
         "contraction": delta, "contraction_bound": bound, "certified_by": by, "apart": apart,
@@ -337,7 +345,7 @@ def _mean(
 
 
 def _chain(
-    hierarchy: Hierarchy, kernels: tuple[Choices, ...], initial: tuple[Floats, ...]
+    hierarchy: Hierarchy, kernels: tuple[Choices, ...], initial: tuple[Floats, ...], tol: float
 ) -> dict[str, Any]:
     """Without sharing: the levels end, and what is asked is how much the top can still decide."""
     deltas, bound, delta = [1.0], [1.0], 1.0
@@ -348,8 +356,10 @@ def _chain(
             delta *= (1.0 - hierarchy.floor[n]) * dobrushin(kernels[n].probability)
         deltas.append(delta)
     sampled = bool(kernels)
+    settled = sampled and min(delta, bound[-1]) <= tol
     return {
-        "status": "converged", "top": initial[-1], "needed": len(hierarchy.judges),
+        "status": "converged" if settled else "the top decides", "top": initial[-1],
+        "needed": len(hierarchy.judges),
         "tv": np.array(deltas if sampled else [1.0]), "rate": delta if sampled else 1.0,
         "bounds": np.array(bound if sampled else [1.0]), "trace": initial[-1][None],
         "contraction": delta, "contraction_bound": bound[-1], "apart": 0.0,
@@ -363,7 +373,7 @@ def _result(
 ) -> FixedPoint:  # fmt: skip
     """Follow the top down to the actions, and say what holds."""
     parts.pop("rate")
-    cycle = parts.pop("cycle", 0)
+    cycle, change = parts.pop("cycle", 0), parts.pop("change", 0.0)
     r = parts.pop("top")
     found = [r]
     for n in range(len(hierarchy.levels) - 2, -1, -1):
@@ -379,11 +389,11 @@ def _result(
     return FixedPoint(
         levels=levels, actions=levels[hierarchy.levels[0].name], density=density, tol=tol,
         hierarchy=hierarchy, initial=initial, kernels=kernels,
-        advice=_advice(parts, hierarchy, cycle), **parts,
+        advice=_advice(parts, hierarchy, cycle, change), **parts,
     )  # fmt: skip
 
 
-def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
+def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int, change: float) -> str:
     status, by = parts["status"], parts["certified_by"]
     if status == "did not converge" and hierarchy.semantics == "mean":
         how = f"go round in a cycle of {cycle}" if cycle else "did not settle"
@@ -392,10 +402,10 @@ def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
             'solver="complementarity", a larger floor, or semantics="sample"'
         )
     if status == "did not converge":
-        return (
-            "levels still change; allow more of them, or set a floor (or q > 1/2), with which "
-            "they must settle"
-        )
+        left = f"levels still change, by {change:.3g}; allow more of them (most_levels)"
+        if by != "nothing":
+            return f"{left} or a larger tol: they must settle, by {CERTIFIED[by]}"
+        return f"{left}, or set a floor (or q > 1/2), with which they must settle"
     if status == "no unique fixed point":
         known = (
             'take semantics="sample" with a floor'
@@ -416,12 +426,13 @@ def _advice(parts: dict[str, Any], hierarchy: Hierarchy, cycle: int) -> str:
     if by == "gap":
         return "the gap proves a fixed point; that it is the only one is seen from the starts alone"
     if by == "end":
+        most = min(parts["contraction"], parts["contraction_bound"])
+        more = "" if status == "converged" else "; with share=true the top would judge itself"
         return (
-            f"the levels end, so there is nothing to settle; the top level can still move the "
-            f"actions by {parts['bounds'][-1]:.3g} at most"
+            "the levels end, so nothing has to settle; another top could move the actions by "
+            f"{most:.3g} at most{more}"
         )
-    words = {"q": "q > 1/2", "floor": "the floor", "measured": "the measured contraction"}
-    return f"one fixed point, whatever the top, by {words[by]}"
+    return f"one fixed point, whatever the top, by {CERTIFIED[by]}"
 
 
 # ---------------------------------------------------------------- more levels

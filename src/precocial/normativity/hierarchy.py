@@ -177,7 +177,7 @@ def _judges(n: int, levels: Sequence[Level], given: Any) -> Judges:
     judged, judging = levels[n], levels[min(n + 1, len(levels) - 1)]
     if callable(given):
         pairs = (judging.hypotheses or judging.items, judged.hypotheses or judged.items)
-        given = [[float(given(h, g)) for g in pairs[1]] for h in pairs[0]]
+        given = [[_score(n, levels, given(h, g)) for g in pairs[1]] for h in pairs[0]]
     judges = Judges(given)
     shape = (len(judging.items), *judged.p.shape)
     if judges.scores.shape != shape:
@@ -186,3 +186,15 @@ def _judges(n: int, levels: Sequence[Level], given: Any) -> Judges:
             f"got {judges.scores.shape}"
         )
     return judges
+
+
+def _score(n: int, levels: Sequence[Level], given: Any) -> float:
+    """What a function of two hypotheses gave, as a number."""
+    try:
+        return float(given)
+    except (TypeError, ValueError) as error:
+        judged, judging = levels[n], levels[min(n + 1, len(levels) - 1)]
+        raise ConfigError(
+            f"Hierarchy: the function scores[{n}] of {judged.name} by {judging.name} must give a "
+            f"number for each pair (judge, judged); got {given!r:.60}"
+        ) from error

@@ -102,8 +102,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         student_: a fitted `Student`, or None without X.
         temperature_: as used.
         unused_: an `Unused` for each record of feedback that changed no label, with the reason: a
-            kind of mistake of which not both classes have a checked label (read without, it made
-            the student worse on digits, true or not), an item that is not there or taken back.
+            kind of mistake of which not both classes have a checked label, an item that is not
+            there or was taken back.
     """
 
     def __init__(
@@ -252,11 +252,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise ConfigError(f"NormLearner: {name} must be above 0; got {value!r}")
-        if self.rounds < 0 or self.folds < 2:
-            raise ConfigError(
-                f"NormLearner: rounds must be at least 0 and folds at least 2; got {self.rounds!r} "
-                f"and {self.folds!r}"
-            )
+        if self.folds < 2:
+            raise ConfigError(f"NormLearner: folds must be at least 2; got {self.folds!r}")
 
     def _panel(
         self, panel: Sequence[Aggregator], told: Folded, gold: NDArray[np.int64]

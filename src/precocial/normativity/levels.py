@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from precocial.choice.arguments import checked
+from precocial.choice.arguments import checked, generator_of
 from precocial.errors import ConfigError
 
 Floats = NDArray[np.float64]
@@ -111,6 +111,7 @@ class Level:
         return {task: place for place, task in enumerate(self.tasks or ())}
 
     @staticmethod
+    @checked
     def sampled(
         name: str, draw: Callable[[np.random.Generator], Any], count: int, *, seed: int = 0,
         q: float | None = None, floor: float | None = None,
@@ -121,11 +122,11 @@ class Level:
         a sample of this size.
 
         Raises:
-            ConfigError: count below 1.
+            ConfigError: count below 1, or a seed below 0.
         """
         if count < 1:
             raise ConfigError(f"Level.sampled: count must be at least 1; got {count}")
-        rng = np.random.default_rng(seed)
+        rng = generator_of("Level.sampled", seed)
         drawn = tuple(draw(rng) for _ in range(count))
         names = tuple(f"{name}:{place}" for place in range(count))
         return Level(name, names, q=q, floor=floor, hypotheses=drawn)

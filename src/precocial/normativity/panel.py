@@ -39,12 +39,12 @@ TRUST = 20.0
 """Votes that a teacher's table is worth when it predicts held-out ones: 1 / (20 + 1) of what it
 says is spread evenly, so that no vote is impossible (ours)."""
 JUDGED_VOTES = 100_000
-"""Judges look at the votes on so many tasks that about as many votes are read (ours: their error is
-far below the differences between processes by then)."""
+"""Judges look at the votes on so many tasks that about as many votes are read (ours:
+more would cost time and decide little)."""
 JUDGES = ("held-out votes", "halves of teachers", "charity")
 JUDGE_FLOOR = 0.05
-"""Of its initial trust, what a judge keeps whatever the others say (ours: none is wholly ignored;
-from 0 to 0.2 it changes no mean over the real crowds by 0.01 points)."""
+"""Of its initial trust, what a judge keeps whatever the others say (ours: none is wholly
+ignored)."""
 
 
 def default_panel() -> tuple[Aggregator, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -405,3 +406,59 @@ def test_unknown_names_are_refused() -> None:
         learn(hear(some(8), []), "3")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="source"):
         words("latin")  # type: ignore[arg-type]
+
+
+SAID = Speakers(speaking=Speaking(), seed=1).all_say(some(40), 5, "t")
+GAP = next(item for item in some(40) if item.cell == "gap")
+
+
+def rule(kind: str) -> Rule:
+    return Rule(name="odd", confidence=0.9, applies=lambda item: True, kind=lambda item: kind)
+
+
+def doubt(*speakers: str, confidence: float = 0.5) -> Distrust:
+    return Distrust(speakers=frozenset(speakers), confidence=confidence)
+
+
+@pytest.mark.wrong_types
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: hear(some(40), [("zz", "A0", "x")]), r"name of an item.* got \('zz', 'A0', 'x'\)"),
+        (lambda: hear(some(40), "x"), "hear: said must be a sequence"),
+        (lambda: hear(some(40), [("t0", "A0")]), "hear: said must be a sequence"),
+        (lambda: hear([], []), "0 items with 0 names; give one at least"),
+        (lambda: hear(some(8) + some(8), []), "16 items with 8 names"),
+        (lambda: hear(some(40), [(GAP.name, "A0", "zzz")]), "was answered 'zzz'; an answer is"),
+        (lambda: hear(some(40), SAID, distrust=[doubt("Z")]), "speakers who said nothing: Z"),
+        (
+            lambda: hear(some(40), SAID, rules=[rule("zz")]),
+            "Rule 'odd': kind must be one of",
+        ),
+        (lambda: doubt("A0", confidence=9), r"Distrust: confidence must lie in \[0, 1\]; got 9"),
+        (lambda: doubt("A0", confidence=np.nan), "Distrust: confidence must lie in"),
+        (lambda: split(OWN, 3), "split: random must be a Generator; got int 3"),
+        (lambda: split(OWN, stream(1, "x"), 2.0), r"held_out must lie in \[0, 1\]; got 2.0"),
+        (lambda: split(OWN, stream(1, "x"), np.nan), "held_out must lie in"),
+        (lambda: items([], 5, stream(1, "x"), name="x"), "got none for 'present' among 0 words"),
+        (lambda: items(OWN, 0, stream(1, "x"), name="x"), "count must be at least 1"),
+        (lambda: items(OWN, 5, stream(1, "x"), name="x", attractors=(3, 1)), r"got 5 and \(3, 1\)"),
+        (lambda: Speaking(slip=np.nan), r"shares must lie in \[0, 1\]; got \(nan"),
+        (lambda: Speaking(attracted=(0.5, 0.1)), r"attracted must be \(least, most\)"),
+        (lambda: Speaking(speakers=1.5), "Speaking: speakers must be a whole number"),
+        (lambda: Speakers(speaking=Speaking(), seed=1).say(GAP, 12), "lie in 0 to 11; got 12"),
+        (lambda: Speakers(speaking=Speaking(), seed=1).all_say([GAP], 13, "t"), "1 to the 12 sp"),
+        (lambda: learn(hear(some(40), SAID), "0", q=0), r"learn: q must lie in \(0, 1\]; got 0"),
+        (lambda: learn(hear(some(40), SAID), "0", penalty=0), "penalty above 0"),
+        (lambda: learn(hear(some(40), []), "1"), "learn: nothing was heard"),
+        (lambda: learn("x"), "learn: heard must be a Heard; got str 'x'"),
+        (lambda: train(some(1), [{"ed": 1.0}]), "a script such as .* got 'ed': 1.0"),
+        (lambda: train(some(1), [{"-+ed": np.nan}]), "got '-[+]ed': nan"),
+        (lambda: train(some(1), [{"-+ed": 1.0}]).answers("x"), "items must be a sequence, each an"),
+        (lambda: LanguageStudy(taught="x"), "taught must be a whole number"),
+        (lambda: findings([{"kind": "student"}]), "row of kind 'student' has no feedback, levels"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call: Callable[[], object], said: str) -> None:
+    with pytest.raises((ConfigError, DataError), match=said):
+        call()

@@ -342,3 +342,17 @@ def test_wrong_types_are_said() -> None:
     for wrong in (None, float("nan"), 3):
         with pytest.raises(DataError, match="text 1 must be text; got"):
             aggregate_texts(["a", "b"], ["w", "w"], ["x", wrong])
+
+
+@pytest.mark.wrong_types
+def test_a_seed_is_0_or_more_and_half_a_character_is_refused() -> None:
+    with pytest.raises(ConfigError, match="aggregate_texts: seed must be 0 or more; got -1"):
+        aggregate_texts(["a"], ["w"], ["x"], seed=-1)
+    with pytest.raises(ConfigError, match="seed must be a whole number"):
+        aggregate_texts(["a"], ["w"], ["x"], seed="x")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="word_error_rate: seed must be 0 or more"):
+        word_error_rate(["a"], ["a"], seed=-1)
+    with pytest.raises(ConfigError, match="resamples must be at least 1; got 0"):
+        word_error_rate(["a"], ["a"], resamples=0)
+    with pytest.raises(DataError, match="text 1 holds half of a surrogate pair"):
+        aggregate_texts(["a", "a"], ["v", "w"], ["x", "\ud800"])

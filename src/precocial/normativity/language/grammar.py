@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from precocial.choice.arguments import checked
+from precocial.errors import ConfigError
 from precocial.normativity.language.lexicon import FILLINGS, Word, regular
 
 Cell = Literal["present", "past", "plural", "gap"]
@@ -117,6 +119,7 @@ def slips(item: Item) -> list[str]:
     return list(dict.fromkeys(form for form in found if form != item.form))
 
 
+@checked
 def items(
     words: Sequence[Word], count: int, random: np.random.Generator, *, name: str,
     attractors: tuple[int, int] = (0, 2),
@@ -130,13 +133,28 @@ def items(
         random: the generator.
         name: what their names begin with.
         attractors: the least and most nouns between subject and verb in the present tense.
+
+    Raises:
+        ConfigError: no sentences, no word for one of the cells, or attractors that do not rise from
+            0 or more.
     """
+    if count < 1 or not 0 <= attractors[0] <= attractors[1]:
+        raise ConfigError(
+            f"items: count must be at least 1, attractors (least, most) with 0 <= least <= most; "
+            f"got {count} and {tuple(attractors)}"
+        )
     by_cell: dict[Cell, list[list[Word]]] = {
         "present": [[word for word in words if word.kind == "verb"]],
         "past": _halves([word for word in words if word.kind == "verb"]),
         "plural": _halves([word for word in words if word.kind == "noun"]),
         "gap": [[word for word in words if word.kind == "spelling"]],
     }
+    for cell in CELLS[:count]:
+        if not any(by_cell[cell]):
+            raise ConfigError(
+                f"items: words must hold nouns, verbs and spellings; got none for {cell!r} among "
+                f"{len(words)} words"
+            )
     out = []
     for number in range(count):
         cell = CELLS[number % len(CELLS)]

@@ -8,6 +8,7 @@ nobody can know their forms by analogy.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 
 from precocial import io
-from precocial.errors import need, one_of
+from precocial.choice.arguments import checked
+from precocial.errors import ConfigError, need, one_of
 
 Kind = Literal["noun", "verb", "spelling"]
 Source = Literal["own", "tables"]
@@ -106,6 +108,7 @@ MAX_TABLE_WORDS = 1500
 """Ours: words of each kind taken from the tables, the regular ones thinned to as many as stay."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Word:
     """A lemma and its right forms.
@@ -189,8 +192,9 @@ def spelling(entry: str) -> Word:
     return Word(lemma=f"{before}_{after}", kind="spelling", forms=forms, irregular=False)
 
 
+@checked
 def split(
-    words: tuple[Word, ...], random: np.random.Generator, held_out: float = HELD_OUT
+    words: Sequence[Word], random: np.random.Generator, held_out: float = HELD_OUT
 ) -> tuple[tuple[Word, ...], tuple[Word, ...]]:
     """Lemmas to learn from, and lemmas held out.
 
@@ -198,7 +202,12 @@ def split(
     the last three letters, all regular ones together. Of each group a share is held out, never all
     of it: nobody can know by analogy the past of a verb that is like no other, so such a verb is
     always learned from. Held-out lemmas are thus those about which there is something to know.
+
+    Raises:
+        ConfigError: a share outside [0, 1].
     """
+    if not 0 <= held_out <= 1:
+        raise ConfigError(f"split: held_out must lie in [0, 1]; got {held_out!r}")
     groups: dict[tuple[str, ...], list[Word]] = {}
     for word in words:
         groups.setdefault(_family(word), []).append(word)

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, one_of
 from precocial.feedback.votes import Votes, as_votes
 from precocial.normativity.aggregators import (
@@ -29,7 +30,7 @@ from precocial.normativity.fixed_point import fixed_point
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.language.grammar import KINDS, Item, form_of, kind_of, script_of
 from precocial.normativity.language.student import PENALTY, Student, train
-from precocial.normativity.levels import Level
+from precocial.normativity.levels import Level, q_of
 from precocial.runs import stream
 
 Floats = NDArray[np.float64]
@@ -60,6 +61,7 @@ COUNT = 20.0
 """Ours: a rule counts for so many past answers, of which it was right in the share it is sure."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """A likely rule: where it applies, the kind of form that it asks for, and how sure it is."""
@@ -77,6 +79,7 @@ class Rule:
             )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Distrust:
     """A statement about a group of speakers and a kind of mistake: do not believe them when they
@@ -91,6 +94,10 @@ class Distrust:
     speakers: frozenset[str]
     confidence: float
     shuffled: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.confidence <= 1:
+            raise ConfigError(f"Distrust: confidence must lie in [0, 1]; got {self.confidence!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +133,7 @@ class Heard:
         return out
 
 
+@checked
 def hear(
     items: Sequence[Item],
     said: Said,
@@ -133,20 +141,53 @@ def hear(
     rules: Sequence[Rule] = (),
     distrust: Sequence[Distrust] = (),
 ) -> Heard:
-    """Sort what was said by question: items with the same text ask the same."""
+    """Sort what was said by question: items with the same text ask the same.
+
+    Raises:
+        ConfigError: items without names of their own, answers that answer none of them, rules that
+            ask for no kind of form, distrust of speakers who said nothing.
+    """
+    place = {item.name: n for n, item in enumerate(items)}
+    if not len(items) or len(place) < len(items):
+        raise ConfigError(
+            f"hear: {len(items)} items with {len(place)} names; give one at least, each its own"
+        )
+    _check_rules(items, rules)
     irregular: list[dict[str, int]] = [{} for _ in items]
     first: dict[str, int] = {}
     question = np.array([first.setdefault(item.text, n) for n, item in enumerate(items)])
-    place = {item.name: n for n, item in enumerate(items)}
-    for name, _, form in said:
+    for name, who, form in said:
+        if name not in place or not isinstance(who, str) or not isinstance(form, str):
+            raise ConfigError(
+                "hear: said must be (name of an item, speaker, form), a row each; got "
+                f"{(name, who, form)!r:.100}"
+            )
         n = place[name]
-        if kind_of(items[n].word.lemma, form, items[n].cell) == "irregular":
+        kind = kind_of(items[n].word.lemma, form, items[n].cell)
+        if items[n].cell == "gap" and kind not in items[n].choices:
+            raise ConfigError(
+                f"hear: {items[n].text!r:.80} was answered {form!r:.60}; an answer is the word "
+                "with one of the two in its gap"
+            )
+        if kind == "irregular":
             said_so = irregular[question[n]]
             said_so[form] = said_so.get(form, 0) + 1
+    unknown = {who for one in distrust for who in one.speakers} - {who for _, who, _ in said}
+    if unknown:
+        raise ConfigError(
+            f"hear: distrust names speakers who said nothing: {', '.join(sorted(unknown)):.100}"
+        )
     common = [max(sorted(count), key=lambda form: count[form]) if count else None
               for count in (irregular[one] for one in question)]  # fmt: skip
     return Heard(items=items, said=said, rules=rules, distrust=distrust, irregular=common,
                  question=question.astype(np.int64))  # fmt: skip
+
+
+def _check_rules(items: Sequence[Item], rules: Sequence[Rule]) -> None:
+    for rule in rules:
+        for item in items:
+            if rule.applies(item):
+                one_of(f"Rule {rule.name!r}: kind", rule.kind(item), KINDS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +209,7 @@ class Learned:
     status: str = ""
 
 
+@checked
 def learn(
     heard: Heard, levels: Levels = "fixed point", *, penalty: float = PENALTY, q: float = Q
 ) -> Learned:
@@ -182,8 +224,14 @@ def learn(
     Process h judges g by how well g, not knowing them, predicts what speakers said: the mean of
     log P_g(answer) over a third of the answers at a time, an answer weighing what h takes its
     speaker's accuracy to be.
+
+    Raises:
+        ConfigError: nothing was heard, an unknown level, q outside (0, 1], or a penalty that
+            `train` refuses.
     """
-    one_of("learn: levels", levels, LEVELS)
+    q_of("learn", q)
+    if not len(heard.said) and not len(heard.rules):
+        raise ConfigError("learn: nothing was heard; give answers of speakers, or rules")
     if levels == "0":
         proba = _believed(Majority(), heard)
         return _taught(heard, proba, {"majority": 1.0}, penalty)

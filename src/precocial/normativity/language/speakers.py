@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.normativity.language.grammar import Item, slips
 from precocial.runs import stream
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Speaking:
     """How the speakers of a study err. Shares lie in [0, 1].
@@ -40,8 +42,12 @@ class Speaking:
     def __post_init__(self) -> None:
         shares = (self.slip, self.overregular, self.group_overregular, self.misspelt, self.shared,
                   *self.attracted)  # fmt: skip
-        if min(shares) < 0 or max(shares) > 1:
+        if not all(0 <= share <= 1 for share in shares):  # which NaN does not
             raise ConfigError(f"Speaking: shares must lie in [0, 1]; got {shares}")
+        if self.attracted[0] > self.attracted[1]:
+            raise ConfigError(
+                f"Speaking: attracted must be (least, most); got {tuple(self.attracted)}"
+            )
         if self.speakers < 1 or not 0 <= self.group <= self.speakers:
             raise ConfigError(
                 f"Speaking: 1 speaker at least, and a group of 0 to all of them; got "
@@ -57,6 +63,7 @@ class Speaking:
         return tuple(f"A{one}" for one in range(plain)) + tuple(f"B{n}" for n in range(self.group))
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Speakers:
     """Speakers with fixed habits; `say` is what one writes into a gap."""
@@ -64,12 +71,20 @@ class Speakers:
     speaking: Speaking
     seed: int
 
+    @checked
     def say(self, item: Item, speaker: int) -> str:
         """What the speaker writes; the same whenever he is asked about the item.
 
         In turn: a wrong form that many share; a habit with the word; the pull of the last noun; a
         slip. Habits are drawn for each speaker and word, the others for each speaker and item.
+
+        Raises:
+            ConfigError: no such speaker.
         """
+        if not 0 <= speaker < self.speaking.speakers:
+            raise ConfigError(
+                f"say: speaker must lie in 0 to {self.speaking.speakers - 1}; got {speaker}"
+            )
         how, wrong = self.speaking, slips(item)
         lemma = item.word.lemma
         about = item.name if item.cell == "present" else f"{item.cell} {lemma}"
@@ -102,9 +117,18 @@ class Speakers:
         pull = low + (high - low) * stream(self.seed, "pull", speaker).random()
         return bool(now.random() < pull)
 
+    @checked
     def all_say(self, items: Sequence[Item], each: int, name: str) -> list[tuple[str, str, str]]:
-        """(item, speaker, form) for `each` speakers drawn for each item."""
+        """(item, speaker, form) for `each` speakers drawn for each item.
+
+        Raises:
+            ConfigError: more speakers for each than there are, or none.
+        """
         names = self.speaking.names
+        if not 1 <= each <= len(names):
+            raise ConfigError(
+                f"all_say: each must lie in 1 to the {len(names)} speakers; got {each}"
+            )
         out = []
         for item in items:
             drawn = stream(self.seed, "asked", name, item.name).permutation(len(names))[:each]

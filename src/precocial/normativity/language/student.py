@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse, special
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError
 from precocial.normativity.language.grammar import Item, follow
 
@@ -92,6 +93,7 @@ class Student:
     cells: Mapping[str, _Cell]
     lemmas: frozenset[str]
 
+    @checked
     def predict(self, items: Sequence[Item]) -> list[dict[str, float]]:
         """The probability of each form, for each item; the lemma itself where nothing fits."""
         out: list[dict[str, float]] = [{} for _ in items]
@@ -111,11 +113,13 @@ class Student:
                         out[n][form] = out[n].get(form, 0.0) + float(row[k])
         return [forms or {item.word.lemma: 1.0} for forms, item in zip(out, items)]
 
+    @checked
     def answers(self, items: Sequence[Item]) -> list[str]:
         """The most probable form of each item."""
         return [max(forms, key=lambda form: forms[form]) for forms in self.predict(items)]
 
 
+@checked
 def train(
     items: Sequence[Item],
     targets: Sequence[Mapping[str, float]],
@@ -133,13 +137,21 @@ def train(
         penalty: above 0.
 
     Raises:
-        ConfigError: no items, not as many targets, or a penalty that is not above 0.
+        ConfigError: no items, not as many targets, a target that is no script with a probability,
+            or a penalty that is not above 0 and finite.
     """
-    if not items or len(items) != len(targets) or not penalty > 0:
+    if not len(items) or len(items) != len(targets) or not 0 < penalty < np.inf:
         raise ConfigError(
             f"train: {len(items)} items, {len(targets)} targets, penalty {penalty}; give a target "
             "for each item and a penalty above 0"
         )
+    for target in targets:
+        for script, share in target.items():
+            if not _is_script(script) or not 0 <= share < np.inf:
+                raise ConfigError(
+                    "train: a target is {script: probability}, a script such as '-and+ood' or "
+                    f"'=ei'; got {script!r}: {share!r}"
+                )
     lemmas = frozenset(item.word.lemma for item in items)
     cells: dict[str, _Cell] = {}
     asked: dict[str, Item] = {}
@@ -156,6 +168,10 @@ def train(
         if found is not None:
             cells[cell] = found
     return Student(cells=cells, lemmas=lemmas)
+
+
+def _is_script(script: object) -> bool:
+    return isinstance(script, str) and re.fullmatch(r"=.*|-[^+]*\+[^+]*", script) is not None
 
 
 def _cell(

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
 from precocial.io import Row
 from precocial.normativity.language.grammar import CELLS, KINDS, Item, items, kind_of, script_of
@@ -36,10 +37,12 @@ FEEDBACK: tuple[Feedback, ...] = (
 )  # fmt: skip
 """Shuffled rules speak of other items. "shuffled" doubts answers at random; "shuffled speakers"
 keeps the kind of mistake that the distrust names, and shuffles only whose it is."""
+_NEEDED = ("feedback", "levels", "seed", "labels", "accuracy", "longer", "margin")
 _LONG = (3, 4)
 """Nouns between subject and verb in the longer sentences; there are at most two in training."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class LanguageStudy:
     """What is said, by whom, and what is asked afterwards."""
@@ -209,15 +212,21 @@ class LanguageFinding:
     gain_interval: tuple[float, float]
 
 
+@checked
 def findings(rows: Sequence[Mapping[str, object]]) -> list[LanguageFinding]:
     """Each case of `language_study` over its seeds, in the order of the rows.
 
     Raises:
-        DataError: no row of a student.
+        DataError: no row of a student, or one without a field.
     """
     cases: dict[tuple[str, str], dict[int, Mapping[str, object]]] = {}
     for row in rows:
         if row.get("kind") == "student":
+            if missing := [name for name in _NEEDED if name not in row]:
+                raise DataError(
+                    f"findings: a row of kind 'student' has no {', '.join(missing)}; give the rows "
+                    "of language_study"
+                )
             key = str(row["feedback"]), str(row["levels"])
             cases.setdefault(key, {})[int(str(row["seed"]))] = row
     if not cases:

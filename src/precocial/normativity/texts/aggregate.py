@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from precocial.choice import quantilize
-from precocial.choice.arguments import checked
+from precocial.choice.arguments import checked, generator_of
 from precocial.errors import ConfigError, one_of
 from precocial.normativity.texts.answers import Answers, Name, read
 from precocial.normativity.texts.processes import PROCESSES, Process, all_words
@@ -104,12 +104,13 @@ def aggregate_texts(
     Raises:
         DataError: no answers, columns of different lengths, values that are not text, names that
             are neither text nor whole numbers, or both in one column.
-        ConfigError: an unknown method or form, or q outside (0, 1].
+        ConfigError: an unknown method or form, q outside (0, 1], or a seed below 0.
     """
     one_of("aggregate_texts: method", method, METHODS)
     one_of("aggregate_texts: form", form, FORMS)
     if not 0 < q <= 1:
         raise ConfigError(f"aggregate_texts: q must lie in (0, 1]; got {q}. 1 keeps all processes")
+    generator_of("aggregate_texts", seed)  # refuses what is no seed, before the work
     # a column of a table counts its rows by labels of its own
     task, teacher, text = list(task), list(teacher), list(text)
     answers = read(task, teacher, text, form)

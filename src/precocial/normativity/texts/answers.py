@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from precocial.errors import DataError
+from precocial.feedback.records import is_unicode
 from precocial.normativity.texts.words import Encoded, Floats, Form, Ints, encoded, words_of
 
 Name: TypeAlias = str | int
@@ -120,6 +121,11 @@ def _check(task: Sequence[Name], teacher: Sequence[Name], text: Sequence[str]) -
         if not isinstance(one, str):
             raise DataError(
                 f"texts: text {row} must be text; got {one!r}. An answer without words is ''"
+            )
+        if not (one.isascii() or is_unicode(one)):
+            raise DataError(
+                f"texts: text {row} holds half of a surrogate pair, which is no character; got "
+                f"{one!r:.60}. Read the file again with the right encoding"
             )
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from precocial.choice.arguments import checked
-from precocial.errors import DataError, one_of
+from precocial.choice.arguments import checked, generator_of
+from precocial.errors import ConfigError, DataError, one_of
 
 Form = Literal["bare", "written"]
 Ints = NDArray[np.int64]
@@ -103,12 +103,16 @@ def word_error_rate(
 
     Raises:
         DataError: when there are no texts, or not as many as references.
+        ConfigError: resamples below 1, or a seed below 0.
     """
+    if resamples < 1:
+        raise ConfigError(f"word_error_rate: resamples must be at least 1; got {resamples}")
     if len(references) != len(texts) or not len(texts):
         raise DataError(
             f"word_error_rate: {len(references)} references and {len(texts)} texts; "
             "give at least one, and one text for each reference"
         )
+    generator = generator_of("word_error_rate", seed)
     from precocial.normativity.texts import kernels
 
     both = encoded([words_of(text, form) for text in (*references, *texts)])
@@ -118,7 +122,7 @@ def word_error_rate(
     )
     length = np.maximum(both.lengths[: len(texts)], 1)
     each = errors / length
-    draws = np.random.default_rng(seed).integers(0, len(each), (resamples, len(each)))
+    draws = generator.integers(0, len(each), (resamples, len(each)))
     low, high = np.quantile(each[draws].mean(axis=1), [0.025, 0.975])
     return WordErrors(
         mean=float(each.mean()),
