@@ -393,11 +393,11 @@ def _is_number(text: str) -> bool:
     return not text[0].isspace()
 
 
-def format_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV text; the columns are the keys in order of first appearance."""
+def format_csv(rows: Sequence[Mapping[str, Any]], *, guard: bool = True) -> str:
+    """Rows as CSV text; the columns are the keys as they first appear; `guard`: as `write_csv`."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines: list[list[Any]] = [names, *([row.get(name) for name in names] for row in rows)]
-    return "".join(_csv_line([_cell(value) for value in line]) for line in lines)
+    return "".join(_csv_line([_cell(x) if guard else x for x in line]) for line in lines)
 
 
 def _csv_line(cells: Sequence[Any]) -> str:

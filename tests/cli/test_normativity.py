@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from precocial import io
@@ -134,6 +135,12 @@ WRONG: dict[str, tuple[str, str]] = {
     "feedback on nobody": (f"{SAID}teacher,zzz,0.5\n", "mine.csv: feedback on an unknown teacher"),
     "feedback on a loss": (f"{SAID}loss,w1,0.5\n", "mine.csv: NormLearner cannot use a statement"),
     "gold by semicolons": (GOLD.replace(",", ";"), "parted by ';'"),
+    "gold of other columns": (GOLD.replace("task", "id"), "Rename it; or, where all files call it"),
+    "features of others": (FEATURES.replace("task", "id"), "so, --column task=COLUMN"),
+    "features too large": (
+        FEATURES.replace(",3\n", ",-1e300\n"),
+        "line 5, column 'x': must be at m",
+    ),
 }
 
 
@@ -145,6 +152,35 @@ def test_what_stands_beside_the_votes_is_checked_first(name: str, capsys: Captur
     put("mine.csv", text)
     refused(capsys, f"mine.csv, {named}" if named.startswith("line") else named,
             "aggregate", "votes.csv", f"--{flag}", "mine.csv")  # fmt: skip
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("classes", [(), ("--classes", "1", "2")])
+def test_gold_that_is_the_number_of_a_class_is_no_other_class(
+    classes: tuple[str, ...], capsys: Capture
+) -> None:
+    put("mine.csv", VOTES.replace(",a", ",1").replace(",b", ",2"))
+    put("checked.csv", "task,label\nt0,1\nt1,2.0\n")
+    refused(capsys, "checked.csv, line 3, column 'label': '2.0' and '2' are one number; write them",
+            "aggregate", "mine.csv", "--gold", "checked.csv", *classes)  # fmt: skip
+    put("mine.csv", VOTES.replace(",a", ",1").replace(",b", ",2.0"))
+    refused(capsys, "'2.0' and '2' are one number", "aggregate", "mine.csv", "--classes", "1", "2")
+
+
+def test_columns_of_gold_and_features_may_be_called_as_those_of_votes(capsys: Capture) -> None:
+    put("mine.csv", VOTES.replace("task,", "id,").replace("label", "answer"))
+    put("checked.csv", GOLD.replace("task,label", "answer,id").replace("t0,a", "a,t0").replace(
+        "t1,b", "b,t1"))  # fmt: skip
+    put("wide.csv", FEATURES.replace("task", "id"))
+    names = ("mine.csv", "--column", "task=id", "label=answer")
+    for gold, features in (("checked.csv", "wide.csv"), ("gold.csv", "features.csv")):
+        told = asked(capsys, *names, "--gold", gold, "--features", features)
+        assert not {"t0", "t1"} & {one["task"] for one in told}
+    put("both.csv", "task,id,label\nt0,t1,a\n")
+    refused(capsys, "both.csv, line 1, column 'task': has the columns 'id' (--column task=id) and ",
+            "ask", *names, "--gold", "both.csv")  # fmt: skip
+    put("torn.csv", "id,label\nt0,a\nt0,b\n")
+    refused(capsys, "torn.csv, line 3, column 'label'", "ask", *names, "--gold", "torn.csv")
 
 
 @pytest.mark.usefixtures("no_work")
@@ -194,14 +230,31 @@ def test_what_is_odd_is_noted(capsys: Capture) -> None:
     put("mine.csv", VOTES.replace(",b\n", ",a\n"))
     assert main(["normativity", "ask", "mine.csv"]) == 0
     assert "all votes are for 'a'" in capsys.readouterr().err
+    put("wide.csv", FEATURES + "t98,1\nt99,2\n")
+    assert main(["normativity", "ask", "votes.csv", "--features", "wide.csv"]) == 0
+    said = capsys.readouterr().err
+    assert "2 rows of features are of tasks without votes and are left out" in said
 
 
 def test_gold_reads_names_as_votes_do(capsys: Capture) -> None:
-    """A quote mark before a formula, and spaces around a name, are no part of it."""
+    """Spaces around a name are no part of it; a quote mark is."""
     put("mine.csv", VOTES.replace("t0", "'=t0"))
     put("checked.csv", "task,label\n'=t0, a\n t1 ,b\n")
     told = asked(capsys, "mine.csv", "--gold", "checked.csv")
-    assert not {"=t0", "t1"} & {one["task"] for one in told}
+    assert not {"'=t0", "t1"} & {one["task"] for one in told}
+
+
+def test_labels_are_joined_with_votes_by_their_names_as_they_stand() -> None:
+    odd = {"t0": "=t0", "t1": "+1+1", "t2": "-a", "t3": "@b", "t4": "'=c", ",a\n": ",=a\n"}
+    text = VOTES
+    for name, other in odd.items():
+        text = text.replace(name, other)
+    put("mine.csv", text)
+    assert run("aggregate", "mine.csv", "--out", "panel") == 0
+    votes, labels = (pd.read_csv(name, dtype=str) for name in ("mine.csv", "panel/labels.csv"))
+    assert set(labels.task) == set(votes.task)
+    assert set(labels.label) <= {"=a", "b"}
+    assert {"p(=a)", "p(b)"} <= set(labels.columns)
 
 
 def test_where_all_is_checked_nothing_is_asked(capsys: Capture) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -174,6 +175,15 @@ def test_a_guard_is_taken_off_again(text: str) -> None:
     assert freed(cell) == text
     numeric = text.strip("+-'").replace("1", "") in ("", "a") and text[:1] in "+-"
     assert numeric or not cell.startswith(io.FORMULA_STARTS)
+
+
+def test_other_programs_read_the_names_of_votes_as_they_are(tmp_path: Path) -> None:
+    names = ["=a", "+b", "-c", "@d", "'=e", "'f", "-1"]
+    items = [Label(source=name, task=name, label=name) for name in names]
+    write_crowd(tmp_path / "f.csv", items)
+    for column in pd.read_csv(tmp_path / "f.csv", dtype=str).to_dict("list").values():
+        assert column == names
+    assert list(read_crowd(tmp_path / "f.csv").worker) == names
 
 
 def test_what_a_spreadsheet_would_run_is_guarded(tmp_path: Path) -> None:

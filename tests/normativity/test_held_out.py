@@ -68,3 +68,20 @@ def test_little_gold_says_nothing() -> None:
     with pytest.raises(DataError, match="20 gold labels at least; got 10"):
         compare(votes(), few, learner=NormLearner())
     assert gold_worth(votes(), few, learner=NormLearner()) == []
+
+
+def test_an_arm_without_features_and_feedback_gets_neither() -> None:
+    given: list[set[str]] = []
+
+    class Learner(NormLearner):
+        def fit(self, votes: Any, **more: Any) -> Any:
+            given.append({name for name, value in more.items() if name != "gold"})
+            self.proba_ = np.full((len(votes.tasks), 3), 1 / 3)
+            return self
+
+    made = votes()
+    X = np.zeros((len(made.tasks), 1))
+    names = [arm.name for arm in compare(made, GOLD, learner=Learner(), X=X, folds=2)]
+    assert names.index(held_out.BARE) == 3
+    assert given[:4] == [{"X", "feedback"}] * 3 + [set()]
+    assert held_out.BARE not in [arm.name for arm in compare(made, GOLD, learner=Learner())]

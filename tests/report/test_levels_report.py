@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from precocial.normativity.hierarchy import Hierarchy, Semantics
 from precocial.normativity.levels import Level
 from precocial.normativity.levels_record import LEVELS, LevelsRecord
 from precocial.report import page_of, render
-from precocial.report.levels_report import headline, levels_page
-from precocial.report.page import Picture, Section, Table
+from precocial.report.levels_report import contraction_section, headline, levels_page
+from precocial.report.page import Picture, Section, Table, Text
 from tests.normativity.test_hierarchy_file import written
 from tests.report.test_transfer_report import HOSTILE, Page
 
@@ -56,6 +57,68 @@ def test_no_fixed_point_is_said_first(tmp_path: Path) -> None:
     assert record.status == "did not converge"
     assert headline(record).startswith("The levels did not settle")
     assert "did not converge" in render(levels_page(tmp_path))
+
+
+def cycling(folder: Path, **settings: Any) -> LevelsRecord:
+    """Rock, paper and scissors: alike at first, and moving round from any judge alone."""
+    judges = Level("judges", ["rock", "paper", "scissors"])
+    return kept(folder, fixed_point(Hierarchy([judges], [CYCLE], q=0.3, **settings)))
+
+
+def test_levels_that_move_from_other_tops_alone_are_not_shown_as_still(tmp_path: Path) -> None:
+    record = cycling(tmp_path)
+    assert record.status == "did not converge"
+    assert max(record.tv) == 0
+    page = levels_page(tmp_path)
+    section = next(one for one in page.sections if one.key == "contraction")
+    said = render(replace(page, sections=(section,)))
+    assert "From the initial distribution of the top no level changes" in said
+    assert "one more level still changes 1 (" in said
+    assert [type(part) for part in section.parts] == [Text, Table]
+    assert len(render(page)) < 100_000
+    assert "where they stood at the last step" in render(page)
+    assert next(one for one in page.figures if one[0] == "levels")[2].startswith("and not yet to")
+
+
+def test_of_many_steps_the_ends_and_the_turns_are_shown(tmp_path: Path) -> None:
+    record = replace(cycling(tmp_path, floor=0.01), added=[], change=[], change_bound=[])
+    tv = [1.0] * 600 + [1e-3] * 400
+    table = next(
+        part.table
+        for part in contraction_section(replace(record, tv=tv, bounds=[None] * 1000)).parts
+        if isinstance(part, Picture)
+    )
+    steps = [row[0] for row in table.rows]
+    assert len(steps) <= 20
+    assert steps[:8] == list(range(1, 9))
+    assert steps[-8:] == list(range(993, 1001))
+    assert {600, 601} <= set(steps)
+    assert "20 of 1,000" in table.title
+    assert dict(row[:2] for row in table.rows)[601] == "0.001"
+
+
+@pytest.mark.parametrize("semantics", ["sample", "mean"])
+def test_ties_of_the_likeliest_are_told(tmp_path: Path, semantics: Semantics) -> None:
+    said = headline(cycling(tmp_path, floor=0.01, semantics=semantics))
+    assert said.endswith("All 3 of judges are equally likely, 0.333 each.")
+    level = Level("names", ["a", "b", "c"], initial=[0.4, 0.4, 0.2])
+    even = Hierarchy([level], [np.zeros((3, 3))], q=0.9, semantics=semantics)
+    assert "The likeliest of names are a, b, equally so: 0.400 each." in headline(
+        kept(tmp_path, fixed_point(even))
+    )
+    uneven = Level("names", ["a", "b", "c"], initial=[0.4, 0.3999, 0.2001])
+    one = Hierarchy([uneven], [np.zeros((3, 3))], q=0.9, semantics=semantics)
+    assert "The likeliest of names is a, 0.400." in headline(kept(tmp_path, fixed_point(one)))
+
+
+def test_a_chain_claims_no_convergence(tmp_path: Path) -> None:
+    answers, judges = Level("answers", ["a", "b"]), Level("judges", ["x", "y"])
+    hierarchy = Hierarchy([answers, judges], [np.eye(2)], share=False)
+    record = kept(tmp_path, fixed_point(hierarchy))
+    tiles = {name: (value, more) for name, value, more in levels_page(tmp_path).figures}
+    assert (record.bounds[-1] or 0) > 0.1
+    assert tiles["status"] == ("a chain", "it ends: nothing has to settle; a judge is drawn")
+    assert tiles["levels"] == ("2", "none stands above the last")
 
 
 @pytest.mark.parametrize("semantics", ["sample", "mean"])

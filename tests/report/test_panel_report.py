@@ -14,6 +14,7 @@ from precocial.cli import main
 from precocial.errors import DataError
 from precocial.feedback import About, Panel, Statement, Store, simulate_teachers, write_items
 from precocial.normativity.aggregators import DawidSkene, Majority, OneCoin
+from precocial.normativity.explanation import Teacher
 from precocial.normativity.held_out import Arm
 from precocial.normativity.learner import NormLearner
 from precocial.normativity.panel_record import LABELS, PANEL, GoldWorth, PanelRecord
@@ -79,7 +80,10 @@ def test_with_gold_it_is_compared_and_its_worth_is_told(capsys: Capture) -> None
     words = ["aggregate", "votes.csv", "--gold", "gold.csv", "--features", "features.csv"]
     assert run(*words, "--compare", "--out", "panel") == 0
     record = PanelRecord.read(Path("panel") / PANEL)
-    assert [arm.name for arm in record.arms][:3] == ["fixed point", "one level", "no meta level"]
+    assert [arm.name for arm in record.arms] == [
+        "fixed point", "one level", "no meta level", "without features and feedback", "majority",
+        "one-coin", "Dawid-Skene", "smoothed Dawid-Skene", "GLAD", "MACE",
+    ]  # fmt: skip
     assert record.arms[0].accuracy > 0.9
     assert [one.gold for one in record.worth] == [5, 10, 20]
     assert record.student == "SVC"
@@ -153,9 +157,96 @@ def test_the_headline_compares_with_single_aggregators_not_with_ablations(
     record: PanelRecord,
 ) -> None:
     arms = [arm("fixed point", 0.8), arm("one level", 0.95), arm("GLAD", 0.7), arm("MACE", 0.75)]
-    said = headline(replace(record, arms=arms))
-    assert "the best single aggregator, MACE, on 75.0 %" in said
+    bare = arm("without features and feedback", 0.9)
+    said = headline(replace(record, arms=[*arms, bare]))
+    assert "the best of 2 single aggregators, MACE, on 75.0 % (" in said
     assert "one level" not in said
+    page = render_page(replace(record, arms=arms, student="SVC"))
+    assert "MACE, on 75.0 % from votes and gold alone (" in page
+    assert "single aggregators: GLAD, MACE." in page
+
+
+def test_what_of_the_lead_is_due_to_features_is_told(record: PanelRecord) -> None:
+    arms = [
+        arm("fixed point", 0.9), arm("without features and feedback", 0.75),
+        arm("Dawid-Skene", 0.7),
+    ]  # fmt: skip
+    made = replace(record, arms=arms, student="SVC")
+    worth = GoldWorth(gold=5, worth=3.0, low=1.0, high=9.0, status="measured")
+    text = render_page(replace(made, worth=[worth]))
+    assert "lead of 20.0 points over Dawid-Skene, 15.0 are due to the features" in text
+    assert "The panel read the features too, Dawid-Skene did not" in text
+    text = render_page(replace(made, student="", worth=[worth]))
+    assert "due to" not in text
+    assert "Dawid-Skene did not" not in text
+
+
+def crowd(count: int) -> list[Teacher]:
+    """Teachers who are ever better, each with a hundred votes, and one with a single right vote."""
+    rights = np.linspace(0.01, 0.98, count)
+    known = [
+        Teacher(name=f"w{i}", votes=100, accuracy=a, low=a - 0.01, high=a + 0.01)
+        for i, a in enumerate(rights.tolist())
+    ]
+    return [Teacher(name="once", votes=1, accuracy=1.0, low=0.16, high=1.0), *reversed(known)]
+
+
+def teacher_tables(made: PanelRecord) -> list[Table]:
+    made.write(Path("made") / PANEL)
+    section = next(one for one in panel_page("made").sections if one.key == "teachers")
+    tables = [part.table if isinstance(part, Picture) else part for part in section.parts]
+    return [one for one in tables if isinstance(one, Table)]
+
+
+def test_the_worst_teachers_come_first_and_the_left_out_are_counted(record: PanelRecord) -> None:
+    made = replace(record, teachers=crowd(460))
+    worst, best = teacher_tables(made)
+    names = [row[0] for row in worst.rows]
+    assert names == [f"w{i}" for i in range(200)]
+    assert [row[0] for row in best.rows] == [f"w{i}" for i in range(459, 259, -1)]
+    assert "200 of 461 teachers" in worst.title
+    assert "61 teachers between are left out" in render_page(made)
+
+
+def test_few_teachers_are_all_listed(record: PanelRecord) -> None:
+    made = replace(record, teachers=crowd(399))
+    (table,) = teacher_tables(made)
+    assert [row[0] for row in table.rows] == [*(f"w{i}" for i in range(399)), "once"]
+    assert "left out" not in render_page(made)
+
+
+ONE = [{"task": f"t{t}", "worker": "w", "label": "ab"[t % 2]} for t in range(10)]
+STRANGERS = [{"task": f"t{t}", "worker": f"w{t}", "label": "ab"[t % 3 > 0]} for t in range(100)]
+
+
+@pytest.mark.parametrize("rows", [ONE, STRANGERS], ids=["one", "strangers"])
+def test_where_nothing_tells_whom_to_trust_it_is_said(
+    rows: list[dict[str, str]], capsys: Capture
+) -> None:
+    io.write_csv("mine.csv", rows)
+    assert main(["normativity", "aggregate", "mine.csv", "--out", "panel"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    words = "no task has two teachers and none is checked, so nothing tells how far to trust"
+    assert f"! {words} anybody" in said
+    record = PanelRecord.read(Path("panel") / PANEL)
+    assert record.overlap == 0
+    assert words in headline(record)
+    assert "probable" not in headline(record)
+    page = panel_page("panel")
+    assert page.sections[0].key == "unfounded"
+    assert {name: value for name, value, _ in page.figures}["doubtful"] == "unknown"
+
+
+def test_what_can_tell_is_counted(record: PanelRecord) -> None:
+    assert record.overlap == 60
+    assert "so nothing" not in headline(record)
+    few = replace(record, tasks=100, overlap=3)
+    assert "only 3 of 100 tasks have two teachers and one label is" in headline(
+        replace(few, gold=1)
+    )
+    assert "at least 90% probable" in headline(replace(few, gold=2))
+    assert "so nothing but the features tells" in headline(replace(few, student="SVC"))
+    assert "so nothing" not in headline(replace(few, overlap=None))
 
 
 def test_a_worth_out_of_range_is_said_in_words(record: PanelRecord) -> None:

@@ -63,7 +63,8 @@ def aggregate(
         learner, source=votes.name, feedback=len(case.items), arms=arms, worth=saved,
         command=this_command(), seconds=time.perf_counter() - begun,
     )  # fmt: skip
-    io.write_csv(out / LABELS, list(label_rows(learner)))
+    # names as they stand, or they could not be joined with the votes by another program
+    io.write_text(out / LABELS, io.format_csv(list(label_rows(learner)), guard=False))
     record.write(out / PANEL)
     page, written = write_page(out)
     shares = [one for one in record.processes if one.share > 0]
@@ -166,10 +167,11 @@ def fixed_point(
         for first, now in [(one.initial[0], one.fixed[0])]
         for n, item in enumerate(one.items)
     ]  # fmt: skip
+    last = "at the end" if record.status == "did not converge" else "settled"
     show(
         {"report": written, "record": out / LEVELS, "headline": page.headline,
          "status": record.status, "levels": record.levels, "added": added},
-        lambda: [table(["level", "item", "initial", "settled"], levels), page.headline,
+        lambda: [table(["level", "item", "initial", last], levels), page.headline,
                  str(written)],
         common,
     )  # fmt: skip

@@ -1,7 +1,9 @@
 """Feedback from and to the files of others: crowd-kit's columns, TRL's JSON lines, and all fields.
 
-Everything is read or nothing; an error names file, line and column. Text that a spreadsheet would
-run as a formula is guarded by a quote mark on the way out, and freed of it on the way in.
+Everything is read or nothing; an error names file, line and column. Votes hold names, by which
+tables are joined: they are read and written as they stand. Items hold texts of strangers, which
+people look at in spreadsheets: there, what a spreadsheet would run as a formula is guarded by a
+quote mark on the way out, and freed of it on the way in.
 """
 
 from __future__ import annotations
@@ -105,13 +107,17 @@ def columns_of(path: io.PathLike) -> tuple[dict[str, list[Any]], list[int]]:
     return dict(columns), lines.tolist()
 
 
-def needed_columns(columns: Mapping[str, Any], where: Mapping[str, str], path: io.PathLike) -> None:
+def needed_columns(
+    columns: Mapping[str, Any], where: Mapping[str, str], path: io.PathLike, *,
+    advice: str = "Say which one holds it ({0}=COLUMN), or rename it",
+) -> None:  # fmt: skip
     """Refuse a table that lacks a column.
 
     Args:
         columns: by name.
         where: what is needed, and how the file calls it.
         path: the file.
+        advice: what to do; {0} stands for what is needed.
 
     Raises:
         DataError: with the columns that there are.
@@ -126,11 +132,11 @@ def needed_columns(columns: Mapping[str, Any], where: Mapping[str, str], path: i
             continue
         only = next(iter(columns), "")
         mark = next((one for one in ";\t|" if len(columns) == 1 and one in only), None)
-        advice = f"Say which one holds it ({what}=COLUMN), or rename it"
+        do = advice.format(what)
         if mark is not None:
-            advice = f"Its cells seem to be parted by {mark!r}: write it with commas"
+            do = f"Its cells seem to be parted by {mark!r}: write it with commas"
         raise DataError(
-            f"the column is missing; there are {', '.join(map(repr, columns))}. {advice}",
+            f"the column is missing; there are {', '.join(map(repr, columns))}. {do}",
             path=path, line=1, column=name,
         )  # fmt: skip
 
@@ -155,7 +161,6 @@ def names_in(
     """
     values = columns[column]
     known: dict[Any, str] = {}
-    guards = _ending(path) != ".jsonl"
     for place, value in enumerate(values):
         if isinstance(value, str) and value in known:
             continue
@@ -167,7 +172,7 @@ def names_in(
                 f"{io.shown(value)}",
                 path=path, line=lines[place], column=column,
             )  # fmt: skip
-        known[value] = freed(name) if guards else name
+        known[value] = name
     return [known[value] for value in values]
 
 
@@ -187,7 +192,8 @@ def read_labels(path: io.PathLike, *, names: Mapping[str, str] | None = None) ->
 
 
 def write_crowd(path: io.PathLike, items: Iterable[Item]) -> None:
-    """Labels as a table task, worker, label (.csv or .jsonl), which crowd-kit reads. Confidences,
+    """Labels as a table task, worker, label (.csv or .jsonl), which crowd-kit and pandas read back
+    as they are: a name that a spreadsheet would run as a formula is not guarded. Confidences,
     levels, times and notes have no column there and are left out; `write_items` keeps them.
 
     Raises:
@@ -201,7 +207,7 @@ def write_crowd(path: io.PathLike, items: Iterable[Item]) -> None:
                 f"({getattr(item, 'id', '')!r:.60}). Filter by type first"
             )
         rows.append({"task": item.task, "worker": item.source, "label": item.label})
-    _write(path, rows, CROWD)
+    _write(path, rows, CROWD, guard=False)
 
 
 # ---------------------------------------------------------------- all fields
@@ -217,6 +223,9 @@ _CONTENT = ("prompt", "chosen", "rejected", "completion")
 def write_items(path: io.PathLike, items: Iterable[Item]) -> None:
     """Items with all their fields, as .jsonl (one item a line) or .csv; `read_items` gives them
     back unchanged.
+
+    In CSV, text that a spreadsheet would run as a formula gets a quote mark before it, which
+    `read_items` takes off and other readers do not: give those .jsonl.
 
     In CSV, messages stand as JSON and the column "messages" names the cells that hold them.
 
@@ -338,7 +347,9 @@ def freed(text: str) -> str:
     return text[1:] if text[:1] == "'" and text.lstrip("'")[:1] in io.FORMULA_STARTS else text
 
 
-def _write(path: io.PathLike, rows: list[dict[str, Any]], names: Sequence[str]) -> None:
+def _write(
+    path: io.PathLike, rows: list[dict[str, Any]], names: Sequence[str], *, guard: bool = True
+) -> None:
     if _ending(path) == ".jsonl":
         io.write_jsonl(path, rows)
         return
@@ -352,7 +363,7 @@ def _write(path: io.PathLike, rows: list[dict[str, Any]], names: Sequence[str]) 
                         f"has {len(value)} characters, too long for a cell; write .jsonl",
                         path=path, line=place, column=name,
                     )  # fmt: skip
-                row[name] = guarded(value)
+                row[name] = guarded(value) if guard else value
     used = [
         name
         for name in names
@@ -361,7 +372,8 @@ def _write(path: io.PathLike, rows: list[dict[str, Any]], names: Sequence[str]) 
         )
     ]
     if rows:
-        io.write_csv(path, [{name: row.get(name) for name in used} for row in rows])
+        cells = [{name: row.get(name) for name in used} for row in rows]
+        io.write_text(path, io.format_csv(cells, guard=guard))
     else:
         io.write_text(path, ",".join(names) + "\n")
 

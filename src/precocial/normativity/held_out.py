@@ -12,7 +12,13 @@ from sklearn.base import clone
 
 from precocial.errors import DataError
 from precocial.feedback.votes import Votes, gold_positions
-from precocial.normativity.aggregators.dawid_skene import DawidSkene, smoothed_dawid_skene
+from precocial.normativity.aggregators.dawid_skene import (
+    DawidSkene,
+    OneCoin,
+    smoothed_dawid_skene,
+)
+from precocial.normativity.aggregators.glad import Glad
+from precocial.normativity.aggregators.mace import Mace
 from precocial.normativity.aggregators.majority import Majority
 from precocial.normativity.aggregators.result import hits
 from precocial.normativity.calibration import calibration_error
@@ -36,6 +42,8 @@ LEVEL = 0.95
 OWN = "fixed point"
 ABLATIONS = ("one level", "no meta level")
 """Arms that are the learner itself without some of its levels."""
+BARE = "without features and feedback"
+"""The learner from votes and gold alone, as the single aggregators have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +76,10 @@ def compare(
     """The learner beside its own ablations and beside single aggregators, all with the same gold.
 
     The arms: "fixed point" (the learner), "one level" (judges weighed as they are, not by one
-    another), "no meta level" (all processes alike), majority, Dawid-Skene and smoothed Dawid-Skene.
-    Each gold label is held out of the fit that is scored on it.
+    another), "no meta level" (all processes alike), and, with features or feedback, "without
+    features and feedback"; then majority, one-coin, Dawid-Skene, smoothed Dawid-Skene, GLAD and
+    MACE, which read neither features nor feedback. Each gold label is held out of the fit that is
+    scored on it.
 
     Raises:
         DataError: fewer than `LEAST` gold labels.
@@ -122,23 +132,24 @@ def gold_worth(
 
 
 def _arms(learner: NormLearner, X: Any, feedback: Sequence[Any]) -> dict[str, Fit]:
-    def learned(**settings: Any) -> Fit:
+    more: dict[str, Any] = {"X": X, "feedback": feedback}
+
+    def learned(more: dict[str, Any] = more, **settings: Any) -> Fit:
         own = clone(learner).set_params(warm_start=True, **settings)
-        return lambda votes, gold: np.asarray(
-            own.fit(votes, X=X, gold=gold, feedback=feedback).proba_
-        )
+        return lambda votes, gold: np.asarray(own.fit(votes, gold=gold, **more).proba_)
 
     def single(process: Any) -> Fit:
         return lambda votes, gold: np.asarray(process.fit(votes, gold=gold).proba)
 
     one_level, no_meta_level = ABLATIONS
+    bare = {BARE: learned({})} if X is not None or len(feedback) else {}
+    singles = (Majority(), OneCoin(), DawidSkene(), smoothed_dawid_skene(), Glad(), Mace())
     return {
         OWN: learned(),
         one_level: learned(q_judges=1.0),
         no_meta_level: learned(q=1.0),
-        "majority": single(Majority()),
-        "Dawid-Skene": single(DawidSkene()),
-        "smoothed Dawid-Skene": single(smoothed_dawid_skene()),
+        **bare,
+        **{process.name: single(process) for process in singles},
     }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from precocial import io
 from precocial.errors import DataError
+from precocial.feedback.votes import Votes
 from precocial.normativity.explanation import Teacher
 from precocial.normativity.folding import Unused
 from precocial.normativity.held_out import Arm
@@ -25,6 +26,9 @@ FORMAT = 1
 ADDED = 3
 DOUBTFUL = 0.9
 """Ours: a class less probable than this is counted as doubtful."""
+ALONE = 0.05
+"""Ours: where so few tasks have two teachers, or a checked label, teachers are as good as not
+compared with anything."""
 ASKED = 50
 BINS = 10
 
@@ -93,6 +97,8 @@ class PanelRecord:
     seconds: float = 0.0
     unused: list[Unused] = field(default_factory=list)
     """records of feedback that changed no label, with reasons"""
+    overlap: int | None = None
+    """tasks with votes of two teachers or more (None: written before this was counted)"""
 
     @classmethod
     def of(
@@ -149,6 +155,7 @@ class PanelRecord:
             command=command,
             seconds=seconds,
             unused=list(learner.unused_),
+            overlap=overlap(votes),
         )
 
     def write(self, path: io.PathLike) -> None:
@@ -168,6 +175,38 @@ class PanelRecord:
         return record
 
 
+def overlap(votes: Votes) -> int:
+    """How many tasks have votes of two teachers or more."""
+    pairs = np.unique(votes.task.astype(np.int64) * len(votes.teachers) + votes.teacher)
+    return int((np.bincount(pairs // len(votes.teachers)) > 1).sum())
+
+
+def unfounded(*, tasks: int, overlap: int | None, gold: int, more: Sequence[str] = ()) -> str:
+    """What is to be said where nothing tells how far to trust anybody; "" where something does.
+
+    Teachers are known by their agreement on tasks that they share and by checked labels. Where
+    fewer than `ALONE` of the tasks have either, accuracies and probabilities follow from what was
+    assumed beforehand.
+
+    Args:
+        more: what else was given that may tell: "the features", "the feedback".
+    """
+    if overlap is None or overlap + gold >= ALONE * tasks:
+        return ""
+    shared = f"only {overlap:,} of {tasks:,} tasks have" if overlap else "no task has"
+    checked = f"{gold:,} labels are" if gold > 1 else "one label is" if gold else "none is"
+    but = f"nothing but {' and '.join(more)} tells" if more else "nothing tells"
+    return (
+        f"{shared} two teachers and {checked} checked, so {but} how far to trust anybody: "
+        "probabilities and accuracies here are assumptions"
+    )
+
+
+def beside(features: bool, feedback: int) -> tuple[str, ...]:
+    """What there is beside votes and gold, in words."""
+    return (("the features",) if features else ()) + (("the feedback",) if feedback else ())
+
+
 def label_rows(learner: NormLearner) -> Iterator[io.Row]:
     """A row a task: its class, how probable that is, whether it was checked, and each class."""
     for t, task in enumerate(learner.votes_.tasks):
@@ -185,6 +224,8 @@ def _problems(record: PanelRecord) -> Iterator[str]:
         yield "a list that must not be empty is"
     if any(len(one.raw) != len(record.judges) for one in record.processes):
         yield "a judge's figure is missing"
+    if not 0 <= (record.overlap or 0) <= record.tasks:
+        yield "more tasks have two teachers than there are"
     if len(record.ask) != len(record.asked_entropy):
         yield "tasks to ask and their entropies differ in length"
     numbers = [one.share for one in record.processes] + record.asked_entropy

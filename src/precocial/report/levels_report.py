@@ -10,12 +10,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from precocial import io
+from precocial.normativity.aggregators.result import TIE
 from precocial.normativity.levels_record import LEVELS, LevelFigures, LevelsRecord
 from precocial.report import figures as art
 from precocial.report.page import Code, Page, Part, Picture, Section, Table, Text, quantity
 
 MOST_ITEMS = 24
 """Items of a level that a picture shows, those of the largest probability."""
+NAMED = 5
+"""Of equally likely items, so many are named."""
+TOLERANCES = 100
+"""So many tolerances may lie between a settled probability and the fixed point's, as `fixed_point`
+takes it."""
+MOST_DOTS = 500
+"""Steps that the picture of the contraction shows, evenly through them."""
+ENDS = 8
+"""Steps that the table of the contraction shows at its beginning, and as many at its end."""
+MOST_BETWEEN = 4
+"""Steps between the ends that it shows, those where the change changes most."""
 LEAST_TV = 1e-17
 """What a logarithmic axis shows of no change at all."""
 
@@ -31,7 +43,9 @@ def levels_page(path: io.PathLike) -> Page:
     """
     place = Path(path)
     record = LevelsRecord.read(place / LEVELS if place.is_dir() else place)
-    sections = [contraction_section(record), *(level_section(level) for level in record.levels),
+    left = _LEFT if record.status == "did not converge" else ""
+    sections = [contraction_section(record),
+                *(level_section(level, left) for level in record.levels),
                 certificate_section(record)]  # fmt: skip
     if record.statements:
         sections.append(_feedback(record))
@@ -44,11 +58,11 @@ def levels_page(path: io.PathLike) -> Page:
     )
 
 
+_LEFT = "The levels did not settle: this is where they stood at the last step."
+
+
 def headline(record: LevelsRecord) -> str:
     """Whether there is a fixed point, after how many levels, and what it decides."""
-    actions = record.levels[0]
-    mean = np.mean(actions.fixed, axis=0)
-    best = int(mean.argmax())
     if record.status == "did not converge":
         said = f"The levels did not settle: {record.advice}."
     else:
@@ -64,10 +78,30 @@ def headline(record: LevelsRecord) -> str:
                 f"The mean judge can gain at most {quantity(record.gap)} elsewhere: "
                 f"{record.advice}."
             )
+    return f"{said} {_likeliest(record)}"
+
+
+def _likeliest(record: LevelsRecord) -> str:
+    """The likeliest action, or those that cannot be told apart: settled levels are known to a few
+    times the tolerance."""
+    actions = record.levels[0]
+    mean = np.mean(actions.fixed, axis=0)
+    apart = max(TIE, TOLERANCES * record.tol)
+    best = np.flatnonzero(mean >= mean.max() - apart)
     where = " on average over tasks" if actions.tasks else ""
-    return (
-        f"{said} The likeliest of {actions.name} is {actions.items[best]}, {mean[best]:.3f}{where}."
-    )
+    top = f"{mean.max():.3f}"
+    if len(best) == 1:
+        first = actions.items[int(best[0])]
+        return f"The likeliest of {actions.name} is {first}, {top}{where}."
+    if len(best) == len(mean):
+        return f"All {len(best)} of {actions.name} are equally likely, {top} each{where}."
+    more = f" and {len(best) - NAMED} more" if len(best) > NAMED else ""
+    names = ", ".join(actions.items[int(i)] for i in best[:NAMED])
+    return f"The likeliest of {actions.name} are {names}{more}, equally so: {top} each{where}."
+
+
+_BY = {"q": ", by q", "floor": ", by the floor", "measured": "; measured below 1",
+       "end": ", over all levels", "nothing": "; it proves nothing"}  # fmt: skip
 
 
 def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
@@ -78,13 +112,22 @@ def _figures(record: LevelsRecord) -> tuple[tuple[str, str, str], ...]:
     elif record.gap is None:
         certificate = (
             "contraction", f"{record.contraction:.3f}",
-            f"at most {record.contraction_bound:.3f}, by {record.certified_by}",
+            f"at most {record.contraction_bound:.3f}{_BY.get(record.certified_by, '')}",
         )  # fmt: skip
     else:
         certificate = ("gap", quantity(record.gap), "what the mean judge could still gain")
+    if record.share:
+        status = ("status", record.status, kind)
+        to = "and not yet to" if record.status == "did not converge" else "to"
+        levels = (
+            "levels", f"{record.needed:,}", f"{to} {quantity(record.tol)} in total variation"
+        )  # fmt: skip
+    else:  # no claim to have settled: how far the top still decides is the certificate
+        status = ("status", "a chain", f"it ends: nothing has to settle; {kind}")
+        levels = ("levels", str(len(record.levels)), "none stands above the last")
     return (
-        ("status", record.status, kind if record.share else "a chain"),
-        ("levels", str(record.needed), f"to {quantity(record.tol)} in total variation"),
+        status,
+        levels,
         certificate,
         ("cost factor", f"{actions.density:.3f}", f"at most {actions.allowed:.3f}"),
     )  # fmt: skip
@@ -102,14 +145,20 @@ def contraction_section(record: LevelsRecord) -> Section:
             "still move those below has no bound with a mean judge."
         )
         return Section(key="contraction", title=title, parts=(Text(text=text),))
-    steps = list(range(1, len(record.tv) + 1))
+    if _moves_elsewhere(record):
+        parts: list[Part] = [Text(text=_elsewhere(record)), _added(record)]
+        return Section(key="contraction", title=title, parts=tuple(parts))
+    steps = np.arange(1, len(record.tv) + 1)
+    dotted = _evenly(len(steps), MOST_DOTS)
     proved = [] if record.gap is not None else [
         (at, b) for at, b in zip(steps, record.bounds, strict=True) if b is not None and b > 0
     ]  # fmt: skip
+    proved = [proved[i] for i in _evenly(len(proved), MOST_DOTS)]
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(steps, np.maximum(record.tv, LEAST_TV), **art.dots(art.BLUE, "o"))
+        tv = np.maximum(record.tv, LEAST_TV)
+        axes.plot(steps[dotted], tv[dotted], **art.dots(art.BLUE, "o"))
         if proved:
             axes.plot(*zip(*proved, strict=True), color=art.VERMILION, linewidth=1.2)
         axes.axhline(record.tol, color=art.INK, linewidth=0.8, linestyle=":")
@@ -119,21 +168,62 @@ def contraction_section(record: LevelsRecord) -> Section:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         art.grid(axes)
 
-    columns: tuple[str, ...] = (_step(record), "change (TV)", "bound")
-    rows: tuple[tuple[Any, ...], ...] = tuple(
-        (at, f"{tv:.3g}", None if b is None else f"{b:.3g}")
-        for at, tv, b in zip(steps, record.tv, record.bounds, strict=True)
-    )
-    if record.gap is not None:
-        columns, rows = columns[:2], tuple(row[:2] for row in rows)
-    table = Table(columns=columns, rows=rows, title="Step by step", folded=True)
     caption = _caption(record)
-    parts: list[Part] = [
+    table = _steps(record)
+    parts = [
         *([Text(text=_no_bound(record))] if record.gap is not None else []),
         Picture(svg=art.svg(draw, caption, width=6.5, height=3.2), caption=caption, table=table),
         _added(record),
     ]
     return Section(key="contraction", title=title, parts=tuple(parts))
+
+
+def _evenly(count: int, most: int) -> Any:
+    """Positions: all, or `most` of them from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+
+
+def _steps(record: LevelsRecord) -> Table:
+    """Change and bound step by step; of many steps both ends, and where the change changes most."""
+    count = len(record.tv)
+    shown = np.arange(count)
+    title = "Step by step"
+    if count > 2 * ENDS + MOST_BETWEEN:
+        turn = np.abs(np.diff(np.log10(np.maximum(record.tv, LEAST_TV)), n=2))
+        inner = np.argsort(-turn[ENDS:-ENDS], kind="stable")[:MOST_BETWEEN] + ENDS + 1
+        shown = np.unique(np.concatenate([shown[:ENDS], inner, shown[-ENDS:]]))
+        title = f"Step by step ({len(shown)} of {count:,}: both ends, and where the change turns)"
+    rows: tuple[tuple[Any, ...], ...] = tuple(
+        (int(n) + 1, f"{record.tv[n]:.3g}", "" if bound is None else f"{bound:.3g}")
+        for n, bound in ((n, record.bounds[n]) for n in shown)
+    )
+    columns: tuple[str, ...] = (_step(record), "change (TV)", "bound")
+    if record.gap is not None:
+        columns, rows = columns[:2], tuple(row[:2] for row in rows)
+    return Table(columns=columns, rows=rows, title=title, folded=True)
+
+
+def _moves_elsewhere(record: LevelsRecord) -> bool:
+    """Whether levels that did not settle stand still from the initial top: their steps, all 0, say
+    the contrary of what holds."""
+    failed = record.status in ("did not converge", "no unique fixed point")
+    return failed and record.gap is None and max(record.tv) <= record.tol
+
+
+def _elsewhere(record: LevelsRecord) -> str:
+    levels = f"{len(record.tv):,} levels"
+    moved = max(record.change, default=0.0)
+    if moved <= record.tol:
+        return (
+            f"From the initial distribution of the top no level changes, over {levels}. From other "
+            f"tops they settle too, but up to {quantity(record.apart)} (total variation) from "
+            "there: it is the top that decides."
+        )
+    return (
+        f"From the initial distribution of the top no level changes, over {levels}: it is a fixed "
+        f"point. From other tops, a single judge each, one more level still changes "
+        f"{quantity(moved)} (total variation) after as many, so nothing leads there."
+    )
 
 
 def _is_unbounded(record: LevelsRecord) -> bool:
