@@ -72,6 +72,23 @@ def test_the_interval_of_a_small_pool_covers_or_is_all_that_the_bound_allows(
         assert np.mean([one.ratio_high - one.ratio_low for one in found]) < 1.5
 
 
+def test_a_cost_seen_on_one_side_of_the_boundary_alone_decides_nothing() -> None:
+    """Others may cost too, rarely: a pool that has none of them cannot know."""
+    for cost in (lambda x: x > 1.5, lambda x: x < -1.5):
+        sure = NORMAL.sample(1000, seed=1).certificate(cost)
+        assert (sure.status, sure.ratio_low, sure.ratio_high) == ("too few draws", 0, 10)
+
+
+@pytest.mark.parametrize("unit", [1e308, 1e-300])
+def test_the_unit_of_a_cost_is_no_matter(unit: float) -> None:
+    pool = NORMAL.sample(1000, seed=1)
+    plain = pool.certificate(lambda x: np.minimum(np.abs(x), 1.0))
+    other = pool.certificate(lambda x: unit * np.minimum(np.abs(x), 1.0))
+    for name in ("ratio", "ratio_low", "ratio_high", "effective"):
+        assert getattr(other, name) == pytest.approx(getattr(plain, name))
+    assert other.cost == pytest.approx(unit * plain.cost)
+
+
 def test_a_quantilizer_of_all_of_the_base_has_the_ratio_one() -> None:
     whole = Quantilizer(lambda n, g: g.normal(size=n), lambda x: x, 1.0)
     for n in (1, 5):

@@ -280,8 +280,9 @@ def test_json_lines_hold_votes_gold_and_features(capsys: Capture) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--tol", "2"), "--tol must lie in (0, 1)"),
-        (("--tol", "nan"), "--tol must lie in (0, 1)"),
+        (("--tol", "2"), "--tol must lie in [1e-15, 1)"),
+        (("--tol", "1e-20"), "--tol must lie in [1e-15, 1)"),
+        (("--tol", "nan"), "--tol must lie in [1e-15, 1)"),
         (("--more-levels", "0"), "--more-levels must lie in 1 to"),
         (("--more-levels", "100000"), "--more-levels must lie in 1 to"),
         (("--out", "votes.csv"), "votes.csv is no folder"),

@@ -137,13 +137,14 @@ def fixed_point(
     """
     from precocial.errors import ConfigError, FitError
     from precocial.normativity.fitting import fit
+    from precocial.normativity.fixed_point import LEAST_TOL
     from precocial.normativity.fixed_point import fixed_point as settle
     from precocial.normativity.hierarchy_file import read_hierarchy
     from precocial.normativity.levels_record import LEVELS, LevelsRecord
     from precocial.runs.folder import this_command
 
-    if not 0 < tol < 1:
-        raise ConfigError(f"--tol must lie in (0, 1); got {tol}")
+    if not LEAST_TOL <= tol < 1:
+        raise ConfigError(f"--tol must lie in [{LEAST_TOL:g}, 1), for less is rounding; got {tol}")
     if not 1 <= more_levels <= MOST_LEVELS:
         raise ConfigError(f"--more-levels must lie in 1 to {MOST_LEVELS}; got {more_levels}")
     keep_folder("--out", out, (LEVELS, PAGE), config=config)

@@ -452,7 +452,7 @@ def _fitted(
     )  # fmt: skip
     if left:
         words += f"; {len(left)} statements could not be used, see `unused`"
-    if fixed.status != "converged":
+    if fixed.status not in ("converged", "the top decides"):
         words += f"; fixed point: {fixed.advice}"
     names = [level.name for level in H.levels]
     return Fitted(

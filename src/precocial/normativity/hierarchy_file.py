@@ -73,7 +73,7 @@ def read_hierarchy(path: io.PathLike) -> tuple[Hierarchy, Fitting]:
             )
         with _named(part, f"Level {fields['name']!r}: ", f"{fields['name']}: ", "Level: "):
             levels.append(Level(**fields))
-    with _named(top, "__init__: ", "Hierarchy: "):
+    with _named(top, "Hierarchy: "):
         hierarchy = Hierarchy(levels, scores, **options)
     for number, table in enumerate(top.tables(given, "feedback") if "feedback" in given else (), 1):
         part = top.at(f"feedback {number}")
