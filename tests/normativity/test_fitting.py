@@ -167,6 +167,9 @@ def test_who_speaks_well_of_the_good_is_credited_and_who_slanders_them_is_not() 
     for agrees, found in ((theirs, praise), (1 / 2, neither), (1 - theirs, slander)):
         parts = 0.95 * rho * np.array([agrees, 1 / 2, 1 - agrees])
         assert found == pytest.approx(parts / (parts.sum() + 0.05 / 2))
+    H.feedback(level="sources", item="x", value=1.0, source="y", count=3)
+    thrice = said_of_sources(H.statements, sources, np.ones(5))[1][-1]
+    assert thrice == pytest.approx(3 * praise)
 
 
 def test_feedback_on_feedback_is_weighed_by_its_own_source_and_what_is_said_of_it() -> None:

@@ -261,5 +261,5 @@ def said_of_sources(
         theirs = float(sources.readings(key[0], key[1] or "label")[0])
         agrees = one.value * theirs + (1.0 - one.value) * (1.0 - theirs)
         parts = c * rho * np.array([agrees, 0.5, 1.0 - agrees])
-        credit[one.number] = parts / max(float(parts.sum()) + (1.0 - c) / 2, TINY)
+        credit[one.number] = one.count * parts / max(float(parts.sum()) + (1.0 - c) / 2, TINY)
     return found, credit
