@@ -290,7 +290,7 @@ def wanders(s: int) -> int:
         (len, "written in Python"),
         (math.floor, "written in Python"),
         (int, "written in Python"),
-        (3, "policy must be a Callable; got int 3"),
+        (3, "policy must be a function; got int 3"),
         (functools.partial(max, 1), "written in Python"),
         (raises, "in 3 it did not: IndexError"),
         (lambda s: s, "3 is not among the actions"),
