@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from precocial import io
 from precocial.choice.arguments import checked
@@ -25,6 +24,7 @@ from precocial.normativity.fitting import Fitted, Fitting, fit
 from precocial.normativity.hierarchy import Hierarchy
 from precocial.normativity.levels import Level
 from precocial.runs import Run, stream
+from precocial.runs.intervals import over_seeds
 
 Floats = NDArray[np.float64]
 LABELS, PROCESSES, JUDGES = "labels", "processes", "judges"
@@ -322,20 +322,15 @@ def compared(
         both = sorted(set(figures) & set(table[beside]))
         values = np.array([figures[number] for number in both])
         apart = values - np.array([table[beside][number] for number in both])
-        middle = float(apart.mean())
-        n = len(both)
-        half = 0.0
-        if n > 1:
-            quantile = float(student_t.ppf(0.5 + LEVEL / 2, n - 1))
-            half = quantile * float(apart.std(ddof=1)) / np.sqrt(n)
+        gap = over_seeds(apart, LEVEL)
         found.append(
             Compared(
                 arm=arm,
                 beside=beside,
                 mean=float(values.mean()),
-                difference=middle,
-                interval=(float(middle - half), float(middle + half)),
-                problems=n,
+                difference=gap.mean,
+                interval=(gap.low, gap.high),
+                problems=len(both),
             )
         )
     return tuple(found)

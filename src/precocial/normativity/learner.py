@@ -16,7 +16,7 @@ from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Item
 from precocial.feedback.votes import Votes, gold_positions, votes_of
 from precocial.io import shown
-from precocial.normativity.aggregators.result import TIE, Aggregated, Aggregator, clamped
+from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped, likeliest
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
 from precocial.normativity.explanation import (
     Explanation,
@@ -175,7 +175,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         proba, self._open = self._learnt(panel, told, known, features)
         self.temperature_ = fitted_temperature(known, self._unseen, self.temperature)
         self.proba_ = clamped(tempered(proba, self.temperature_), known)
-        self._place, tied = self._label()
+        self._place, tied = likeliest(self.proba_, read)
         self.labels_ = np.array(read.classes)[self._place]
         self.tied_ = tuple(read.tasks[t] for t in np.flatnonzero(tied))
         self.levels_ = self.panel_.levels
@@ -377,14 +377,6 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
 
     def _says(self, X: Any, proba: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
         return cross_fitted(self._classifier(), X, proba, folds=self.folds, rng=rng)
-
-    def _label(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """(T,) as `Aggregated.label`: of equals the one with more votes; and whether there are
-        equals."""
-        common = np.bincount(self.votes_.label, minlength=len(self.classes_))
-        order = np.argsort(-common, kind="stable")
-        best = self.proba_ >= self.proba_.max(axis=1, keepdims=True) - TIE
-        return np.asarray(order[np.argmax(best[:, order], axis=1)]), best.sum(axis=1) > 1
 
 
 def _mixed(share: Floats, fits: Mapping[int, Aggregated]) -> Floats:

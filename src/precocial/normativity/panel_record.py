@@ -11,7 +11,7 @@ import numpy as np
 from precocial import io
 from precocial.errors import DataError
 from precocial.feedback.votes import Votes
-from precocial.normativity.explanation import Teacher
+from precocial.normativity.explanation import Teacher, entropy
 from precocial.normativity.folding import Unused
 from precocial.normativity.held_out import Arm
 from precocial.normativity.learner import NormLearner
@@ -142,7 +142,7 @@ class PanelRecord:
             ],
             teachers=list(learner.teachers_),
             ask=list(asked),
-            asked_entropy=[float(-(p @ np.log(np.maximum(p, 1e-300)))) for p in left],
+            asked_entropy=entropy(left).tolist(),
             levels=LevelsRecord.of(
                 fixed,
                 fixed.change_when_adding_level(ADDED),

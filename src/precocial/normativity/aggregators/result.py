@@ -52,17 +52,22 @@ class Aggregated:
 
     @property
     def label(self) -> NDArray[np.int64]:
-        """(T,) the most probable class. Of equals, the one with more votes over all tasks, and of
-        equals in that, the first."""
-        common = np.bincount(self.votes.label, minlength=len(self.votes.classes))
-        order = np.argsort(-common, kind="stable")
-        top = self.proba.max(axis=1, keepdims=True)
-        return np.asarray(order[np.argmax(self.proba[:, order] >= top - TIE, axis=1)])
+        """(T,) the most probable class; of equals as `likeliest` says."""
+        return likeliest(self.proba, self.votes)[0]
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of `label`."""
         return tuple(self.votes.classes[k] for k in self.label)
+
+
+def likeliest(proba: Floats, votes: Votes) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(T,) the most probable class of each task, and whether another is as probable. Of equals, the
+    one with more votes over all tasks, and of equals in that, the first."""
+    common = np.bincount(votes.label, minlength=len(votes.classes))
+    order = np.argsort(-common, kind="stable")
+    best = proba >= proba.max(axis=1, keepdims=True) - TIE
+    return np.asarray(order[np.argmax(best[:, order], axis=1)]), best.sum(axis=1) > 1
 
 
 class Aggregator(Protocol):

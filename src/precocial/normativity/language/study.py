@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError, one_of
@@ -30,6 +29,7 @@ from precocial.normativity.language.rules import (
 from precocial.normativity.language.speakers import Speakers, Speaking
 from precocial.normativity.language.student import Student, train
 from precocial.runs import Run, stream, stream_seed
+from precocial.runs.intervals import over_seeds
 
 Feedback = Literal["none", "rules", "rules and distrust", "shuffled", "shuffled speakers"]
 FEEDBACK: tuple[Feedback, ...] = (
@@ -253,8 +253,5 @@ def _number(row: Mapping[str, object], name: str) -> float:
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float]:
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, mean
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return mean - float(half), mean + float(half)
+    found = over_seeds(values)
+    return found.low, found.high
