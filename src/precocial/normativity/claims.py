@@ -142,7 +142,8 @@ def _added(evidence: Evidence) -> Measured:
         float(one.change_when_adding_level(1).change[0]) for one in evidence.settled.values()
     ]
     levels = ", ".join(str(one.needed) for one in evidence.settled.values())
-    return Measured(value=max(changes), note=f"after {levels} levels at q = {RATES}, from three tops")
+    note = f"after {levels} levels at q = {RATES}, from three tops"
+    return Measured(value=max(changes), note=note)
 
 
 def _contracts(evidence: Evidence) -> Measured:
