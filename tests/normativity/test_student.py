@@ -46,7 +46,7 @@ def test_the_student_gives_probabilities_of_all_classes() -> None:
 
 def test_features_that_do_not_fit_are_refused() -> None:
     made, _, X = crowd(tasks=20)
-    for wrong in (X[:5], X[:, 0], np.full_like(X, np.nan)):
+    for wrong in (X[:5], X[:, 0], np.full_like(X, np.nan), np.full_like(X, 1e300)):
         with pytest.raises(ConfigError, match="X must"):
             learner().fit(made, X=wrong)
     with pytest.raises(DataError, match="could not be fitted"):

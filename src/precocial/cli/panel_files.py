@@ -17,8 +17,6 @@ MISSING = frozenset(
 """What tables write for a value that is missing: the words that pandas reads so, and its NaT."""
 SHOWN = 10
 """Names listed in an error."""
-LARGEST = 1e100
-"""Of a feature (ours): a student takes squares, sums and products of them, which must be finite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,6 +266,7 @@ def _features(path: Path, votes: Any, names: Mapping[str, str], common: Common) 
     from precocial import io
     from precocial.errors import DataError
     from precocial.feedback.tables import names_in
+    from precocial.normativity.student import LARGEST
 
     columns, lines, where = _columns(path, ("task",), names)
     own, tasks = where["task"], votes.tasks

@@ -19,6 +19,8 @@ CERTAIN = 0.8
 wrong, where they are calibrated)."""
 FOLDS = 5
 """In which a student without probabilities gets them (ours, scikit-learn's default)."""
+LARGEST = 1e100
+"""Of a feature (ours): a student takes squares, sums and products of them, which must be finite."""
 FEW = 2
 """A class that has fewer such tasks is taught from its most probable ones (ours)."""
 
@@ -109,6 +111,11 @@ def _numbers(name: str, X: Any) -> NDArray[Any]:
         )
     if not np.isfinite(found).all():
         raise ConfigError(f"{name} must be finite; it holds NaN or infinity")
+    if found.dtype.kind == "f" and np.abs(found).max(initial=0.0) > LARGEST:
+        raise ConfigError(
+            f"{name} must be at most {LARGEST:g} in size, or students overflow; it holds "
+            f"{np.abs(found).max():g}. Scale the features"
+        )
     return found
 
 
