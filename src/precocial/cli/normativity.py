@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from tyro.conf import Positional
 
 from precocial.cli.output import COMMON, Common, show, table, working
 from precocial.cli.pages import PAGE, write_page
-from precocial.cli.panel_files import GIVEN, Given, case_of
+from precocial.cli.panel_files import GIVEN, Case, Given, case_of
 from precocial.cli.targets import keep_folder
 
 MOST_LEVELS = 1000
@@ -57,8 +58,8 @@ def aggregate(
             f"--compare needs {LEAST} checked labels at least, of tasks with votes; "
             f"{given.gold} has {len(case.gold or {})}"
         )
-    learner = case.fitted(q, common)
-    arms, saved = case.compared(learner, common) if compare else ((), ())
+    learner = _fitted(case, q, common)
+    arms, saved = _compared(case, learner, common) if compare else ((), ())
     record = PanelRecord.of(
         learner, source=votes.name, feedback=len(case.items), arms=arms, worth=saved,
         command=this_command(), seconds=time.perf_counter() - begun,
@@ -102,7 +103,7 @@ def ask(
 
     if count < 1:
         raise ConfigError(f"--count must be at least 1; got {count}")
-    learner = case_of(votes, given, common).fitted(None, common)
+    learner = _fitted(case_of(votes, given, common), None, common)
     told = [learner.explain(task) for task in learner.ask_next(count)]
     rows = [
         [one.task, one.label, one.probability, " ".join(f"{w}:{said}" for w, said, _ in one.votes)]
@@ -176,3 +177,24 @@ def fixed_point(
                  str(written)],
         common,
     )  # fmt: skip
+
+
+def _fitted(case: Case, q: float | None, common: Common) -> Any:
+    """A `NormLearner`."""
+    from precocial.normativity.learner import NormLearner
+
+    learner = NormLearner(seed=common.seed)
+    if q is not None:
+        learner.set_params(q=q)
+    with working("judging the panel", common):
+        return learner.fit(case.votes, X=case.X, gold=case.gold, feedback=case.items)
+
+
+def _compared(case: Case, learner: Any, common: Common) -> tuple[Any, Any]:
+    """Arms and worth on gold that was held out."""
+    from precocial.normativity.held_out import compare, gold_worth
+
+    known = case.gold or {}
+    own = {"learner": learner, "X": case.X, "feedback": case.items}
+    with working("comparing on gold that is held out", common):
+        return compare(case.votes, known, **own), gold_worth(case.votes, known, **own)

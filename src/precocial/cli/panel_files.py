@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from precocial.cli.output import Common, note, working
+from precocial.cli.output import Common, note
 from precocial.cli.words import Words, flat, named_once
 
 MISSING = frozenset(
@@ -58,25 +58,6 @@ class Case:
     gold: dict[str, str] | None
     X: Any
     items: list[Any]
-
-    def fitted(self, q: float | None, common: Common) -> Any:
-        """A `NormLearner`."""
-        from precocial.normativity.learner import NormLearner
-
-        learner = NormLearner(seed=common.seed)
-        if q is not None:
-            learner.set_params(q=q)
-        with working("judging the panel", common):
-            return learner.fit(self.votes, X=self.X, gold=self.gold, feedback=self.items)
-
-    def compared(self, learner: Any, common: Common) -> tuple[Any, Any]:
-        """Arms and worth on gold that was held out."""
-        from precocial.normativity.held_out import compare, gold_worth
-
-        known = self.gold or {}
-        with working("comparing on gold that is held out", common):
-            own = {"learner": learner, "X": self.X, "feedback": self.items}
-            return compare(self.votes, known, **own), gold_worth(self.votes, known, **own)
 
 
 def case_of(path: Path, given: Given, common: Common) -> Case:
