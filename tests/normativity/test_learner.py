@@ -58,6 +58,7 @@ def test_features_are_matched_by_name_or_refused_where_their_order_is_not_clear(
     for named in (
         dict(enumerate(X)),
         pd.DataFrame(X)[::-1],
+        pd.DataFrame(X, index=np.arange(150.0)),
         {str(t): row for t, row in enumerate(X)},
     ):
         met = learner().fit(shuffled, X=named)
@@ -92,6 +93,21 @@ def test_what_is_wrong_with_a_table_of_votes_is_said() -> None:
         learner().fit(table.rename(columns={"label": "class"}))
     with pytest.raises(PrecocialError, match="votes: got none"):
         learner().fit(table[:0])
+
+
+def test_a_history_is_of_whom_it_names_however_it_is_written() -> None:
+    made = crowd(tasks=20)[0]
+    table = np.eye(3) * 9
+    about = [said(0.1, kind="teacher", name="3")]
+    found = []
+    for name in ("3", 3, 3.0):
+        told = folded(made, about, ("majority",), {name: table})
+        assert list(told.history) == ["3"]
+        assert told.history["3"].sum() > table.sum()
+        found.append(DawidSkene().fit(made, history={name: table}).proba)
+    assert (found[0] == found[1]).all()
+    assert (found[0] == found[2]).all()
+    assert (found[0] != DawidSkene().fit(made).proba).any()
 
 
 def test_a_history_of_strangers_alone_is_refused() -> None:

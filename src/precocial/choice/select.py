@@ -31,7 +31,7 @@ SAMPLE = 8192
 (ours, measured likewise)."""
 DEVIATIONS = (2.5, 6.0, np.inf)
 """Half the width of a bracket, in standard deviations of the sample: first try, second, third.
-(Ours, measured: a bracket of 2.5 misses once in eighty, and keeps .4 of what six would.)"""
+(Ours: by the normal distribution 2.5 miss once in eighty, and keep .4 of what six would.)"""
 _GOLDEN = 0.6180339887498949
 Row = NDArray[Any]
 

@@ -219,7 +219,7 @@ def gold_positions(given: Votes, gold: Mapping[Any, Any] | None) -> NDArray[np.i
         return found
     place = {name: i for i, name in enumerate(given.tasks)}
     kinds = {name: i for i, name in enumerate(given.classes)}
-    named = {_text("gold: task", t): _text("gold: label", y) for t, y in gold.items()}
+    named = {name_of("gold: task", t): name_of("gold: label", y) for t, y in gold.items()}
     if len(named) < len(gold):
         raise DataError("gold: two of the tasks have the same name; give one label for each")
     strange = [t for t in named if t not in place]
@@ -278,9 +278,9 @@ def _factorised(
             raise DataError(f"{name} must hold names or numbers; {error}", column=name) from error
         place = {value: i for i, value in enumerate(seen)}
         codes = np.fromiter(map(place.__getitem__, column), np.int32, len(column))
-    texts = [_text(name, value, codes, i) for i, value in enumerate(seen)]
+    texts = [name_of(name, value, codes, i) for i, value in enumerate(seen)]
     if allowed is not None:
-        names = [_text(name, value) for value in allowed]
+        names = [name_of(name, value) for value in allowed]
         if len(set(names)) < len(names):
             raise ConfigError(f"votes: a {name} is named twice in {names[:20]}")
     else:
@@ -295,7 +295,17 @@ def _factorised(
     return np.array([kinds[one] for one in texts], dtype=np.int32)[codes], tuple(names)
 
 
-def _text(name: str, value: Any, codes: Any = None, code: int = 0) -> str:
+def name_of(name: str, value: Any, codes: Any = None, code: int = 0) -> str:
+    """The text of a name: 3, 3.0 and " 3" are "3".
+
+    Args:
+        name: of what it is one, for the error.
+        value: the name as given.
+        codes, code: of a column, to tell the row.
+
+    Raises:
+        DataError: a missing value.
+    """
     kind = type(value).__name__
     missing = value is None or kind in ("NAType", "NaTType")
     if isinstance(value, float | np.floating):

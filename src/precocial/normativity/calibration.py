@@ -14,8 +14,8 @@ Floats = NDArray[np.float64]
 TEMPERATURE = 3.0
 """Ours, chosen by `benchmarks/real_crowds.py` with one family of crowds left out."""
 SPREAD = 0.5
-"""Standard deviation of the logarithm of the temperature from one crowd to the next (ours: from
-those in `benchmarks/real_crowds.py`, where the best ones lie from 2 to 4)."""
+"""Standard deviation of the logarithm of the temperature from one crowd to the next (ours: a
+factor of e either way is two of them)."""
 LEAST = 1e-6
 """The least probability that is given a logarithm (ours)."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Comparison, Item, Label, Statement, standing
-from precocial.feedback.votes import Votes
+from precocial.feedback.votes import Votes, name_of
 from precocial.io import shown
 from precocial.normativity.aggregators.result import counts_of
 from precocial.normativity.mistakes import IDLE, Mistakes, pooled, unchecked
@@ -91,7 +91,7 @@ def folded(
     votes: Votes,
     feedback: Iterable[Item],
     processes: Sequence[str],
-    history: Mapping[str, Any] | None,
+    history: Mapping[Any, Any] | None,
 ) -> Folded:
     """The items, folded in.
 
@@ -112,7 +112,10 @@ def folded(
     sure = _confidences(items)
     made, weight = _with_labels(votes, [(one, sure[one.id]) for one in items])
     K, M = len(votes.classes), len(processes)
-    past = {name: counts_of(name, table) for name, table in (history or {}).items()}
+    past = {
+        name_of("history: teacher", name): counts_of(name, table)
+        for name, table in (history or {}).items()
+    }
     base, suspicions = np.zeros(M), []  # logs
     left = np.ones(len(made.tasks))
     for item in items:

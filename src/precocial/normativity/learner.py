@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from precocial.choice.arguments import checked
 from precocial.errors import ConfigError, DataError
 from precocial.feedback.records import Item
-from precocial.feedback.votes import Votes, gold_positions, votes_of
+from precocial.feedback.votes import Votes, gold_positions, name_of, votes_of
 from precocial.io import shown
 from precocial.normativity.aggregators.result import Aggregated, Aggregator, clamped, likeliest
 from precocial.normativity.calibration import TEMPERATURE, fitted_temperature, tempered
@@ -130,7 +130,7 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         votes: Any,
         X: ArrayLike | Mapping[Any, ArrayLike] | None = None,
         gold: Mapping[Any, Any] | None = None,
-        history: Mapping[str, ArrayLike] | None = None,
+        history: Mapping[Any, ArrayLike] | None = None,
         feedback: Iterable[Item] | None = None,
     ) -> NormLearner:
         """Learn.
@@ -162,7 +162,8 @@ class NormLearner(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         if len(set(names)) < len(names):
             raise ConfigError(f"NormLearner: processes must have names of their own; got {names}")
         told = folded(read, () if feedback is None else feedback, names, history)
-        if history and not {str(name) for name in history} & set(told.votes.teachers):
+        who = {name_of("history: teacher", name) for name in history or ()}
+        if history and not who & set(told.votes.teachers):
             raise DataError(
                 f"history holds none of the teachers: it names {list(history)[:5]!r:.100}, and "
                 f"those who vote are {list(read.teachers[:5])!r:.100}"

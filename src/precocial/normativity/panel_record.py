@@ -30,7 +30,6 @@ ALONE = 0.05
 """Ours: where so few tasks have two teachers, or a checked label, teachers are as good as not
 compared with anything."""
 ASKED = 50
-BINS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +83,6 @@ class PanelRecord:
     student: str
     doubtful: int
     changed: int
-    bins: list[list[float]]
     judges: list[str]
     processes: list[ProcessFigures]
     teachers: list[Teacher]
@@ -127,7 +125,6 @@ class PanelRecord:
             student="" if learner.student_ is None else type(learner.student_.model_).__name__,
             doubtful=int((confidence < DOUBTFUL).sum()),
             changed=int((named < counts.max(axis=1)).sum()),
-            bins=np.histogram(confidence, bins=BINS, range=(0, 1))[0].astype(float)[None].tolist(),
             judges=list(panel.verdict.judges),
             processes=[
                 ProcessFigures(

@@ -12,6 +12,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.svm import SVC
 
 from precocial.errors import ConfigError, DataError
+from precocial.feedback.votes import name_of
 from precocial.normativity.aggregators.result import Floats
 
 CERTAIN = 0.8
@@ -67,12 +68,13 @@ def features_of(X: Any, tasks: tuple[str, ...], *, ordered: bool) -> NDArray[Any
 def _by_name(X: Any, tasks: tuple[str, ...]) -> list[Any] | None:
     """The rows of what holds them by name, in order; None if it does not."""
     if isinstance(X, Mapping):
-        held = {str(name).strip(): row for name, row in X.items()}
+        rows = list(X.items())
     elif hasattr(X, "index") and hasattr(X, "to_numpy"):
-        held = {str(name).strip(): row for name, row in zip(X.index, X.to_numpy(), strict=True)}
-        if not held.keys() & set(tasks):
-            return None
+        rows = list(zip(X.index, X.to_numpy(), strict=True))
     else:
+        return None
+    held = {name_of("X: task", name): row for name, row in rows}
+    if not isinstance(X, Mapping) and not held.keys() & set(tasks):
         return None
     if len(held) < len(X):
         raise ConfigError("X: two of its tasks have the same name; give one row for each")

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from precocial.errors import ConfigError, DataError
-from precocial.feedback.votes import Votes, gold_positions
+from precocial.feedback.votes import Votes, gold_positions, name_of
 
 Floats = NDArray[np.float64]
 FLOOR = 1e-10
 """The least probability of a label given a class, as in crowd-kit: no log of 0."""
 TIE = 1e-9
 """Probabilities that differ by less count as equal (ours, far above rounding)."""
-History = Mapping[str, ArrayLike]
+History = Mapping[Any, ArrayLike]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -166,8 +166,9 @@ def given(
                     f"history of {name!r} must hold counts [true class, label given] of shape "
                     f"({K}, {K}), none below 0; got shape {counts.shape}"
                 )
-            if str(name) in place:  # others' records are of no use here, and do no harm
-                past[place[str(name)]] = counts.T
+            teacher = place.get(name_of("history: teacher", name))
+            if teacher is not None:  # others' records are of no use here, and do no harm
+                past[teacher] = counts.T
     return Given(
         votes=votes, starts=votes.starts, weight=weights, gold=gold_positions(votes, gold),
         past=past,
